@@ -1,0 +1,135 @@
+"""The registries, and every built-in component by name.
+
+This table is the whole catalogue: a built-in is imported when it is first used, never scanned for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kornia_srgan.plugins import load_entry_points
+from kornia_srgan.protocols import (
+    AdversarialLoss,
+    Augmentation,
+    Discriminator,
+    FeatureExtractor,
+    Generator,
+    ImageLoss,
+    Resizer,
+)
+from kornia_srgan.registry import Registry
+
+GENERATORS: Registry[Generator] = Registry("generator", load_entry_points)
+DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", load_entry_points)
+FEATURE_EXTRACTORS: Registry[FeatureExtractor] = Registry("feature_extractor", load_entry_points)
+IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", load_entry_points)
+ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry("adversarial_loss", load_entry_points)
+AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_points)
+RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points)
+
+REGISTRIES: dict[str, Registry[Any]] = {
+    r.kind: r
+    for r in (
+        GENERATORS,
+        DISCRIMINATORS,
+        FEATURE_EXTRACTORS,
+        IMAGE_LOSSES,
+        ADVERSARIAL_LOSSES,
+        AUGMENTATIONS,
+        RESIZERS,
+    )
+}
+
+_SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
+
+_GENERATORS = "kornia_srgan.components.generators"
+GENERATORS.declare(
+    "srresnet",
+    f"{_GENERATORS}.srresnet:SRResNet",
+    aliases=("sr_resnet",),
+    summary="The SRGAN paper's generator: residual blocks with BatchNorm and PReLU, pixel shuffle",
+    paper=_SRGAN,
+)
+GENERATORS.declare(
+    "edsr",
+    f"{_GENERATORS}.edsr:EDSR",
+    summary="Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
+    paper="Lim et al. 2017, arXiv 1707.02921",
+)
+
+_DISCRIMINATORS = "kornia_srgan.components.discriminators"
+DISCRIMINATORS.declare(
+    "vgg",
+    f"{_DISCRIMINATORS}.vgg:VGGDiscriminator",
+    aliases=("srgan",),
+    summary="The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
+    paper=_SRGAN,
+)
+
+FEATURE_EXTRACTORS.declare(
+    "timm",
+    "kornia_srgan.components.features.timm_features:TimmFeatures",
+    summary="Features of any timm backbone by layer name (VGG19 relu5_4 by default)",
+    paper=_SRGAN,
+)
+
+_PIXEL = "kornia_srgan.components.losses.pixel"
+IMAGE_LOSSES.declare("mse", f"{_PIXEL}:MSELoss", aliases=("l2",), summary="Mean squared error", paper=_SRGAN)
+IMAGE_LOSSES.declare("l1", f"{_PIXEL}:L1Loss", aliases=("mae",), summary="Mean absolute error")
+IMAGE_LOSSES.declare(
+    "charbonnier",
+    f"{_PIXEL}:CharbonnierLoss",
+    summary="A smooth L1: sqrt(d^2 + eps^2)",
+    paper="Lai et al. 2017, arXiv 1704.03915",
+)
+IMAGE_LOSSES.declare(
+    "perceptual",
+    "kornia_srgan.components.losses.perceptual:PerceptualLoss",
+    aliases=("content", "vgg"),
+    summary="Distance between the features of SR and HR (the paper's content loss)",
+    paper=_SRGAN,
+)
+ADVERSARIAL_LOSSES.declare(
+    "vanilla",
+    "kornia_srgan.components.losses.adversarial:VanillaLoss",
+    aliases=("bce",),
+    summary="Binary cross-entropy on logits, non-saturating generator",
+    paper="Goodfellow et al. 2014, arXiv 1406.2661",
+)
+
+_AUGMENT = "kornia_srgan.components.transforms.augment"
+AUGMENTATIONS.declare(
+    "dihedral", f"{_AUGMENT}:Dihedral", summary="One of the eight flips and quarter turns, exactly"
+)
+AUGMENTATIONS.declare(
+    "color_jiggle", f"{_AUGMENT}:ColorJiggle", summary="Kornia's brightness, contrast, saturation and hue"
+)
+
+_RESIZE = "kornia_srgan.components.transforms.resize"
+RESIZERS.declare(
+    "matlab_bicubic",
+    f"{_RESIZE}:MatlabBicubic",
+    aliases=("imresize",),
+    summary="MATLAB's imresize bicubic, bit for bit: how the literature's LR images are made",
+)
+RESIZERS.declare(
+    "torch_bicubic", f"{_RESIZE}:TorchBicubic", summary="torch's antialiased interpolate (bicubic, bilinear)"
+)
+RESIZERS.declare("kornia", f"{_RESIZE}:KorniaResize", summary="kornia.geometry.resize, with antialiasing")
+
+
+def get_registry(kind: str) -> Registry[Any]:
+    """The registry of a kind, by its name in the singular or plural.
+
+    Raises:
+        UnknownComponentError: If there is no such kind.
+    """
+    from kornia_srgan.errors import UnknownComponentError, did_you_mean
+    from kornia_srgan.registry import normalise
+
+    key = normalise(kind)
+    for name, registry in REGISTRIES.items():
+        if key in (name, f"{name}s", f"{name}es"):
+            return registry
+    hint = did_you_mean(key, REGISTRIES)
+    raise UnknownComponentError(f"unknown kind '{kind}'{hint or ';'} known: {', '.join(REGISTRIES)}")

@@ -1,0 +1,161 @@
+"""What a run is: strict models of a recipe. Imports no torch.
+
+A recipe is YAML with these keys; every one is checked before any work starts. `config_io` reads, overrides
+and writes them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+Precision = Literal["auto", "no", "fp16", "bf16"]
+Cache = Literal["auto", "none", "ram", "device"]
+
+
+class Model(BaseModel):
+    """Strict: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _component(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Component(Model):
+    """A registered component and its arguments; `name` alone may be written as a plain string."""
+
+    name: str = Field(description="A registered name; `kornia-srgan list` shows them all.")
+    args: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments, checked against the component's own signature."
+    )
+
+
+class WeightedLoss(Component):
+    """One term of the generator's loss."""
+
+    weight: PositiveFloat = Field(default=1.0, description="Factor of this term in the total.")
+
+
+ComponentField = Annotated[Component, BeforeValidator(_component)]
+LossField = Annotated[WeightedLoss, BeforeValidator(_component)]
+
+
+class Optimizer(Model):
+    """An optimizer by its name in timm's factory."""
+
+    name: str = Field(default="adam", description="As `timm.optim.list_optimizers()` prints it.")
+    weight_decay: float = Field(default=0.0, ge=0, description="Weight decay.")
+    args: dict[str, Any] = Field(default_factory=dict, description="More of its arguments, such as betas.")
+
+
+class Schedule(Model):
+    """How the learning rate moves over the steps of a stage."""
+
+    name: Literal["constant", "cosine", "multistep", "poly"] = Field(
+        default="constant", description="`multistep` multiplies by `decay_rate` at each milestone."
+    )
+    warmup_steps: int = Field(default=0, ge=0, description="Linear warm-up from zero over so many steps.")
+    milestones: tuple[PositiveInt, ...] = Field(default=(), description="Steps of the stage (multistep).")
+    decay_rate: PositiveFloat = Field(default=0.1, description="Factor at each milestone (multistep).")
+    min_lr: float = Field(default=0.0, ge=0, description="Where the rate ends (cosine, poly).")
+
+
+class Stage(Model):
+    """A part of a run with one set of losses."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Names the stage's files and log lines.")
+    steps: PositiveInt = Field(description="Generator steps.")
+    losses: tuple[LossField, ...] = Field(min_length=1, description="The generator's image losses.")
+    adversarial: LossField | None = Field(
+        default=None, description="The adversarial loss and its weight; without it the stage has no GAN."
+    )
+    discriminator: ComponentField | None = Field(
+        default=None, description="Needed where `adversarial` is set."
+    )
+    lr: PositiveFloat | None = Field(default=None, description="Overrides `train.lr` in this stage.")
+    discriminator_lr: PositiveFloat | None = Field(default=None, description="By default the stage's lr.")
+    schedule: Schedule = Field(default_factory=Schedule)
+
+    @model_validator(mode="after")
+    def _gan_is_whole(self) -> Stage:
+        if (self.adversarial is None) != (self.discriminator is None):
+            missing = "discriminator" if self.discriminator is None else "adversarial"
+            raise ValueError(f"a GAN stage needs both 'adversarial' and 'discriminator'; add '{missing}'")
+        return self
+
+
+class Data(Model):
+    """Where HR images come from and how LR images are made of them."""
+
+    folders: tuple[Path, ...] = Field(default=(), description="Folders of photographs; `--data` sets it.")
+    crop: PositiveInt = Field(default=96, description="Side of an HR crop in pixels; a multiple of scale.")
+    crops_per_image: PositiveInt = Field(
+        default=1, description="Crops taken from one decoded image before the next (cache none)."
+    )
+    cache: Cache = Field(
+        default="auto", description="Keep decoded images: none, ram, device; auto picks by their size."
+    )
+    workers: int = Field(default=2, ge=0, description="Decoding processes (cache none).")
+    resizer: ComponentField = Field(default=Component(name="matlab_bicubic"), description="Makes LR from HR.")
+    augmentations: tuple[ComponentField, ...] = Field(
+        default=(Component(name="dihedral"),), description="Applied to HR crops on the device, in order."
+    )
+
+
+class Train(Model):
+    """The loop."""
+
+    seed: int = Field(default=0, description="Crops, augmentations and initial weights follow from it.")
+    batch_size: PositiveInt = Field(default=16, description="Crops per step over all processes together.")
+    lr: PositiveFloat = Field(default=1e-4, description="Learning rate.")
+    optimizer: Optimizer = Field(default_factory=Optimizer)
+    precision: Precision = Field(
+        default="auto", description="auto: bf16 where the device computes it well, else no."
+    )
+    grad_clip: float = Field(default=0.0, ge=0, description="Largest gradient norm; 0 does not clip.")
+    accumulate: PositiveInt = Field(default=1, description="Batches per optimizer step.")
+    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="Average of the generator; 0 keeps none.")
+    channels_last: bool = Field(default=True, description="Memory format of the networks.")
+    compile: bool = Field(default=False, description="torch.compile the networks in place.")
+    log_every: PositiveInt = Field(default=50, description="Steps between log lines.")
+    checkpoint_every: PositiveInt = Field(default=1000, description="Steps between checkpoints.")
+    keep_last: PositiveInt = Field(default=2, description="Checkpoints kept.")
+    trackers: tuple[str, ...] = Field(default=(), description="Accelerate trackers besides metrics.jsonl.")
+
+
+class Validation(Model):
+    """Scores during training."""
+
+    folder: Path | None = Field(default=None, description="HR images, or HR and LR pairs; none: no scores.")
+    every: PositiveInt = Field(default=1000, description="Steps between validations.")
+    images: int = Field(default=4, ge=0, description="Images in the picture grid.")
+
+
+class TrainConfig(Model):
+    """A whole recipe."""
+
+    name: str = Field(default="run", description="Name of the recipe.")
+    summary: str = Field(default="", description="One line about it.")
+    scale: PositiveInt = Field(default=4, description="Upscaling factor.")
+    generator: ComponentField
+    init: str | None = Field(default=None, description="Weights (name or path) to start the generator from.")
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    data: Data = Field(default_factory=Data)
+    train: Train = Field(default_factory=Train)
+    validation: Validation = Field(default_factory=Validation)
+    plugins: tuple[str, ...] = Field(default=(), description="Modules or files that register components.")
+    license: str = Field(default="", description="Licence of the weights, written into their header.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        if self.data.crop % self.scale:
+            low = self.data.crop - self.data.crop % self.scale or self.scale
+            raise ValueError(f"data.crop {self.data.crop} is not a multiple of scale {self.scale}; try {low}")
+        names = [s.name for s in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages need different names; got {', '.join(names)}")
+        return self

@@ -1,0 +1,120 @@
+"""What components promise each other. Types only: nothing here imports torch at run time.
+
+Convention for every image tensor at every boundary: RGB, `(B, 3, H, W)`, floating point, values in [0, 1].
+How a component gets there (a generator trained in [-1, 1], a discriminator that centres its input, an
+extractor with ImageNet statistics) is its own affair and happens inside its `forward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """An `nn.Module` that makes a larger image.
+
+    `generator(lr)` maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for
+    every h, w >= 1. A generator may also have `halo: int`, the number of LR pixels on each side that an output
+    pixel depends on; without it the tiler measures it.
+    """
+
+    scale: int
+
+    def __call__(self, lr: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Discriminator(Protocol):
+    """An `nn.Module` that maps images `(B, 3, H, W)` in [0, 1] to logits, `(B, 1)` or `(B, 1, h, w)`.
+
+    No sigmoid inside: adversarial losses take logits.
+    """
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class FeatureExtractor(Protocol):
+    """A frozen `nn.Module` that maps images `(B, 3, H, W)` in [0, 1] to features `(B, C, h, w)` by layer name.
+
+    It normalises by its own mean and std. `layers` names what it returns, in order.
+    """
+
+    layers: Sequence[str]
+
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]: ...
+
+
+@runtime_checkable
+class ImageLoss(Protocol):
+    """An `nn.Module` that compares SR to HR, both `(B, 3, H, W)` in [0, 1], and returns a float32 scalar."""
+
+    def __call__(self, sr: Tensor, hr: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class AdversarialLoss(Protocol):
+    """The two sides of the game, from logits.
+
+    `needs_real` says that the generator's side compares with the logits of real images (relativistic losses).
+    """
+
+    needs_real: bool
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """The scalar that the generator minimises."""
+        ...
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The true loss and the false loss; the discriminator minimises their sum."""
+        ...
+
+
+@runtime_checkable
+class Resizer(Protocol):
+    """Resizes images `(B, C, H, W)` in [0, 1] to `size` = (height, width); the result is in [0, 1]."""
+
+    def __call__(self, images: Tensor, size: tuple[int, int]) -> Tensor: ...
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """Changes HR images `(B, 3, H, W)` in [0, 1] on their device; the result has the same shape and range.
+
+    `seeds` holds one integer per image of the batch. The result is a function of images and seeds alone, so
+    that a resumed run, on any rank, draws what the first one drew.
+    """
+
+    def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees.
+
+    Attributes:
+        lr: `(B, 3, h, w)` in [0, 1].
+        hr: `(B, 3, scale*h, scale*w)` in [0, 1].
+    """
+
+    lr: Tensor
+    hr: Tensor
+
+
+@dataclass(frozen=True)
+class LossReport:
+    """A loss and what it is made of.
+
+    Attributes:
+        total: The float32 scalar to call `backward` on.
+        terms: The weighted terms that add up to it and what is worth logging beside them, detached.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
