@@ -1,0 +1,244 @@
+"""Reading and writing weight files: safetensors that describe themselves.
+
+The header's metadata has one entry, `kornia_srgan`, with a `WeightSpec` as JSON. safetensors has no checksum
+of its own, so the spec carries a hash of the tensors and loading verifies it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.locate import not_found
+from kornia_srgan.weights.spec import WeightSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+METADATA_KEY = "kornia_srgan"
+_LARGEST_HEADER = 100_000_000  # safetensors' own limit
+
+
+def save_weights(
+    path: str | Path,
+    state_dict: Mapping[str, Tensor],
+    spec: WeightSpec,
+    *,
+    dtype: torch.dtype | None = None,
+) -> WeightSpec:
+    """Write tensors and what they are to a safetensors file, whole or not at all.
+
+    Args:
+        path: The file; its folder is made if need be.
+        state_dict: Tensors on any device, in any memory format. Keys are cleaned, see `clean_keys`.
+        spec: What the tensors are. Its `tensor_hash` is filled in.
+        dtype: Store floating-point tensors so, `torch.float16` for half the size; by default as they are.
+
+    Returns:
+        The spec as written.
+
+    Raises:
+        WeightsError: If the file cannot be written, or a value does not fit into `dtype`.
+    """
+    from safetensors.torch import save
+
+    tensors = {key: _stored(key, value, dtype) for key, value in clean_keys(state_dict).items()}
+    written = replace(spec, tensor_hash=tensor_hash(tensors))
+    write_atomically(Path(path), save(tensors, metadata={METADATA_KEY: written.to_json()}))
+    return written
+
+
+def read_spec(path: str | Path) -> WeightSpec:
+    """What a weight file says about itself; reads the header only and imports no torch.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, or not one of this package's.
+    """
+    path = Path(path)
+    return _spec_of(_read_header(path), path)
+
+
+def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[WeightSpec, dict[str, Tensor]]:
+    """Read a weight file and verify it.
+
+    Args:
+        path: A file that `save_weights` wrote.
+        kind: The kind of component that is expected; None takes any.
+
+    Returns:
+        The spec and the tensors, on the CPU, in the stored dtypes.
+
+    Raises:
+        WeightsError: If the file is missing, truncated, damaged, of another kind, or not one of this
+            package's.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    spec = read_spec(path)
+    if kind is not None and spec.kind != kind:
+        raise WeightsError(f"{path} holds a {spec.kind} ('{spec.name}'), expected a {kind}")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged: {_one_line(error)}") from None
+    if tensor_hash(tensors) != spec.tensor_hash:
+        raise WeightsError(
+            f"{path} is damaged: its tensors do not match the hash in its header; fetch it again"
+        )
+    return spec, tensors
+
+
+def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path) -> None:
+    """Copy tensors into a module of exactly that architecture.
+
+    Args:
+        module: Changed in place; keeps its device and dtypes.
+        state: The tensors by the module's own keys.
+        where: The file, for the message.
+
+    Raises:
+        WeightsError: If a key is missing or unexpected or a shape differs; the module is not touched then.
+    """
+    own = module.state_dict()
+    missing = [k for k in own if k not in state]
+    unexpected = [k for k in state if k not in own]
+    differing = [k for k in own if k in state and own[k].shape != state[k].shape]
+    parts = [f"{len(missing)} missing ('{missing[0]}')"] if missing else []
+    parts += [f"{len(unexpected)} unexpected ('{unexpected[0]}')"] if unexpected else []
+    if differing:
+        key = differing[0]
+        shapes = f"{tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model"
+        parts.append(f"{len(differing)} of another shape ('{key}': {shapes})")
+    if parts:
+        name = type(module).__name__
+        raise WeightsError(
+            f"{where}: the weights belong to another architecture than {name}: {', '.join(parts)}"
+        )
+    module.load_state_dict(dict(state), strict=True)
+
+
+def clean_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take off what wrappers put into keys: `module.` of data parallelism, `_orig_mod` of `torch.compile`.
+
+    Raises:
+        WeightsError: If two keys become the same.
+    """
+    cleaned: dict[str, Tensor] = {}
+    for key, value in state_dict.items():
+        name = ".".join(part for part in key.split(".") if part != "_orig_mod")
+        if name in cleaned:
+            raise WeightsError(f"two tensors would both be saved as '{name}'")
+        cleaned[name] = value
+    while cleaned and all(key.startswith("module.") for key in cleaned):
+        cleaned = {key.removeprefix("module."): value for key, value in cleaned.items()}
+    return cleaned
+
+
+def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the tensors' names, dtypes, shapes and bytes, whatever their order."""
+    import torch
+
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        tensor = tensors[key].detach().cpu().contiguous()
+        digest.update(json.dumps([key, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a temporary file beside it, flushed to disk, then renamed.
+
+    Raises:
+        WeightsError: If the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):  # renamed by now, or never made
+            temporary.unlink()
+
+
+def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
+    import torch
+
+    # A copy: tied tensors share storage, which safetensors refuses; channels-last is not contiguous.
+    tensor = value.detach().to("cpu", copy=True).contiguous()
+    if dtype is None or not tensor.is_floating_point():
+        return tensor
+    stored = tensor.to(dtype)
+    if torch.isfinite(tensor).all() and not torch.isfinite(stored).all():
+        raise WeightsError(f"'{key}' has values too large for {dtype}; store the weights as float32")
+    return stored
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file, after the file's size was checked against it."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(16)
+            length = int.from_bytes(start[:8], "little")
+            _check_start(path, start, length, size)
+            file.seek(8)
+            text = file.read(length)
+    except FileNotFoundError:
+        raise not_found(path) from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+    try:
+        header = json.loads(text)
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        raise WeightsError(f"{path} is damaged: its header is not that of a safetensors file") from None
+    if size < expected:
+        raise WeightsError(f"{path} is truncated: {size} of {expected} bytes; fetch it again")
+    if size > expected:
+        raise WeightsError(f"{path} is damaged: {size - expected} bytes follow its last tensor")
+    return header
+
+
+def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
+    if start[8:9] != b"{" or length > _LARGEST_HEADER:
+        if start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")):
+            raise WeightsError(
+                f"{path} is a PyTorch pickle, not safetensors; `kornia-srgan convert {path}` imports it"
+            )
+        raise WeightsError(f"{path} is not a safetensors file{' (it is empty)' if not size else ''}")
+    if 8 + length > size:
+        raise WeightsError(f"{path} is truncated: it ends inside its header; fetch it again")
+
+
+def _spec_of(header: Mapping[str, Any], path: Path) -> WeightSpec:
+    metadata = header.get("__metadata__")
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(
+            f"{path} is safetensors without a '{METADATA_KEY}' description in its header; "
+            f"`kornia-srgan convert {path}` imports weights of other projects"
+        )
+    return WeightSpec.from_json(text, str(path))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,54 @@
+"""Where weights are: packaged names, paths. Imports no torch."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from kornia_srgan.errors import WeightsError, did_you_mean
+
+DEFAULT_WEIGHTS = "edsr-x4"
+SUFFIX = ".safetensors"
+
+
+def zoo_names() -> list[str]:
+    """The names of the weights that ship with the package, sorted."""
+    return sorted(_zoo())
+
+
+def locate(source: str | Path) -> Path:
+    """The file that holds some weights.
+
+    Args:
+        source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter) or the path of a file. A name of
+            the zoo wins over a file of that name; write `./edsr-x4` for the file.
+
+    Raises:
+        WeightsError: If there is no such name or file; it names the closest and all packaged ones.
+    """
+    if isinstance(source, str):
+        packaged = _zoo().get(source.strip().lower().replace("_", "-"))
+        if packaged is not None:
+            return packaged
+    path = Path(source).expanduser()
+    if path.is_dir():
+        inside = ", ".join(sorted(p.name for p in path.glob(f"*{SUFFIX}"))) or f"there is no {SUFFIX} in it"
+        raise WeightsError(f"weights {path} is a folder; give the file in it: {inside}")
+    if not path.exists():
+        raise not_found(source)
+    return path
+
+
+def not_found(source: str | Path) -> WeightsError:
+    """The error for weights that are nowhere, with the names that exist."""
+    names = zoo_names()
+    hint = did_you_mean(str(source).lower().replace("_", "-").removesuffix(SUFFIX), names)
+    return WeightsError(
+        f"weights '{source}' not found{hint or ';'} packaged: {', '.join(names) or 'none'}; "
+        f"or give the path of a {SUFFIX} file"
+    )
+
+
+def _zoo() -> dict[str, Path]:
+    folder = Path(str(files("kornia_srgan.zoo")))
+    return {p.stem.lower().replace("_", "-"): p for p in folder.glob(f"*{SUFFIX}")}

@@ -1,0 +1,135 @@
+"""`WeightSpec`: what a weight file says about itself, and its form as text in the file's header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeAlias
+
+from kornia_srgan.errors import WeightsError
+
+FORMAT_VERSION = 1
+
+JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
+
+
+@dataclass(frozen=True)
+class WeightSpec:
+    """Everything needed to rebuild a model and to know where its weights came from.
+
+    Attributes:
+        name: The component's registered name.
+        args: Its constructor arguments without those of the context; tuples come back as lists.
+        scale: The upscaling factor.
+        kind: The registry that `name` belongs to.
+        value_range: The range of the images that the model takes and gives.
+        training: How the weights were made: recipe, steps, data, figures, date, versions.
+        license: Licence of the weights, as an SPDX identifier where one exists.
+        tensor_hash: SHA-256 over the tensors; filled in when the file is written.
+        plugin: Where a component that is not built in comes from; empty for built-ins.
+        format_version: Version of this header.
+    """
+
+    name: str
+    args: dict[str, JSON]
+    scale: int
+    kind: str = "generator"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    training: dict[str, JSON] = field(default_factory=dict)
+    license: str = ""
+    tensor_hash: str = ""
+    plugin: str = ""
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """The spec as one line of JSON, with a checksum of itself.
+
+        Raises:
+            WeightsError: If `args` or `training` hold something that JSON cannot.
+        """
+        raw = asdict(self)
+        try:
+            return _canonical({**raw, "checksum": _checksum(raw)})
+        except (TypeError, ValueError) as error:
+            raise WeightsError(
+                f"weights of '{self.name}': the header takes plain JSON only: {error}"
+            ) from None
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> WeightSpec:
+        """Read what `to_json` wrote; `where` names the file in messages.
+
+        Raises:
+            WeightsError: If the text is damaged, misses a field, or is of a newer format.
+        """
+        try:
+            raw = json.loads(text)
+        except ValueError:
+            raise WeightsError(f"{where}: the header is damaged: its description is not JSON") from None
+        if not isinstance(raw, dict):
+            raise WeightsError(f"{where}: the header is damaged: its description is not a mapping")
+        version = raw.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION and _is_intact(raw):
+            raise WeightsError(
+                f"{where}: written in format version {version}, this kornia_srgan reads up to "
+                f"{FORMAT_VERSION}; upgrade it with `pip install -U kornia-srgan`"
+            )
+        if not _is_intact(raw):
+            raise WeightsError(f"{where}: the header is damaged: its checksum does not match")
+        return _from_fields(raw, where)
+
+
+def _is_intact(raw: Mapping[str, Any]) -> bool:
+    content = {k: v for k, v in raw.items() if k != "checksum"}
+    return raw.get("checksum") == _checksum(content)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+_TYPES: dict[str, type] = {
+    "name": str,
+    "args": dict,
+    "scale": int,
+    "kind": str,
+    "value_range": list,
+    "training": dict,
+    "license": str,
+    "tensor_hash": str,
+    "plugin": str,
+    "format_version": int,
+}
+
+
+def _from_fields(raw: Mapping[str, Any], where: str) -> WeightSpec:
+    for name in ("name", "args", "scale"):
+        if name not in raw:
+            raise WeightsError(f"{where}: the header lacks '{name}'")
+    # A field that this version does not know was added without changing the meaning of the others.
+    known = {f.name: raw[f.name] for f in fields(WeightSpec) if f.name in raw}
+    for name, value in known.items():
+        if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
+            raise WeightsError(
+                f"{where}: the header's '{name}' should be of type {_TYPES[name].__name__}, got {value!r}"
+            )
+    if "value_range" in known:
+        known["value_range"] = _value_range(known["value_range"], where)
+    if known["scale"] < 1:
+        raise WeightsError(f"{where}: the header's 'scale' should be at least 1, got {known['scale']}")
+    return WeightSpec(**known)
+
+
+def _value_range(value: list[Any], where: str) -> tuple[float, float]:
+    match value:
+        case [int() | float() as low, int() | float() as high] if low < high:
+            return float(low), float(high)
+    raise WeightsError(
+        f"{where}: the header's 'value_range' should be two numbers, low and high, got {value}"
+    )
