@@ -1,0 +1,70 @@
+"""Losses between pixels. Functions do the work, modules carry the arguments."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from kornia_srgan.errors import ArgumentError
+
+
+def _float32(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
+    if sr.shape != hr.shape:
+        raise ValueError(f"SR and HR must have one shape; got {tuple(sr.shape)} and {tuple(hr.shape)}")
+    return sr.float(), hr.float()  # small differences lose their digits in half precision
+
+
+def charbonnier(sr: Tensor, hr: Tensor, eps: float = 1e-3) -> Tensor:
+    """Mean of `sqrt(d^2 + eps^2)`, a float32 scalar; `eps` at equality."""
+    a, b = _float32(sr, hr)
+    return ((a - b).square() + eps**2).sqrt().mean()
+
+
+class MSELoss(nn.Module):
+    """Mean squared error of SR and HR, `(B, 3, H, W)` in [0, 1]; a float32 scalar.
+
+    The pixel loss of the SRGAN paper (Ledig et al. 2017, arXiv 1609.04802, equation 4).
+
+    Example:
+        >>> import torch
+        >>> from kornia_srgan.components.losses.pixel import MSELoss
+        >>> MSELoss()(torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2))
+        tensor(1.)
+    """
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Mean of the squared differences."""
+        a, b = _float32(sr, hr)
+        return (a - b).square().mean()
+
+
+class L1Loss(nn.Module):
+    """Mean absolute error of SR and HR, `(B, 3, H, W)` in [0, 1]; a float32 scalar."""
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Mean of the absolute differences."""
+        a, b = _float32(sr, hr)
+        return (a - b).abs().mean()
+
+
+class CharbonnierLoss(nn.Module):
+    """A smooth L1, the mean of `sqrt(d^2 + eps^2)`; a float32 scalar.
+
+    Lai et al. 2017, arXiv 1704.03915. (`kornia.losses.charbonnier_loss` fixes eps = 1, too large for images
+    in [0, 1].)
+
+    Args:
+        eps: Differences below it count as squares; the value of the loss at equality.
+
+    Raises:
+        ArgumentError: If `eps` is not positive.
+    """
+
+    def __init__(self, *, eps: float = 1e-3) -> None:
+        super().__init__()
+        if eps <= 0:
+            raise ArgumentError(f"eps must be positive; got {eps!r}")
+        self.eps = eps
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Mean of the smooth absolute differences."""
+        return charbonnier(sr, hr, self.eps)

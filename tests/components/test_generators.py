@@ -1,0 +1,214 @@
+"""Every registered generator, then what only one of them promises."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.components.generators.edsr import EDSR
+from kornia_srgan.components.generators.layers import scale_steps
+from kornia_srgan.components.generators.srresnet import SRResNet
+from kornia_srgan.errors import ArgumentError, UserError
+from kornia_srgan.protocols import Generator
+
+SMALL = {"channels": 8, "num_blocks": 1, "num_convs": 2, "growth_channels": 4}
+
+
+def small(name: str, **arguments: object) -> nn.Module:
+    """The component with its size arguments, where it has such, turned down."""
+    known = GENERATORS.get(name).parameters()
+    return GENERATORS.create(name, **{k: v for k, v in SMALL.items() if k in known} | arguments)
+
+
+def scales(name: str) -> list[int]:
+    found = []
+    for scale in (1, 2, 3, 4, 5, 6, 7, 8):
+        try:
+            small(name, scale=scale)
+        except UserError:
+            continue
+        found.append(scale)
+    return found
+
+
+def measured_halo(net: nn.Module, scale: int) -> int:
+    """The reach of one LR pixel's outputs, by the gradient, on an image large enough for any small net."""
+    size = 2 * net.halo + 9
+    lr = torch.rand(1, 3, size, size, dtype=torch.double, requires_grad=True)
+    c = size // 2
+    out = net.double().eval()(lr)[..., c * scale : (c + 1) * scale, c * scale : (c + 1) * scale]
+    (grad,) = torch.autograd.grad(out.pow(2).sum(), lr)
+    rows = grad.abs().sum((0, 1, 3)).nonzero().flatten()
+    columns = grad.abs().sum((0, 1, 2)).nonzero().flatten()
+    return max(int((index - c).abs().max()) for index in (rows, columns))
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+class TestEveryGenerator:
+    def test_keeps_the_contract_at_odd_sizes_and_every_scale(self, name: str) -> None:
+        assert 4 in scales(name)
+        for scale in scales(name):
+            net = small(name, scale=scale).eval()
+            assert isinstance(net, Generator)
+            assert net.scale == scale
+            for height, width in ((1, 1), (5, 3), (1, 8), (7, 13)):
+                with torch.no_grad():
+                    sr = net(torch.rand(2, 3, height, width))
+                assert sr.shape == (2, 3, scale * height, scale * width)
+                assert torch.isfinite(sr).all()
+
+    @pytest.mark.parametrize("scale", [2, 4])
+    def test_every_parameter_gets_a_gradient(self, name: str, scale: int) -> None:
+        torch.manual_seed(0)
+        net = small(name, scale=scale).train()
+        net(torch.rand(2, 3, 6, 6)).square().mean().backward()
+        for key, parameter in net.named_parameters():
+            assert parameter.grad is not None, key
+            assert parameter.grad.abs().max() > 0, key
+
+    def test_runs_in_bf16_and_under_autocast(self, name: str) -> None:
+        torch.manual_seed(0)
+        net = small(name, scale=4).eval()
+        lr = torch.rand(1, 3, 6, 5)
+        with torch.no_grad():
+            plain = net(lr)
+            with torch.autocast("cpu", torch.bfloat16):
+                mixed = net(lr)
+            half = net.to(torch.bfloat16)(lr.bfloat16())
+        assert half.dtype == torch.bfloat16
+        torch.testing.assert_close(mixed.float(), plain, atol=0.05, rtol=0.05)
+        torch.testing.assert_close(half.float(), plain, atol=0.05, rtol=0.05)
+
+    @pytest.mark.parametrize("scale", [2, 4])
+    def test_halo_covers_what_an_output_pixel_depends_on(self, name: str, scale: int) -> None:
+        torch.manual_seed(0)
+        net = small(name, scale=scale)
+        if not hasattr(net, "halo"):
+            pytest.skip("has no halo; the tiler measures it")
+        assert measured_halo(net, scale) == net.halo
+
+    def test_starts_finite_and_in_a_sane_range(self, name: str) -> None:
+        torch.manual_seed(0)
+        net = small(name, scale=4).train()
+        sr = net(torch.rand(4, 3, 12, 12))
+        assert -1 < sr.mean() < 2
+        assert sr.std() < 1
+
+    def test_refuses_a_scale_of_zero(self, name: str) -> None:
+        with pytest.raises(UserError, match="scale"):
+            small(name, scale=0)
+
+
+class TestSRResNet:
+    def test_has_the_parameters_of_the_paper_layer_by_layer(self) -> None:
+        net = SRResNet(scale=4, channels=64, num_blocks=16)
+        head = (3 * 9 * 9 * 64 + 64) + 1  # k9n64s1 and one PReLU slope
+        block = (
+            2 * (64 * 3 * 3 * 64 + 2 * 64) + 1
+        )  # two k3n64s1, each with BatchNorm's scale and shift, PReLU
+        body_end = 64 * 3 * 3 * 64 + 2 * 64
+        upsample = 2 * ((64 * 3 * 3 * 256 + 256) + 1)  # two k3n256s1, shuffle, PReLU
+        tail = 64 * 9 * 9 * 3 + 3
+        assert sum(p.numel() for p in net.head.parameters()) == head
+        assert [sum(p.numel() for p in b.parameters()) for b in list(net.body)[:16]] == [block] * 16
+        assert sum(p.numel() for p in net.upsample.parameters()) == upsample
+        assert sum(p.numel() for p in net.tail.parameters()) == tail
+        total = sum(p.numel() for p in net.parameters())
+        assert total == head + 16 * block + body_end + upsample + tail == 1_547_350
+
+    def test_kernels_and_order_of_the_paper(self) -> None:
+        net = SRResNet(scale=8, num_blocks=2)
+        assert [m.kernel_size for m in net.modules() if isinstance(m, nn.Conv2d)] == (
+            [(9, 9)] + [(3, 3)] * 8 + [(9, 9)]
+        )
+        kinds = [type(m).__name__ for m in net.body[0].layers]
+        assert kinds == ["Conv2d", "BatchNorm2d", "PReLU", "Conv2d", "BatchNorm2d"]
+
+    def test_outputs_map_the_networks_range_to_unit(self) -> None:
+        lr = torch.rand(1, 3, 4, 4)
+        signed = SRResNet(channels=4, num_blocks=1, output="signed").eval()
+        unit = SRResNet(channels=4, num_blocks=1, output="unit").eval()
+        tanh = SRResNet(channels=4, num_blocks=1, output="tanh").eval()
+        unit.load_state_dict(signed.state_dict())
+        tanh.load_state_dict(signed.state_dict())
+        with torch.no_grad():
+            raw = unit(lr)
+            torch.testing.assert_close(signed(lr), (raw + 1) / 2)
+            torch.testing.assert_close(tanh(lr), (raw.tanh() + 1) / 2)
+
+    @pytest.mark.parametrize("upsampler", ["pixelshuffle", "resize"])
+    @pytest.mark.parametrize("norm", ["batch", "none"])
+    def test_starts_without_checkerboard(self, upsampler: str, norm: str) -> None:
+        """A flat image stays flat through an untrained step: all sub-pixels have the same filter (ICNR)."""
+        torch.manual_seed(0)
+        net = SRResNet(channels=8, num_blocks=1, upsampler=upsampler, norm=norm).eval()
+        with torch.no_grad():
+            up = net.upsample[0](torch.full((1, 8, 6, 6), 0.7))[..., 4:8, 4:8]
+        assert up.std((2, 3)).max() < 1e-6
+
+    @pytest.mark.parametrize(
+        ("upsampler", "scale"), [("resize", 4), ("resize", 3), ("pixelshuffle", 8), ("pixelshuffle", 1)]
+    )
+    def test_halo_is_exact_for_other_layouts(self, upsampler: str, scale: int) -> None:
+        net = SRResNet(scale=scale, channels=3, num_blocks=1, upsampler=upsampler)
+        assert measured_halo(net, scale) == net.halo
+
+    def test_norm_none_has_no_batchnorm_and_biases_everywhere(self) -> None:
+        net = SRResNet(channels=4, num_blocks=2, norm="none")
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+        assert all(m.bias is not None for m in net.modules() if isinstance(m, nn.Conv2d))
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"norm": "group"}, {"output": "uint8"}, {"upsampler": "deconv"}, {"num_blocks": 0}, {"scale": 9}],
+    )
+    def test_wrong_arguments_are_named(self, wrong: dict) -> None:
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            SRResNet(**wrong)
+
+
+class TestEDSR:
+    @pytest.mark.parametrize("upsampler", ["direct", "pixelshuffle"])
+    @pytest.mark.parametrize("scale", [1, 3, 4])
+    def test_starts_near_bilinear(self, upsampler: str, scale: int) -> None:
+        torch.manual_seed(0)
+        net = EDSR(scale=scale, upsampler=upsampler)
+        lr = torch.rand(2, 3, 16, 16)
+        bilinear = F.interpolate(lr, scale_factor=scale, mode="bilinear", align_corners=False)
+        with torch.no_grad():
+            difference = net(lr) - bilinear
+        assert 0 < difference.abs().mean() < 0.03
+
+    def test_direct_parameter_count(self) -> None:
+        net = EDSR(scale=4, channels=48, num_blocks=6)
+        c = 48 * 48 * 9 + 48
+        expected = (3 * 48 * 9 + 48) + 6 * 2 * c + c + (48 * 48 * 9 + 48)
+        assert sum(p.numel() for p in net.parameters()) == expected
+
+    def test_without_skip_and_with_residual_scale(self) -> None:
+        net = EDSR(channels=4, num_blocks=1, bilinear_skip=False, residual_scale=0.0)
+        same = EDSR(channels=4, num_blocks=1, bilinear_skip=False)
+        with torch.no_grad():
+            assert abs(net(torch.rand(1, 3, 4, 4)).mean() - 0.5) < 0.1
+            for p in (*same.body[0].parameters(),):
+                p.zero_()
+        same_state = same.state_dict()
+        net.load_state_dict(same_state)
+        lr = torch.rand(1, 3, 4, 4)
+        torch.testing.assert_close(net(lr), same(lr))
+
+    @pytest.mark.parametrize("scale", [1, 3, 8])
+    @pytest.mark.parametrize("upsampler", ["direct", "pixelshuffle"])
+    def test_halo_is_exact(self, upsampler: str, scale: int) -> None:
+        net = EDSR(scale=scale, channels=3, num_blocks=1, upsampler=upsampler)
+        assert measured_halo(net, scale) == net.halo
+
+
+def test_scale_steps() -> None:
+    assert [scale_steps(s) for s in range(1, 9)] == [
+        (), (2,), (3,), (2, 2), (5,), (2, 3), (7,), (2, 2, 2)
+    ]  # fmt: skip
+    for wrong in (0, 9, 2.0, True):
+        with pytest.raises(ArgumentError, match="scale"):
+            scale_steps(wrong)  # type: ignore[arg-type]
