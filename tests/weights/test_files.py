@@ -172,7 +172,7 @@ def test_other_files(tmp_path):
     with pytest.raises(WeightsError, match="a PyTorch pickle"):
         load_weights(pickle)
     text.write_text("once upon a time there was a file")
-    with pytest.raises(WeightsError, match="is not a safetensors file$"):
+    with pytest.raises(WeightsError, match=r"is not a safetensors file$"):
         load_weights(text)
     save_file(net().state_dict(), foreign)
     with pytest.raises(WeightsError, match=r"without a 'kornia_srgan'.*`kornia-srgan convert"):

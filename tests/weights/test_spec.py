@@ -85,5 +85,5 @@ def test_a_changed_figure_is_noticed():
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), object()])
 def test_args_must_be_json(value):
-    with pytest.raises(WeightsError, match="'edsr'.*plain JSON only"):
+    with pytest.raises(WeightsError, match=r"'edsr'.*plain JSON only"):
         spec(args={"a": value}).to_json()
