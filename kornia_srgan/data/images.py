@@ -1,0 +1,158 @@
+"""Finding image files and decoding them to uint8 RGB, whatever their format, size and mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kornia_srgan.errors import DataError, ImageError
+
+# Registered in Pillow but not photographs: documents, vector graphics, video and data containers.
+_NOT_PHOTOS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
+_TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+
+
+@cache
+def image_suffixes() -> frozenset[str]:
+    """The file name suffixes, in lower case, that this Pillow can decode as a picture."""
+    registered = Image.registered_extensions()  # imports all of Pillow's plug-ins
+    return frozenset(s for s, f in registered.items() if f in Image.OPEN and f not in _NOT_PHOTOS)
+
+
+def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
+    """All image files in folders and the folders in them.
+
+    A file counts by its suffix, or by its content where it has none. Hidden files and folders are left out;
+    symbolic links are followed, each folder is visited once. A path that is itself a file is taken as it is.
+
+    Args:
+        folders: One folder or several; their order is kept, the files of each are sorted by relative path.
+
+    Raises:
+        DataError: If there is no such folder, or no image in any of them.
+    """
+    roots = [Path(f) for f in ([folders] if isinstance(folders, str | Path) else folders)]
+    if not roots:
+        raise DataError("no data folder was given; name at least one folder of images")
+    found: dict[Path, None] = {}  # a set that keeps its order
+    for root in roots:
+        if not root.exists():
+            raise DataError(f"data folder '{root}' does not exist")
+        files = [root] if root.is_file() else sorted(_walk(root), key=lambda p: p.relative_to(root).parts)
+        found.update(dict.fromkeys(files))
+    if not found:
+        places = ", ".join(f"'{r}'" for r in roots)
+        raise DataError(
+            f"no images in {places} or the folders in it; "
+            "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
+        )
+    return list(found)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        stat = os.stat(folder)
+        if (stat.st_dev, stat.st_ino) in seen:  # a link back to a folder that was visited
+            folders.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in files:
+            path = Path(folder, name)
+            if not name.startswith(".") and _looks_like_image(path) and path.is_file():
+                yield path
+
+
+def _looks_like_image(path: Path) -> bool:
+    if path.suffix:
+        return path.suffix.lower() in image_suffixes()
+    try:
+        with Image.open(path):
+            return True
+    except Exception:
+        return False
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """Height and width by the file's header, before any EXIF rotation; nothing is decoded.
+
+    Raises:
+        ImageError: If the header cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plug-ins raise anything on damaged files
+        raise _unreadable(path, error) from error
+
+
+def read_rgb(path: str | Path) -> np.ndarray:
+    """Decode a file to RGB.
+
+    The EXIF orientation is applied. Transparent pixels are laid over white. 16-bit and float images are
+    brought to 8 bits; of an animation the first frame is taken.
+
+    Args:
+        path: A file of any format and mode that Pillow decodes.
+
+    Returns:
+        uint8 of shape `(H, W, 3)`.
+
+    Raises:
+        ImageError: If the file is missing, damaged, truncated, no image, or larger than Pillow's limit
+            against decompression bombs.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return to_rgb(ImageOps.exif_transpose(image))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """A decoded Pillow image of any mode as uint8 RGB of shape `(H, W, 3)`."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        grey = _to_8_bits(np.asarray(image))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _to_8_bits(grey: np.ndarray) -> np.ndarray:
+    """Numbers of more than 8 bits, by the range they use: 0..1 (float), 0..255, 0..65535, or wider."""
+    if grey.dtype.kind == "f":
+        grey = np.nan_to_num(grey)
+        largest = float(grey.max(initial=0))
+        scale = 255.0 if largest <= 1 else 255.0 / max(largest, 255.0)
+    elif grey.dtype == np.int32:  # Pillow's mode I holds 16 bits and 32 bits alike
+        largest = int(grey.max(initial=0))
+        scale = 1.0 if largest <= 255 else 255.0 / max(largest, 65535)
+    else:
+        scale = 255.0 / 65535.0
+    return np.clip(np.floor(grey * scale + 0.5), 0, 255).astype(np.uint8)
+
+
+def _unreadable(path: str | Path, error: Exception) -> ImageError:
+    if isinstance(error, FileNotFoundError):
+        reason = "no such file"
+    elif isinstance(error, IsADirectoryError):
+        reason = "it is a folder"
+    elif isinstance(error, Image.UnidentifiedImageError):
+        reason = "it is not an image in a format that Pillow knows"
+    else:
+        reason = " ".join(str(error).split()) or type(error).__name__
+    return ImageError(f"cannot read image '{path}': {reason}")
