@@ -1,0 +1,14 @@
+"""The command line; `main` is the entry point of `kornia-srgan`."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line on `sys.argv` and exit."""
+    import sys
+
+    from kornia_srgan.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

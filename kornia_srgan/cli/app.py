@@ -1,0 +1,97 @@
+"""The Typer application: its commands are modules of this package, imported when asked for.
+
+A command module `kornia_srgan/cli/<name>.py` has a function `command` whose annotated parameters are the
+options and whose docstring is the help. It imports torch, timm and kornia inside its functions only, so that
+`--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from kornia_srgan.cli.errors import exit_code_of
+
+COMMANDS = (
+    "train",
+    "upscale",
+    "evaluate",
+    "prepare",
+    "list",
+    "describe",
+    "convert",
+    "export",
+    "benchmark",
+    "demo",
+    "doctor",
+)
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a command's module when the command or its help is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands of this installation, in the order of `COMMANDS`."""
+        return [name for name in COMMANDS if importlib.util.find_spec(f"{__package__}.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name, no_args_is_help=False)(
+            importlib.import_module(f"{__package__}.{cmd_name}").command
+        )
+        return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="kornia-srgan",
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,  # brackets in help texts are meant as written
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from kornia_srgan._version import __version__
+
+        typer.echo(f"kornia-srgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="On an error, show the whole traceback.")] = False,
+) -> None:
+    """Train, measure and run super-resolution GANs; upscale photographs."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code; errors become one line on stderr."""
+    arguments = list(arguments)
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options  # allowed anywhere, since one adds it to the line that has just failed
+    while "--debug" in arguments[: len(options)]:
+        arguments.remove("--debug")
+        options = options[:-1]
+    return exit_code_of(lambda: _invoke(arguments), debug=debug)
+
+
+def _invoke(arguments: list[str]) -> int:
+    command = typer.main.get_command(app)
+    result = command.main(args=arguments, prog_name="kornia-srgan", standalone_mode=False)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,104 @@
+"""`kornia-srgan evaluate`: figures that can be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kornia_srgan.cli.options import PluginOption, console, write_text
+
+if TYPE_CHECKING:
+    from kornia_srgan.evaluation.report import Report
+    from kornia_srgan.protocols import Generator
+
+
+def command(
+    *,
+    data: Annotated[Path, typer.Option(help="HR images, HR and LR folders, or a folder of such sets.")],
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="Packaged name or .safetensors file; may be given several times."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="How to score: ledig-y, basicsr-rgb.")] = "ledig-y",
+    scale: Annotated[int, typer.Option(min=2, help="The baseline's scale where no weights are given.")] = 4,
+    device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda, mps.")] = "cpu",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write each image's figures to it.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Score weights on images, beside bicubic; PSNR and SSIM by a named protocol."""
+    from kornia_srgan.evaluation.evaluate import evaluate
+    from kornia_srgan.evaluation.protocols import get_protocol
+    from kornia_srgan.plugins import load_plugins
+
+    get_protocol(protocol)
+    load_plugins(plugin or ())
+    models = _load(weights or [], device)
+    with console(stderr=True).status("evaluating") as status:
+        report = evaluate(
+            models,
+            data,
+            protocol=protocol,
+            scale=scale,
+            device=device,
+            progress=lambda model, dataset, image: status.update(f"{model}: {dataset} {image}"),
+        )
+    if json_file:
+        write_text(json_file, report.to_json())
+    if csv_file:
+        write_text(csv_file, report.to_csv())
+    if per_image:
+        _print_images(report)
+    if markdown:
+        typer.echo(report.to_markdown(), nl=False)
+    else:
+        _print_means(report)
+
+
+def _load(sources: list[str], device: str) -> dict[str, Generator]:
+    """Generators by a short name that is unique among them."""
+    from kornia_srgan.assembly import load_generator
+
+    stems = [Path(source).stem for source in sources]
+    names = [stem if stems.count(stem) == 1 else source for stem, source in zip(stems, sources, strict=True)]
+    return {
+        name: load_generator(source, device=device).module  # pyright: ignore[reportReturnType]
+        for name, source in zip(names, sources, strict=True)
+    }
+
+
+def _print_means(report: Report) -> None:
+    headings, lines = report.table()
+    lr_sources = ", ".join(dict.fromkeys(row.lr_source for row in report.rows))
+    _print_table(
+        headings, lines, caption=f"protocol {report.protocol}, mean over the images; LR: {lr_sources}"
+    )
+
+
+def _print_images(report: Report) -> None:
+    from kornia_srgan.evaluation.report import format_metrics
+
+    lines = [
+        [row.model, f"x{row.scale}", row.dataset, image.image, format_metrics(image.metrics)]
+        for row in report.rows
+        for image in row.images
+    ]
+    _print_table(["model", "scale", "set", "image", report.metric_heading], lines)
+
+
+def _print_table(headings: list[str], lines: list[list[str]], caption: str | None = None) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    out = console()
+    out.print(table)
+    if caption:
+        out.print(caption)

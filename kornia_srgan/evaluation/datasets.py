@@ -1,0 +1,161 @@
+"""Finding HR images, and their LR images where there are any, in the layouts that benchmarks come in.
+
+- `SET/*.png`: HR images alone; LR is made from them.
+- `SET/HR/*` with `SET/LRx4/*` (also `GT`, `original`; `LR_bicubic/X4`, `LR/x4`, `X4`, `LR`, ...).
+- `SET/*_SRF_4_HR.png` beside `SET/*_SRF_4_LR.png`, possibly below `image_SRF_4/`.
+- `SET_HR/` beside `SET_LR_bicubic/X4/` (DIV2K).
+- A folder of such sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kornia_srgan.errors import DataError
+
+_HR_NAMES = ("hr", "gt", "gtmod12", "original", "hr_images", "target")
+_SRF = re.compile(r"^(?P<stem>.+)_SRF_(?P<scale>\d+)_(?P<kind>HR|LR)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class EvalImage:
+    """One HR image and, if the set has it, its LR image."""
+
+    name: str
+    hr: Path
+    lr: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """A named set of images for one scale."""
+
+    name: str
+    scale: int
+    images: tuple[EvalImage, ...]
+
+    @property
+    def lr_source(self) -> str:
+        """Where LR images come from: `files`, or `matlab_bicubic` where they are made."""
+        return "files" if self.images[0].lr else "matlab_bicubic"
+
+
+def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
+    """The sets in a folder, or the folder as one set.
+
+    Args:
+        folder: A set, or a folder of sets.
+        scale: LR images of this factor are paired; those of other factors are left alone.
+
+    Raises:
+        DataError: If the folder is missing or holds no images, or an LR folder lacks an image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"evaluation folder not found: {folder}")
+    found = _one_set(folder, scale)
+    if found:
+        return [found]
+    sets = [s for child in _folders(folder) if (s := _one_set(child, scale))]
+    if not sets:
+        raise DataError(
+            f"no images in {folder}; expected HR images, or HR/ with LRx{scale}/, or a folder of such sets"
+        )
+    return sets
+
+
+def _one_set(folder: Path, scale: int) -> EvalSet | None:
+    from_suffixes = _srf_set(folder, scale)
+    if from_suffixes:
+        return from_suffixes
+    hr_folder = next((f for f in _folders(folder) if _is_hr_folder(f.name)), None)
+    if hr_folder is not None:
+        lr_folder = next((f for f in _lr_folders(folder, hr_folder, scale) if _images(f)), None)
+        images = _images(hr_folder)
+    else:
+        lr_folder = None
+        images = _images(folder)
+    if not images:
+        return None
+    by_stem = _by_stem(_images(lr_folder), scale) if lr_folder else {}
+    missing = [p.name for p in images if by_stem and p.stem.lower() not in by_stem]
+    if missing:
+        raise DataError(
+            f"{lr_folder} has no LR image for {missing[0]} ({len(missing)} of {len(images)} missing)"
+        )
+    pairs = tuple(EvalImage(p.stem, p, by_stem.get(p.stem.lower())) for p in images)
+    return EvalSet(folder.resolve().name, scale, pairs)
+
+
+def _srf_set(folder: Path, scale: int) -> EvalSet | None:
+    """A set whose file names carry scale and kind, in the folder or its `image_SRF_<scale>`."""
+    below = folder / f"image_SRF_{scale}"
+    files = _images(below if below.is_dir() else folder)
+    found: dict[str, dict[str, Path]] = {}
+    for path in files:
+        match = _SRF.match(path.stem)
+        if match and int(match["scale"]) == scale:
+            found.setdefault(match["stem"], {})[match["kind"].upper()] = path
+    images = tuple(
+        EvalImage(stem, kinds["HR"], kinds.get("LR"))
+        for stem, kinds in sorted(found.items())
+        if "HR" in kinds
+    )
+    return EvalSet(folder.resolve().name, scale, images) if images else None
+
+
+def _is_hr_folder(name: str) -> bool:
+    return name.lower() in _HR_NAMES or name.lower().endswith(("_hr", "-hr"))
+
+
+def _lr_folders(folder: Path, hr_folder: Path, scale: int) -> Iterator[Path]:
+    """Where the LR images of this scale may be, most explicit first."""
+    explicit = (
+        f"lrx{scale}",
+        f"x{scale}",
+        f"lrbicubicx{scale}",
+        f"bicubicx{scale}",
+        f"lrbicx{scale}",
+        f"lr{scale}x",
+    )
+    children = [f for f in _folders(folder) if f != hr_folder]
+    for child in children:
+        plain = re.sub(r"[^a-z0-9]", "", child.name.lower())
+        if plain.endswith(explicit) or plain == f"{scale}x":
+            yield child
+    lr_like = [
+        f for f in children if f.name.lower() in ("lr", "lq") or "lr" in re.split(r"[_\W]", f.name.lower())
+    ]
+    for child in lr_like:
+        inner = [f for f in _folders(child) if f.name.lower() in (f"x{scale}", f"lrx{scale}", f"{scale}x")]
+        yield from inner
+        if not inner:
+            yield child
+
+
+def _by_stem(files: list[Path], scale: int) -> dict[str, Path]:
+    """LR files by the HR stem they belong to: `babyx4`, `baby_x4`, `baby_LR`, `baby` all give `baby`."""
+    suffix = re.compile(rf"([_-]?x{scale}|[_-]lr(x?{scale})?|_lr_bicubic)$")
+    stripped = {suffix.sub("", p.stem.lower()): p for p in files}
+    return stripped | {p.stem.lower(): p for p in files}
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Its folders, Set5 before Set14."""
+    folders = [f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")]
+    return sorted(folders, key=lambda f: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", f.name)])
+
+
+def _images(folder: Path) -> list[Path]:
+    """The images directly in a folder."""
+    from kornia_srgan.data.images import find_images
+
+    if not any(f.is_file() for f in folder.iterdir()):
+        return []
+    try:
+        return [p for p in find_images([folder]) if p.parent.resolve() == folder.resolve()]
+    except DataError:
+        return []

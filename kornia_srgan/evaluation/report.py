@@ -1,0 +1,120 @@
+"""What an evaluation found, and how it is written down: JSON, CSV, Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass, field
+
+METRIC_FORMATS = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".4f")}
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """The figures of one image."""
+
+    image: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one set.
+
+    Attributes:
+        model: What was evaluated: a weight's name, or `bicubic`.
+        dataset: The set's name.
+        scale: The upscaling factor.
+        lr_source: `files`, or the resizer that made the LR images.
+        images: Every image's figures.
+        seconds: Time spent in the model, over all images.
+    """
+
+    model: str
+    dataset: str
+    scale: int
+    lr_source: str
+    images: tuple[ImageScore, ...]
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Each metric's mean over the images."""
+        names = self.images[0].metrics
+        return {name: sum(i.metrics[name] for i in self.images) / len(self.images) for name in names}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All rows of an evaluation.
+
+    Attributes:
+        protocol: Name and version of the protocol.
+        rows: One for each model and set.
+        versions: What the figures were made with.
+    """
+
+    protocol: str
+    rows: tuple[Row, ...]
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def datasets(self) -> list[str]:
+        """The sets' names, in order."""
+        return list(dict.fromkeys(row.dataset for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics' names, in order."""
+        return list(self.rows[0].mean)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and rows: one row a model and scale, one column a set."""
+        headings = ["model", "scale", *(f"{d} {self.metric_heading}" for d in self.datasets)]
+        by_model: dict[tuple[str, int], dict[str, Row]] = {}
+        for row in self.rows:
+            by_model.setdefault((row.model, row.scale), {})[row.dataset] = row
+        lines = [
+            [model, f"x{scale}", *(self._cell(found.get(d)) for d in self.datasets)]
+            for (model, scale), found in by_model.items()
+        ]
+        return headings, lines
+
+    def to_markdown(self) -> str:
+        """The means as a Markdown table."""
+        headings, lines = self.table()
+        rule = ["---"] * len(headings)
+        return "\n".join("| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines)) + "\n"
+
+    def to_csv(self) -> str:
+        """One line for each model, set and image, and the mean of each."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["protocol", "model", "scale", "dataset", "image", *self.metrics])
+        for row in self.rows:
+            for name, metrics in [*((i.image, i.metrics) for i in row.images), ("mean", row.mean)]:
+                figures = [f"{metrics[m]:.6f}" for m in self.metrics]
+                writer.writerow([self.protocol, row.model, row.scale, row.dataset, name, *figures])
+        return out.getvalue()
+
+    def to_json(self) -> str:
+        """Everything, for programs."""
+        rows = [asdict(row) | {"mean": row.mean} for row in self.rows]
+        content = {"schema": 1, "protocol": self.protocol, "versions": self.versions, "rows": rows}
+        return json.dumps(content, indent=2) + "\n"
+
+    @property
+    def metric_heading(self) -> str:
+        """`PSNR / SSIM`."""
+        return " / ".join(METRIC_FORMATS.get(m, (m.upper(), ""))[0] for m in self.metrics)
+
+    def _cell(self, row: Row | None) -> str:
+        return "" if row is None else format_metrics(row.mean)
+
+
+def format_metrics(metrics: dict[str, float]) -> str:
+    """`28.43 / 0.8111`."""
+    return " / ".join(
+        f"{value:{METRIC_FORMATS.get(name, ('', '.4f'))[1]}}" for name, value in metrics.items()
+    )
