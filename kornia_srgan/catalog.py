@@ -104,6 +104,9 @@ AUGMENTATIONS.declare(
 AUGMENTATIONS.declare(
     "color_jiggle", f"{_AUGMENT}:ColorJiggle", summary="Kornia's brightness, contrast, saturation and hue"
 )
+AUGMENTATIONS.declare(
+    "kornia", f"{_AUGMENT}:KorniaAugmentation", summary="Any augmentation of kornia.augmentation by its name"
+)
 
 _RESIZE = "kornia_srgan.components.transforms.resize"
 RESIZERS.declare(

@@ -9,7 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 Precision = Literal["auto", "no", "fp16", "bf16"]
 Cache = Literal["auto", "none", "ram", "device"]
@@ -121,6 +129,9 @@ class Train(Model):
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="Average of the generator; 0 keeps none.")
     channels_last: bool = Field(default=True, description="Memory format of the networks.")
     compile: bool = Field(default=False, description="torch.compile the networks in place.")
+    detect_anomaly: bool = Field(
+        default=False, description="torch's anomaly mode: slow, names the operation."
+    )
     log_every: PositiveInt = Field(default=50, description="Steps between log lines.")
     checkpoint_every: PositiveInt = Field(default=1000, description="Steps between checkpoints.")
     keep_last: PositiveInt = Field(default=2, description="Checkpoints kept.")

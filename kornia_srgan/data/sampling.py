@@ -16,7 +16,7 @@ import numpy as np
 Weighting = Literal["area", "uniform"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_SHUFFLE, _ROW, _COLUMN, _SEED, _SPARE = range(1, 6)
+_SHUFFLE, _ROW, _COLUMN, _SEED, _SPARE, _STEP = range(1, 7)
 
 
 def splitmix64(x: np.ndarray) -> np.ndarray:
@@ -122,3 +122,9 @@ class CropPlan:
             keys = draw(self.seed, _SHUFFLE, np.arange(len(self._units)) + epoch * 2**40)
             self._epoch = (epoch, self._units[np.argsort(keys, kind="stable")])
         return self._epoch[1]
+
+
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """A seed below 2**63 for whatever else is drawn in a step, different on every rank."""
+    rank_key = seed * 1_000_003 + rank
+    return int(draw(rank_key, _STEP, np.array([step]))[0] >> np.uint64(1))

@@ -1,0 +1,229 @@
+"""The only place where a name becomes an object: a config or a weight header in, typed components out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from kornia_srgan.arguments import check_types, recorded_arguments
+from kornia_srgan.catalog import (
+    ADVERSARIAL_LOSSES,
+    AUGMENTATIONS,
+    DISCRIMINATORS,
+    FEATURE_EXTRACTORS,
+    GENERATORS,
+    IMAGE_LOSSES,
+    RESIZERS,
+)
+from kornia_srgan.config import Component, Stage, TrainConfig, WeightedLoss
+from kornia_srgan.errors import ArgumentError, UnknownComponentError, UserError, WeightsError
+from kornia_srgan.plugins import load_plugins
+from kornia_srgan.protocols import AdversarialLoss, Augmentation, FeatureExtractor, ImageLoss, Resizer
+from kornia_srgan.registry import BUILTIN_SOURCE, Registry
+from kornia_srgan.weights.files import load_into, load_weights
+from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.spec import WeightSpec
+
+_NESTED: dict[Any, Registry[Any]] = {FeatureExtractor: FEATURE_EXTRACTORS}
+
+
+def build(registry: Registry[Any], component: Component, *, path: str = "", **context: Any) -> Any:
+    """Make the object that a component names.
+
+    Args:
+        registry: Where to look it up.
+        component: Its name and arguments. An argument whose type is itself a component (a feature extractor)
+            may be written as a name or as `{name, args}`.
+        path: Where the component stands in the config; put before messages.
+        **context: Values the factory gets if it takes them, such as `scale`.
+
+    Raises:
+        UnknownComponentError, ArgumentError: With the path and a suggestion.
+    """
+    entry = registry.get(component.name, path=f"{path}.name" if path else "")
+    parameters = entry.parameters()
+    arguments = dict(component.args)
+    for name, value in context.items():
+        if name in parameters and arguments.setdefault(name, value) != value:
+            raise ArgumentError(
+                f"{path}.args.{name}: {arguments[name]!r} contradicts {name} {value!r}; leave it out here"
+            )
+    registry.check_arguments(entry, arguments, path=path)
+    for name, value in arguments.items():
+        nested = _NESTED.get(parameters[name].annotation) if name in parameters else None
+        if nested is not None and isinstance(value, str | dict):
+            arguments[name] = build(nested, _component(value), path=f"{path}.args.{name}")
+    arguments = check_types(entry, arguments, path=f"{path}.args" if path else entry.name)
+    try:
+        return entry.load()(**arguments)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"{path or component.name}: {error}") from error
+
+
+def _component(value: str | dict[str, Any]) -> Component:
+    return Component(name=value) if isinstance(value, str) else Component(**value)
+
+
+@dataclass(frozen=True)
+class NamedLoss:
+    """One weighted image loss; the name is unique within its stage."""
+
+    name: str
+    weight: float
+    loss: ImageLoss
+
+
+@dataclass(frozen=True)
+class StageComponents:
+    """What one stage trains with; without `adversarial` it has no discriminator."""
+
+    config: Stage
+    losses: tuple[NamedLoss, ...]
+    adversarial: AdversarialLoss | None = None
+    adversarial_weight: float = 0.0
+    discriminator: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class Components:
+    """Everything a run needs, built and checked."""
+
+    generator: nn.Module
+    spec: WeightSpec
+    stages: tuple[StageComponents, ...]
+    augmentations: tuple[Augmentation, ...]
+    resizer: Resizer
+
+
+def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec:
+    """The header that rebuilds a generator.
+
+    Args:
+        component: Its name and arguments.
+        scale: Its upscaling factor.
+        **facts: Other fields of the spec: `training`, `license`.
+    """
+    entry = GENERATORS.get(component.name)
+    plugin = "" if entry.source == BUILTIN_SOURCE else entry.source
+    args = recorded_arguments(entry, component.args)
+    return WeightSpec(name=entry.name, args=args, scale=scale, plugin=plugin, **facts)
+
+
+def build_generator(component: Component, *, scale: int, path: str = "generator") -> nn.Module:
+    """A generator of that scale; it is checked to say so itself."""
+    generator = build(GENERATORS, component, path=path, scale=scale)
+    if not isinstance(generator, nn.Module):
+        raise ArgumentError(f"{path}: '{component.name}' made a {type(generator).__name__}, not an nn.Module")
+    if getattr(generator, "scale", None) != scale:
+        raise ArgumentError(
+            f"{path}: '{component.name}' has scale {getattr(generator, 'scale', None)}, the run has {scale}; "
+            "a generator takes `scale` and keeps it as an attribute"
+        )
+    return generator
+
+
+def assemble(config: TrainConfig) -> Components:
+    """Build every component of a run, all stages at once, so that what is wrong shows before step one.
+
+    The initial weights are a function of `train.seed` alone.
+    """
+    load_plugins(config.plugins)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        generator = build_generator(config.generator, scale=config.scale)
+        stages = tuple(
+            _stage(stage, path=f"stages.{index}", crop=config.data.crop)
+            for index, stage in enumerate(config.stages)
+        )
+        augmentations = tuple(
+            build(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
+            for index, component in enumerate(config.data.augmentations)
+        )
+        resizer = build(RESIZERS, config.data.resizer, path="data.resizer")
+    spec = generator_spec(config.generator, config.scale, license=config.license)
+    if config.init:
+        _initialise(generator, spec, config.init)
+    return Components(generator, spec, stages, augmentations, resizer)
+
+
+def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
+    losses = tuple(
+        NamedLoss(
+            _unique_name(stage.losses, index),
+            component.weight,
+            build(IMAGE_LOSSES, component, path=f"{path}.losses.{index}"),
+        )
+        for index, component in enumerate(stage.losses)
+    )
+    if stage.adversarial is None or stage.discriminator is None:
+        return StageComponents(stage, losses)
+    discriminator = build(DISCRIMINATORS, stage.discriminator, path=f"{path}.discriminator", crop=crop)
+    adversarial = build(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
+    return StageComponents(stage, losses, adversarial, stage.adversarial.weight, discriminator)
+
+
+def _unique_name(losses: tuple[WeightedLoss, ...], index: int) -> str:
+    name = losses[index].name
+    return name if sum(x.name == name for x in losses) == 1 else f"{name}_{index}"
+
+
+def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> None:
+    found, state = load_weights(locate(source))
+    if (found.name, found.scale) != (spec.name, spec.scale):
+        raise WeightsError(
+            f"init: {source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
+        )
+    load_into(generator, state, f"init: {source}")
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in eval mode and the header it came from."""
+
+    module: nn.Module
+    spec: WeightSpec
+
+
+def load_generator(source: str | Path, *, device: str | torch.device = "cpu") -> LoadedGenerator:
+    """Rebuild a generator from a weight file alone: its header names the component and its arguments.
+
+    Args:
+        source: A name in the zoo or the path of a safetensors file.
+        device: Where to put it.
+
+    Raises:
+        WeightsError: If there is no such file, it is damaged, or it does not fit the component it names.
+    """
+    spec, state = load_weights(locate(source))
+    if spec.kind != "generator":
+        raise WeightsError(f"{source}: holds a {spec.kind}, not a generator")
+    module = _rebuild(spec, str(source))
+    load_into(module, state, str(source))
+    return LoadedGenerator(module.to(device).eval(), spec)
+
+
+def _rebuild(spec: WeightSpec, where: str) -> nn.Module:
+    component = Component(name=spec.name, args=dict(spec.args))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return build_generator(component, scale=spec.scale)
+    except UnknownComponentError as error:
+        if spec.plugin:
+            raise WeightsError(
+                f"{where}: made by generator '{spec.name}' of plug-in {spec.plugin}, which is not loaded; "
+                "give it with --plugin, or import it first"
+            ) from error
+        raise WeightsError(f"{where}: {error}") from error
+    except UserError as error:
+        raise WeightsError(
+            f"{where}: its header does not fit this version's '{spec.name}': {error}"
+        ) from error
+
+
+def with_training(components: Components, training: dict[str, Any]) -> WeightSpec:
+    """The generator's header with how it was trained."""
+    return replace(components.spec, training=cast("dict[str, Any]", training))

@@ -1,0 +1,65 @@
+"""`kornia-srgan train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.errors import UserError
+
+
+def command(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE|CONFIG.yaml", help="A packaged recipe or your own file.")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", metavar="FILE", help="The same, as an option.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="DIR", help="A folder of photographs; may be given several times."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder [runs/RECIPE].")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint.")] = False,
+    validate: Annotated[
+        Path | None, typer.Option("--validate", metavar="DIR", help="Images to score on while training.")
+    ] = None,
+    plugin: PluginOption = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as train.lr=2e-4."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved run and stop before the first step.")
+    ] = False,
+) -> None:
+    """Train a generator by a recipe, on photographs of any size and format."""
+    from kornia_srgan.config_io import load_config, recipe_names
+    from kornia_srgan.plugins import load_plugins
+
+    source = config or recipe
+    if source is None or (config and recipe):
+        raise UserError(
+            "train takes one recipe or config file, such as 'train srgan --data DIR'; "
+            f"packaged recipes: {', '.join(recipe_names())}"
+        )
+    load_plugins(plugin or [])
+    sections: dict[str, object] = {}
+    if data:
+        sections["data__folders"] = [str(folder) for folder in data]
+    if validate:
+        sections["validation__folder"] = str(validate)
+    resolved = load_config(source, override or [], **sections)
+    if dry_run:
+        from kornia_srgan.training.plan import describe_run
+
+        typer.echo(describe_run(resolved))
+        return
+    from kornia_srgan.training.run import train
+
+    train(resolved, output or Path("runs") / resolved.name, resume=resume)

@@ -1,0 +1,16 @@
+"""`accelerate launch -m kornia_srgan.train --config recipes/srgan.yaml --data DIR`: the command `train`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run `kornia-srgan train` with this process's arguments."""
+    from kornia_srgan.cli.app import run
+
+    return run(["train", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

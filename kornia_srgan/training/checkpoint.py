@@ -1,0 +1,116 @@
+"""Checkpoints: whole or not at all, the newest found by itself, the old ones pruned."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from kornia_srgan.errors import ConfigError, TrainingError
+
+_STATE = "state.json"
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        stage: Index of the stage.
+        step: Steps done in it.
+        total: Steps done in the run; the data of the next step follows from it.
+        lr_factor: Learning rates are multiplied by it; it shrinks after a rollback.
+        best: The best validation score so far.
+    """
+
+    stage: int = 0
+    step: int = 0
+    total: int = 0
+    lr_factor: float = 1.0
+    best: float | None = None
+
+
+def save_checkpoint(
+    folder: Path, progress: Progress, identity: dict[str, Any], accelerator: Accelerator, *, keep_last: int
+) -> Path:
+    """Write a checkpoint beside the others, then give it its name and prune the oldest.
+
+    Args:
+        folder: Where checkpoints live.
+        progress: Kept as JSON in it.
+        identity: What a resumed run must agree with (see `check_identity`).
+        accelerator: Saves the networks, optimizers, scaler and averages.
+        keep_last: How many to keep.
+
+    Raises:
+        TrainingError: If it cannot be written; earlier checkpoints are untouched.
+    """
+    final = folder / f"step-{progress.total:08d}"
+    partial = folder / f"{final.name}{_PARTIAL}"
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        accelerator.save_state(str(partial))
+        if accelerator.is_main_process:
+            text = json.dumps({"progress": asdict(progress), "identity": identity}, indent=1)
+            (partial / _STATE).write_text(text, "utf-8")
+            for file in partial.iterdir():
+                _flush(file)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+        shutil.rmtree(partial, ignore_errors=True)
+        left = newest_checkpoint(folder)
+        kept = f"the newest complete one is {left}" if left else "there is none yet"
+        raise TrainingError(f"checkpoint {final} could not be written ({error}); {kept}") from error
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+        for old in _complete(folder)[:-keep_last]:
+            shutil.rmtree(old, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    return final
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _complete(folder: Path) -> list[Path]:
+    found = folder.glob("step-*") if folder.is_dir() else []
+    return sorted(p for p in found if p.suffix != _PARTIAL and (p / _STATE).is_file())
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint, or None."""
+    complete = _complete(folder)
+    return complete[-1] if complete else None
+
+
+def read_progress(checkpoint: Path) -> tuple[Progress, dict[str, Any]]:
+    """Where the checkpoint's run stood, and its identity."""
+    state = json.loads((checkpoint / _STATE).read_text("utf-8"))
+    return Progress(**state["progress"]), state["identity"]
+
+
+def check_identity(found: dict[str, Any], expected: dict[str, Any], checkpoint: Path) -> None:
+    """Refuse to resume a run that is not the same.
+
+    Raises:
+        ConfigError: Naming the first thing that differs and both values.
+    """
+    for key in sorted(found.keys() | expected.keys()):
+        if found.get(key) != expected.get(key):
+            raise ConfigError(
+                f"--resume: {key} was {found.get(key)!r} in {checkpoint} and is {expected.get(key)!r} now; "
+                "a resumed run continues the same recipe on the same data with the same number of processes. "
+                "Start a new run with another --output (and init: to begin from the old weights)"
+            )

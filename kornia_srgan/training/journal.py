@@ -1,0 +1,190 @@
+"""Telling people how a run goes: a progress bar, metrics.jsonl, a plot of the losses, trackers."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
+from kornia_srgan.training.run_folder import RunFolder
+
+
+def check_trackers(names: tuple[str, ...]) -> None:
+    """Refuse trackers that are unknown or not installed, before the first step.
+
+    Raises:
+        UserError: If Accelerate knows no such tracker.
+        MissingExtraError: If its package is not installed (Accelerate itself would only warn).
+    """
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+    from accelerate.utils import LoggerType
+
+    known = [str(name) for name in LoggerType if str(name) != "all" and name in LOGGER_TYPE_TO_CLASS]
+    available = [str(name) for name in get_available_trackers()]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UserError(
+                f"train.trackers: unknown tracker '{name}'{hint or ';'} known: {', '.join(known)}"
+            )
+        if name not in available:
+            raise MissingExtraError(
+                f"train.trackers: '{name}' is not installed; pip install {name}, or leave it out: "
+                "metrics.jsonl is always written"
+            )
+
+
+class Journal:
+    """Collects what steps report and writes it at log intervals; only the main process writes.
+
+    Terms stay on the device between intervals, so that logging does not hold the steps up.
+    """
+
+    def __init__(self, folder: RunFolder, accelerator: Accelerator, *, images_per_step: int) -> None:
+        self._folder = folder
+        self._accelerator = accelerator
+        self._images_per_step = images_per_step
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._since = (time.perf_counter(), 0)
+        self.console = Console(stderr=True, quiet=not accelerator.is_main_process)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (accelerator.is_main_process and self.console.is_terminal),
+        )
+        self._task: TaskID | None = None
+
+    def begin_stage(self, name: str, steps: int, done: int) -> None:
+        """Start a bar for a stage."""
+        self._bar.start()
+        self._task = self._bar.add_task(name, total=steps, completed=done, note="")
+        self._since = (time.perf_counter(), done)
+
+    def end_stage(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+    def say(self, text: str) -> None:
+        """A line for the user, above the bar."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def add(self, terms: Mapping[str, Tensor], step: int) -> None:
+        """Take what one step reported."""
+        for name, value in terms.items():
+            old = self._sums.get(name)
+            self._sums[name] = value if old is None else old + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        if self._task is not None:
+            self._bar.update(self._task, completed=step)
+
+    def flush(self, *, stage: str, step: int, total: int, lr: float) -> None:
+        """Write the means since the last flush."""
+        names = sorted(self._sums)
+        if not names:
+            return
+        means = torch.stack([self._sums[n].float() / self._counts[n] for n in names])
+        means = torch.as_tensor(self._accelerator.reduce(means, "mean"))
+        values = dict(zip(names, means.tolist(), strict=True))
+        self._sums, self._counts = {}, {}
+        now, (then, old_step) = time.perf_counter(), self._since
+        self._since = (now, step)
+        rate = (step - old_step) * self._images_per_step / max(now - then, 1e-9)
+        if not self._accelerator.is_main_process:
+            return
+        shown = "  ".join(f"{n} {v:.4g}" for n, v in values.items() if not n.endswith("grad_norm"))
+        note = f"{shown}  {rate:.0f} images/s"
+        if self._task is not None:
+            self._bar.update(self._task, note=note)
+        if self._bar.disable:
+            self.say(f"{stage} {step}  {note}  lr {lr:.2e}")
+        self.record({"stage": stage, "step": step, "total": total, "lr": lr, "images_per_s": rate, **values})
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Append to metrics.jsonl and tell the trackers."""
+        if not self._accelerator.is_main_process:
+            return
+        clean = {k: _jsonable(v) for k, v in values.items()}
+        with self._folder.metrics.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(clean) + "\n")
+        if self._accelerator.trackers:
+            numbers = {k: v for k, v in clean.items() if isinstance(v, int | float)}
+            self._accelerator.log(numbers, step=int(values["total"]))
+
+    def rewind(self, total: int) -> None:
+        """Drop the lines after a step, which a resumed run writes again."""
+        if not (self._accelerator.is_main_process and self._folder.metrics.is_file()):
+            return
+        lines = self._folder.metrics.read_text("utf-8").splitlines()
+        kept = [line for line in lines if (_total_of(line) or 0) <= total]
+        self._folder.metrics.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+    def plot(self) -> None:
+        """Draw the losses of metrics.jsonl."""
+        if self._accelerator.is_main_process and self._folder.metrics.is_file():
+            plot_losses(self._folder.metrics, self._folder.plot)
+
+
+def _jsonable(value: Any) -> Any:
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _total_of(line: str) -> int | None:
+    try:
+        return json.loads(line).get("total")
+    except json.JSONDecodeError:  # the last line of a run that was killed
+        return None
+
+
+_NOT_LOSSES = ("stage", "step", "total", "lr", "images_per_s", "event")
+
+
+def plot_losses(metrics: Path, picture: Path) -> None:
+    """Draw every series of a metrics.jsonl over the steps, one panel each.
+
+    Args:
+        metrics: The file to read.
+        picture: The PNG to write.
+    """
+    from matplotlib.figure import Figure
+
+    series: dict[str, list[tuple[int, float]]] = {}
+    for line in metrics.read_text("utf-8").splitlines():
+        if _total_of(line) is None:
+            continue
+        values = json.loads(line)
+        for name, value in values.items():
+            if name not in _NOT_LOSSES and isinstance(value, int | float):
+                series.setdefault(name, []).append((values["total"], value))
+    if not series:
+        return
+    columns = min(3, len(series))
+    rows = math.ceil(len(series) / columns)
+    figure = Figure(figsize=(5 * columns, 3 * rows), layout="constrained")
+    for index, (name, points) in enumerate(sorted(series.items())):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        axes.plot(*zip(*points, strict=True), linewidth=1)
+        axes.set_title(name)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+    partial = picture.with_name(f".{picture.name}.partial")
+    figure.savefig(partial, format="png", dpi=80)
+    partial.replace(picture)

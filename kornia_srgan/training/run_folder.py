@@ -1,0 +1,126 @@
+"""What a run leaves behind: its resolved config, its surroundings, metrics, checkpoints and weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kornia_srgan._version import __version__
+from kornia_srgan.config import TrainConfig
+from kornia_srgan.config_io import dump_config
+from kornia_srgan.errors import DataError
+
+_PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The layout of a run's folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config, readable by `train` again."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line: losses, rates, scores."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def plot(self) -> Path:
+        """The losses as a picture."""
+        return self.path / "losses.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folders to resume from."""
+        return self.path / "checkpoints"
+
+    @property
+    def final(self) -> Path:
+        """The generator at the end of the run."""
+        return self.path / "generator.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The generator with the best validation score."""
+        return self.path / "best.safetensors"
+
+    def stage_weights(self, stage: str) -> Path:
+        """The generator at the end of a stage."""
+        return self.path / f"{stage}.safetensors"
+
+    def picture(self, total: int) -> Path:
+        """The validation grid of a step."""
+        return self.path / "validation" / f"step-{total:08d}.png"
+
+    def open(self, config: TrainConfig, *, resume: bool) -> None:
+        """Make the folder and write what the run is.
+
+        Raises:
+            DataError: If the folder cannot be written, or holds another run that is not to be resumed.
+        """
+        if not resume and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+            raise DataError(
+                f"output folder {self.path} already holds a run; add --resume to continue it, "
+                "or give another --output"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.config, dump_config(config))
+            write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        except OSError as error:
+            raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, "utf-8")
+    os.replace(partial, path)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and git revision, for whoever wants to make the run again."""
+    return {
+        "kornia_srgan": __version__,
+        "git": _git_revision(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command": sys.argv,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+            cwd=Path(__file__).parent,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

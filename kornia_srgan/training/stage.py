@@ -1,0 +1,256 @@
+"""A stage at work: its networks on their device, its optimizers, and the step that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from kornia_srgan.assembly import NamedLoss, StageComponents
+from kornia_srgan.config import Train
+from kornia_srgan.protocols import AdversarialLoss, Batch, LossReport
+from kornia_srgan.training.optim import LearningRate, make_optimizer
+from kornia_srgan.training.steps import discriminator_loss, generator_loss
+
+
+@dataclass
+class Player:
+    """A network with what trains it.
+
+    Attributes:
+        plain: The module itself.
+        prepared: The same as Accelerate wraps it (DDP, autocast).
+        optimizer: Accelerate's wrapper of the optimizer.
+        rate: Sets the optimizer's learning rate.
+    """
+
+    plain: nn.Module
+    prepared: nn.Module
+    optimizer: Any
+    rate: LearningRate
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters that are trained."""
+        return [p for p in self.plain.parameters() if p.requires_grad]
+
+
+@dataclass
+class ActiveStage:
+    """The players and losses of one stage; without a discriminator it is not a GAN."""
+
+    generator: Player
+    losses: tuple[NamedLoss, ...]
+    discriminator: Player | None = None
+    adversarial: AdversarialLoss | None = None
+    adversarial_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did.
+
+    Attributes:
+        terms: Every loss term and both gradient norms, detached scalars.
+        bad: The name of the first term that was not finite, or an empty string; such a step changes nothing.
+        skipped: Whether an optimizer did not step (a bad term, or the fp16 scaler's search for its scale).
+    """
+
+    terms: Mapping[str, Tensor]
+    bad: str = ""
+    skipped: bool = False
+
+
+def prepare_stage(
+    generator: nn.Module, components: StageComponents, train: Train, accelerator: Accelerator
+) -> ActiveStage:
+    """Put a stage's networks on the device, make their optimizers and hand all to Accelerate.
+
+    The order of `prepare` is always generator, its optimizer, discriminator, its optimizer: checkpoints
+    name what they hold by it.
+    """
+    config = components.config
+    lr = config.lr or train.lr
+    for entry in components.losses:
+        cast("nn.Module", entry.loss).to(accelerator.device)
+    player = _prepare_player(generator, train, lr, components, accelerator)
+    if components.discriminator is None:
+        return ActiveStage(player, components.losses)
+    d_lr = config.discriminator_lr or lr
+    discriminator = _prepare_player(components.discriminator, train, d_lr, components, accelerator)
+    return ActiveStage(
+        player, components.losses, discriminator, components.adversarial, components.adversarial_weight
+    )
+
+
+def _prepare_player(
+    module: nn.Module, train: Train, lr: float, components: StageComponents, accelerator: Accelerator
+) -> Player:
+    module.to(accelerator.device).train()
+    if train.channels_last:
+        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if train.compile:
+        module.compile()  # in place: a wrapper would put a prefix on every saved key
+    optimizer = make_optimizer(train.optimizer, module, lr)
+    rate = LearningRate(components.config.schedule, optimizer, components.config.steps)
+    prepared, prepared_optimizer = accelerator.prepare(module, optimizer)
+    plain = accelerator.unwrap_model(prepared)
+    return Player(plain, prepared, prepared_optimizer, rate)
+
+
+def train_step(
+    stage: ActiveStage, batches: Sequence[Batch], accelerator: Accelerator, *, grad_clip: float = 0.0
+) -> StepResult:
+    """One step of the discriminator, if there is one, then one of the generator.
+
+    With several micro-batches both losses are averaged over them, each network steps once, and the
+    generator's turn meets the discriminator that has already stepped, as with one batch of that size.
+
+    Args:
+        stage: The players.
+        batches: The micro-batches of this process.
+        accelerator: Scales and reduces the gradients.
+        grad_clip: Largest gradient norm of each network; 0 does not clip.
+    """
+    shared = stage.generator.prepared(batches[0].lr) if len(batches) == 1 else None
+    first = StepResult({})
+    if stage.discriminator is not None and stage.adversarial is not None:
+        first = _discriminator_turn(stage, batches, shared, accelerator, grad_clip)
+    # After a bad discriminator the generator's backward still runs, since DDP waits for it, but not its step.
+    second = _generator_turn(stage, batches, shared, accelerator, grad_clip, hold=bool(first.bad))
+    return StepResult(
+        {**first.terms, **second.terms}, first.bad or second.bad, first.skipped or second.skipped
+    )
+
+
+def _discriminator_turn(
+    stage: ActiveStage,
+    batches: Sequence[Batch],
+    shared: Tensor | None,
+    accelerator: Accelerator,
+    grad_clip: float,
+) -> StepResult:
+    player, adversarial = stage.discriminator, stage.adversarial
+    assert player is not None
+    assert adversarial is not None
+    meter = _Mean()
+    for index, batch in enumerate(batches):
+        sr = shared if shared is not None else _generate_only(stage.generator, batch.lr)
+        with _synchronised(accelerator, player, last=index == len(batches) - 1):
+            report = discriminator_loss(batch.hr, sr, adversarial=adversarial, discriminator=player.prepared)
+            accelerator.backward(report.total / len(batches))
+        meter.add(report)
+    return _step(player, meter, accelerator, grad_clip, "d_grad_norm")
+
+
+def _generator_turn(
+    stage: ActiveStage,
+    batches: Sequence[Batch],
+    shared: Tensor | None,
+    accelerator: Accelerator,
+    grad_clip: float,
+    *,
+    hold: bool,
+) -> StepResult:
+    player, opponent = stage.generator, stage.discriminator
+    meter = _Mean()
+    # The opponent is called without its DDP wrapper, which would wait for gradients that never come.
+    with _frozen(opponent.plain if opponent else None):
+        for index, batch in enumerate(batches):
+            with _synchronised(accelerator, player, last=index == len(batches) - 1):
+                sr = shared if shared is not None else player.prepared(batch.lr)
+                report = generator_loss(
+                    sr.float(),
+                    batch.hr,
+                    stage.losses,
+                    adversarial=stage.adversarial,
+                    adversarial_weight=stage.adversarial_weight,
+                    discriminator=opponent.plain if opponent else None,
+                )
+                accelerator.backward(report.total / len(batches))
+            meter.add(report)
+    return _step(player, meter, accelerator, grad_clip, "g_grad_norm", hold=hold)
+
+
+def _step(
+    player: Player,
+    meter: _Mean,
+    accelerator: Accelerator,
+    grad_clip: float,
+    norm_name: str,
+    *,
+    hold: bool = False,
+) -> StepResult:
+    """Unscale, clip and step one optimizer; a gradient that is not finite steps nothing.
+
+    Gradients are reduced over the ranks before this, so every rank sees the same norm and decides alike.
+    """
+    accelerator.unscale_gradients(player.optimizer)
+    norm = torch.nn.utils.clip_grad_norm_(player.parameters, grad_clip or float("inf"))
+    terms = {**meter.terms, norm_name: norm.detach()}
+    finite = bool(torch.isfinite(norm))
+    if not hold and (finite or accelerator.scaler is not None):  # a scaler refuses by itself
+        player.optimizer.step()
+    player.optimizer.zero_grad(set_to_none=True)
+    if finite:
+        return StepResult(terms)
+    bad_terms = [name for name, value in meter.terms.items() if not bool(torch.isfinite(value))]
+    if accelerator.scaler is not None and not bad_terms:
+        return StepResult(terms, skipped=True)
+    return StepResult(terms, bad_terms[0] if bad_terms else norm_name, skipped=True)
+
+
+@dataclass
+class _Mean:
+    """The mean of the micro-batches' terms."""
+
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, report: LossReport) -> None:
+        self.count += 1
+        for name, value in report.terms.items():
+            old = self.terms.get(name)
+            self.terms[name] = value if old is None else old + (value - old) / self.count
+
+
+@contextmanager
+def _synchronised(accelerator: Accelerator, player: Player, *, last: bool) -> Iterator[None]:
+    """Reduce gradients over the ranks only with the last micro-batch."""
+    if last:
+        yield
+    else:
+        with accelerator.no_sync(player.prepared):
+            yield
+
+
+@contextmanager
+def _frozen(module: nn.Module | None) -> Iterator[None]:
+    """Keep gradients from being computed for a module's parameters."""
+    parameters = [p for p in module.parameters() if p.requires_grad] if module else []
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+@torch.no_grad()
+def _generate_only(player: Player, lr: Tensor) -> Tensor:
+    """The generator's images for the discriminator's turn; its BatchNorm statistics stay as they were."""
+    norms = [m for m in player.plain.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [m.momentum for m in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        return player.plain(lr)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum

@@ -1,0 +1,105 @@
+"""One training step as functions: a batch and networks in, losses out. Nothing is kept between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from kornia_srgan.assembly import NamedLoss
+from kornia_srgan.protocols import (
+    AdversarialLoss,
+    Augmentation,
+    Batch,
+    Discriminator,
+    LossReport,
+    Resizer,
+)
+
+
+@torch.no_grad()
+def make_batch(
+    images: Tensor,
+    seeds: Sequence[int],
+    *,
+    scale: int,
+    resizer: Resizer,
+    augmentations: Sequence[Augmentation] = (),
+) -> Batch:
+    """Augmented HR crops and their LR versions, made on the device of `images`.
+
+    Args:
+        images: uint8 HR crops, `(B, 3, H, W)`; H and W are multiples of `scale`.
+        seeds: One integer per image; augmentations depend on nothing else.
+        scale: The upscaling factor.
+        resizer: Makes LR from HR.
+        augmentations: Applied to HR, in order.
+
+    Returns:
+        A batch in [0, 1], float32.
+    """
+    hr = images.float().div_(255)
+    for augment in augmentations:
+        hr = augment(hr, seeds)
+    lr = resizer(hr, (hr.shape[-2] // scale, hr.shape[-1] // scale))
+    return Batch(lr=lr, hr=hr)
+
+
+def image_loss(sr: Tensor, hr: Tensor, losses: Sequence[NamedLoss]) -> LossReport:
+    """The weighted sum of the image losses (the paper's content loss is one of them)."""
+    terms = {entry.name: entry.weight * entry.loss(sr, hr) for entry in losses}
+    return LossReport(_sum(terms), {name: term.detach() for name, term in terms.items()})
+
+
+def generator_loss(
+    sr: Tensor,
+    hr: Tensor,
+    losses: Sequence[NamedLoss],
+    *,
+    adversarial: AdversarialLoss | None = None,
+    adversarial_weight: float = 0.0,
+    discriminator: Discriminator | None = None,
+) -> LossReport:
+    """What the generator minimises: image losses plus, in a GAN stage, the weighted adversarial loss.
+
+    The discriminator's parameters must be frozen by the caller, or this fills their gradients too.
+    """
+    report = image_loss(sr, hr, losses)
+    if adversarial is None or discriminator is None:
+        return report
+    real = None
+    if adversarial.needs_real:
+        with torch.no_grad():
+            real = discriminator(hr).float()
+    term = adversarial_weight * adversarial.generator(discriminator(sr).float(), real)
+    return LossReport(report.total + term, {**report.terms, "adversarial": term.detach()})
+
+
+def discriminator_loss(
+    hr: Tensor, sr: Tensor, *, adversarial: AdversarialLoss, discriminator: Discriminator
+) -> LossReport:
+    """The discriminator's loss = true loss + false loss, with its accuracy on both beside them.
+
+    Args:
+        hr: Real images.
+        sr: Generated images; detached here, so that nothing reaches the generator.
+        adversarial: The loss.
+        discriminator: Run once on each, so that BatchNorm sees real and fake apart, as in the paper's code.
+    """
+    real, fake = discriminator(hr).float(), discriminator(sr.detach()).float()
+    true_loss, false_loss = adversarial.discriminator(real, fake)
+    terms = {
+        "d_true": true_loss.detach(),
+        "d_false": false_loss.detach(),
+        "d_accuracy_real": (real.detach() > 0).float().mean(),
+        "d_accuracy_fake": (fake.detach() < 0).float().mean(),
+    }
+    return LossReport(true_loss + false_loss, terms)
+
+
+def _sum(terms: dict[str, Tensor]) -> Tensor:
+    total, *rest = terms.values()
+    for term in rest:
+        total = total + term
+    return total

@@ -1,0 +1,286 @@
+"""The loop: stages of steps, with checkpoints, validation and a way back from bad numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from timm.utils import ModelEmaV3
+from torch import nn
+
+from kornia_srgan.assembly import Components, StageComponents, with_training
+from kornia_srgan.config import Train
+from kornia_srgan.data.sampling import step_seed
+from kornia_srgan.data.source import CropBatch, CropSource
+from kornia_srgan.errors import TrainingError
+from kornia_srgan.training.checkpoint import (
+    Progress,
+    check_identity,
+    newest_checkpoint,
+    read_progress,
+    save_checkpoint,
+)
+from kornia_srgan.training.interrupt import StopRequest
+from kornia_srgan.training.journal import Journal
+from kornia_srgan.training.run_folder import RunFolder
+from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, train_step
+from kornia_srgan.training.steps import make_batch
+from kornia_srgan.weights.files import save_weights
+
+BAD_STEPS_BEFORE_ROLLBACK = 5
+ROLLBACKS_BEFORE_GIVING_UP = 3
+ROLLBACK_LR_FACTOR = 0.5
+
+
+class Validator(Protocol):
+    """Scores a generator at intervals; the higher the better."""
+
+    every: int
+
+    def __call__(self, generator: nn.Module, total: int) -> dict[str, float]:
+        """Scores by name; `psnr` decides which generator is best."""
+        ...
+
+
+class Average:
+    """The running average of the generator, in the form in which Accelerate saves it."""
+
+    def __init__(self) -> None:
+        self.model: ModelEmaV3 | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average's tensors; empty without one."""
+        return dict(self.model.state_dict()) if self.model else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put the tensors back."""
+        if self.model:
+            self.model.load_state_dict(state)
+
+
+class Trainer:
+    """Trains the generator of a set of components through its stages.
+
+    It sees objects only: names were looked up by `assemble`, and data comes as numbered batches.
+
+    Args:
+        components: What to train, with what.
+        train: The loop's settings.
+        accelerator: Devices, precision, processes.
+        crops: The data.
+        folder: Where everything is written.
+        identity: What a resumed run must agree with.
+        training_facts: Goes into the weights' header.
+        validator: Scores the generator at intervals.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        train: Train,
+        accelerator: Accelerator,
+        crops: CropSource,
+        folder: RunFolder,
+        *,
+        identity: dict[str, Any],
+        training_facts: dict[str, Any],
+        validator: Validator | None = None,
+    ) -> None:
+        self.components = components
+        self.train = train
+        self.accelerator = accelerator
+        self.crops = crops
+        self.folder = folder
+        self.identity = identity
+        self.training_facts = training_facts
+        self.validator = validator
+        self.journal = Journal(folder, accelerator, images_per_step=train.batch_size)
+        self.average = Average()
+        accelerator.register_for_checkpointing(self.average)
+
+    def fit(self, *, resume: bool = False) -> bool:
+        """Run all stages from the start or from the newest checkpoint.
+
+        Returns:
+            True when the run is complete, False when it was asked to stop and can be resumed.
+
+        Raises:
+            TrainingError: If numbers stay bad after rollbacks, or a checkpoint cannot be written.
+        """
+        checkpoint = newest_checkpoint(self.folder.checkpoints) if resume else None
+        progress = Progress()
+        if checkpoint is not None:
+            progress, identity = read_progress(checkpoint)
+            check_identity(identity, self.identity, checkpoint)
+            self.journal.rewind(progress.total)
+            self.journal.say(f"resuming at step {progress.total} from {checkpoint}")
+        with StopRequest() as stop:
+            for index in range(progress.stage, len(self.components.stages)):
+                progress = self._run_stage(index, progress, stop, load=checkpoint is not None)
+                checkpoint = None
+                if stop.seen:
+                    self.journal.say(f"stopped at step {progress.total}; continue with --resume")
+                    return False
+        self._save_final(progress)
+        return True
+
+    def _run_stage(self, index: int, progress: Progress, stop: StopRequest, *, load: bool) -> Progress:
+        components = self.components.stages[index]
+        stage = self._prepare(components)
+        if load:
+            newest = newest_checkpoint(self.folder.checkpoints)
+            assert newest is not None
+            self.accelerator.load_state(str(newest))
+        else:
+            self._save(progress)  # the stage's own start, to roll back to
+        self.journal.begin_stage(components.config.name, components.config.steps, progress.step)
+        rollbacks = 0
+        try:
+            while True:
+                progress, diverged = self._run_steps(stage, components, progress, stop)
+                if not diverged:
+                    break
+                rollbacks += 1
+                progress = self._roll_back(diverged, rollbacks)
+        finally:
+            self.journal.end_stage()
+        self.journal.plot()
+        if stop.seen and progress.step < components.config.steps:
+            return progress
+        return self._finish_stage(stage, components, progress)
+
+    def _prepare(self, components: StageComponents) -> ActiveStage:
+        generator = self.components.generator.to(self.accelerator.device)
+        if self.train.channels_last:
+            generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        if self.train.ema_decay:
+            # Copied before Accelerate wraps `forward`, which a copy would still bind to the original.
+            self.average.model = ModelEmaV3(generator, decay=self.train.ema_decay, use_warmup=True)
+        return prepare_stage(generator, components, self.train, self.accelerator)
+
+    def _run_steps(
+        self, stage: ActiveStage, components: StageComponents, progress: Progress, stop: StopRequest
+    ) -> tuple[Progress, str]:
+        """Steps until the stage ends, a stop is asked for, or numbers stay bad: then the bad term's name."""
+        steps, train, accelerator = components.config.steps, self.train, self.accelerator
+        bad_in_a_row = 0
+        batches = self.crops.batches(
+            progress.total,
+            progress.total + steps - progress.step,
+            batch_size=train.batch_size,
+            rank=accelerator.process_index,
+            world_size=accelerator.num_processes,
+        )
+        for crop_batch in batches:
+            lr, result = self._step(stage, crop_batch, progress)
+            progress = replace(progress, step=progress.step + 1, total=progress.total + 1)
+            bad_in_a_row = self._note_bad(result, progress, bad_in_a_row)
+            if bad_in_a_row >= BAD_STEPS_BEFORE_ROLLBACK:
+                return progress, result.bad
+            self.journal.add({} if result.bad else result.terms, progress.step)
+            if progress.step % train.log_every == 0 or progress.step == steps:
+                name = components.config.name
+                self.journal.flush(stage=name, step=progress.step, total=progress.total, lr=lr)
+            progress = self._validate(stage, progress, last=progress.step == steps)
+            stopping = stop.agreed(accelerator, progress.total)
+            if stopping or (progress.total % train.checkpoint_every == 0 and not bad_in_a_row):
+                self._save(progress)
+                self.journal.plot()
+            if stopping:
+                break
+        return progress, ""
+
+    def _step(self, stage: ActiveStage, crops: CropBatch, progress: Progress) -> tuple[float, StepResult]:
+        train, rank = self.train, self.accelerator.process_index
+        # Whatever a component draws is a function of seed, step and rank: a resumed run draws it again.
+        torch.manual_seed(step_seed(train.seed, progress.total, rank))
+        lr = stage.generator.rate.set(progress.step, progress.lr_factor)
+        if stage.discriminator is not None:
+            stage.discriminator.rate.set(progress.step, progress.lr_factor)
+        size = len(crops.seeds) // train.accumulate
+        micro = [
+            make_batch(
+                crops.images[i : i + size],
+                crops.seeds[i : i + size],
+                scale=self.components.spec.scale,
+                resizer=self.components.resizer,
+                augmentations=self.components.augmentations,
+            )
+            for i in range(0, size * train.accumulate, size)
+        ]
+        with torch.autograd.set_detect_anomaly(train.detect_anomaly):
+            result = train_step(stage, micro, self.accelerator, grad_clip=train.grad_clip)
+        if self.average.model is not None and not result.skipped:
+            self.average.model.update(stage.generator.plain, step=progress.step + 1)
+        return lr, result
+
+    def _note_bad(self, result: StepResult, progress: Progress, in_a_row: int) -> int:
+        if not result.bad:
+            return 0
+        self.journal.say(f"step {progress.total}: '{result.bad}' is not finite; the step was left out")
+        self.journal.record({"total": progress.total, "event": f"non-finite {result.bad}"})
+        return in_a_row + 1
+
+    def _roll_back(self, term: str, rollbacks: int) -> Progress:
+        checkpoint = newest_checkpoint(self.folder.checkpoints)
+        if checkpoint is None or rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
+            raise TrainingError(
+                f"'{term}' stayed non-finite through {rollbacks - 1} rollbacks; lower train.lr, set "
+                "train.grad_clip, or find the operation with train.detect_anomaly=true"
+            )
+        self.accelerator.load_state(str(checkpoint))
+        progress, _ = read_progress(checkpoint)
+        progress = replace(progress, lr_factor=ROLLBACK_LR_FACTOR**rollbacks)
+        self.journal.say(
+            f"'{term}' was not finite {BAD_STEPS_BEFORE_ROLLBACK} times in a row: back to step "
+            f"{progress.total} with the learning rate times {progress.lr_factor:g}"
+        )
+        return progress
+
+    def _validate(self, stage: ActiveStage, progress: Progress, *, last: bool) -> Progress:
+        validator = self.validator
+        if validator is None or not (last or progress.total % validator.every == 0):
+            return progress
+        generator = self.average.model.module if self.average.model else stage.generator.plain
+        if self.accelerator.is_main_process:
+            generator.eval()
+            scores = validator(generator, progress.total)
+            stage.generator.plain.train()
+            self.journal.record({"total": progress.total, **{f"val_{k}": v for k, v in scores.items()}})
+            self.journal.say(
+                f"step {progress.total}  " + "  ".join(f"{k} {v:.4f}" for k, v in scores.items())
+            )
+            if progress.best is None or scores["psnr"] > progress.best:
+                progress = replace(progress, best=scores["psnr"])
+                self._save_weights(generator, self.folder.best, progress)
+        self.accelerator.wait_for_everyone()
+        return progress
+
+    def _save(self, progress: Progress) -> None:
+        save_checkpoint(
+            self.folder.checkpoints, progress, self.identity, self.accelerator, keep_last=self.train.keep_last
+        )
+
+    def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:
+        """The stage's result is the average where there is one; the next stage starts from it."""
+        generator = self.accelerator.unwrap_model(stage.generator.prepared, keep_fp32_wrapper=False)
+        if self.average.model is not None:
+            generator.load_state_dict(self.average.model.module.state_dict())
+        if self.accelerator.is_main_process:
+            path = self.folder.stage_weights(components.config.name)
+            self._save_weights(generator, path, progress)
+            self.journal.say(f"stage {components.config.name} done: {path}")
+        self.accelerator.free_memory()
+        return replace(progress, stage=progress.stage + 1, step=0, lr_factor=1.0)
+
+    def _save_final(self, progress: Progress) -> None:
+        if self.accelerator.is_main_process:
+            self._save_weights(self.components.generator, self.folder.final, progress)
+            self.journal.say(f"done: {self.folder.final}")
+        self.accelerator.wait_for_everyone()
+
+    def _save_weights(self, generator: nn.Module, path: Any, progress: Progress) -> None:
+        facts = {**self.training_facts, "steps": progress.total}
+        save_weights(path, generator.state_dict(), with_training(self.components, facts))
