@@ -62,7 +62,7 @@ def ssim(image: Tensor | np.ndarray, reference: Tensor | np.ndarray, *, peak: fl
     if min(image.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs at least 11x11 pixels, got {tuple(image.shape[-2:])}")
     # kornia's default padding averages over a border that the literature leaves out
-    return ssim_map(image, reference, SSIM_WINDOW, max_val=peak, padding="valid").mean(dim=(1, 2, 3))
+    return ssim_map(image, reference, SSIM_WINDOW, max_val=float(peak), padding="valid").mean(dim=(1, 2, 3))
 
 
 def luma(images: Tensor) -> Tensor:

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+import torch
+
+from kornia_srgan.errors import UserError
+from kornia_srgan.evaluation.protocols import PROTOCOLS, get_protocol
+from tests.evaluation import oracle
+
+ORACLES = {"ledig-y": oracle.score_y, "basicsr-rgb": oracle.score_rgb}
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocol_equals_its_oracle(name, scale):
+    rng = np.random.default_rng(1)
+    hr = rng.integers(0, 256, (44, 52, 3), dtype=np.uint8)
+    sr = (hr + rng.normal(0, 9, hr.shape)) / 255  # not quantised, partly out of range
+    expected = ORACLES[name](np.floor(sr.clip(0, 1) * 255 + 0.5).astype(np.uint8), hr, border=scale)
+    tensors = [torch.from_numpy(x).permute(2, 0, 1)[None] for x in (sr, hr / 255)]
+    scores = get_protocol(name).score(*tensors, scale=scale)
+    assert scores["psnr"] == pytest.approx(expected[0], abs=1e-6)
+    assert scores["ssim"] == pytest.approx(expected[1], abs=1e-6)
+
+
+def test_the_border_does_not_count():
+    hr = torch.rand(1, 3, 32, 32)
+    sr = hr.clone()
+    sr[..., :4, :] = 1 - sr[..., :4, :]
+    assert get_protocol("ledig-y").score(sr, hr, scale=4)["psnr"] == float("inf")
+    assert get_protocol("ledig-y").score(sr, hr, scale=2)["psnr"] < 40
+
+
+def test_names_and_versions():
+    assert {p.id for p in PROTOCOLS.values()} == {"ledig-y/v1", "basicsr-rgb/v1"}
+    with pytest.raises(UserError, match="unknown protocol 'ledig'; did you mean 'ledig-y'"):
+        get_protocol("ledig")
+
+
+def test_an_image_too_small_is_the_users_to_mend():
+    with pytest.raises(UserError, match="16x16 pixels is too small"):
+        get_protocol("ledig-y").score(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16), scale=4)
