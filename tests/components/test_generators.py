@@ -161,7 +161,15 @@ class TestSRResNet:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"norm": "group"}, {"output": "uint8"}, {"upsampler": "deconv"}, {"num_blocks": 0}, {"scale": 9}],
+        [
+            {"norm": "group"},
+            {"body_end": "relu"},
+            {"body_end": "relu"},
+            {"output": "uint8"},
+            {"upsampler": "deconv"},
+            {"num_blocks": 0},
+            {"scale": 9},
+        ],
     )
     def test_wrong_arguments_are_named(self, wrong: dict) -> None:
         with pytest.raises(ArgumentError, match=next(iter(wrong))):

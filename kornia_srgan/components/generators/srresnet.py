@@ -22,6 +22,8 @@ from kornia_srgan.errors import ArgumentError
 
 Norm = Literal["batch", "none"]
 Output = Literal["signed", "unit", "tanh"]
+BodyEnd = Literal["norm", "prelu"]
+BodyEnd = Literal["norm", "prelu"]
 
 
 def _conv3_norm(channels: int, norm: Norm) -> list[nn.Module]:
@@ -65,6 +67,8 @@ class SRResNet(nn.Module):
             convolution.
         output: What the last convolution gives: `signed` is [-1, 1], `tanh` the same through a tanh, `unit`
             is [0, 1] directly.
+        body_end: What follows the last convolution before the long skip: `norm` as in the paper, or `prelu`
+            as in early leftthomas/SRGAN checkpoints.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -85,6 +89,7 @@ class SRResNet(nn.Module):
         norm: Norm = "batch",
         upsampler: Upsampling = "pixelshuffle",
         output: Output = "signed",
+        body_end: BodyEnd = "norm",
     ) -> None:
         super().__init__()
         steps = scale_steps(scale)
@@ -93,14 +98,17 @@ class SRResNet(nn.Module):
             raise ArgumentError(f"norm must be 'batch' or 'none'; got {norm!r}")
         if output not in ("signed", "unit", "tanh"):
             raise ArgumentError(f"output must be 'signed', 'unit' or 'tanh'; got {output!r}")
+        if body_end not in ("norm", "prelu"):
+            raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
+        if body_end not in ("norm", "prelu"):
+            raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
         self.scale = scale
         self.output: Output = output
         halo = receptive_halo if upsampler == "pixelshuffle" else resize_halo
         self.halo = halo(4 + 2 * num_blocks + 1, steps, step_radius=1, tail_radius=4)
         self.head = nn.Sequential(conv(3, channels, 9), nn.PReLU())
-        self.body = nn.Sequential(
-            *(ResidualBlock(channels, norm) for _ in range(num_blocks)), *_conv3_norm(channels, norm)
-        )
+        end = _conv3_norm(channels, norm) if body_end == "norm" else [conv(channels, channels, 3), nn.PReLU()]
+        self.body = nn.Sequential(*(ResidualBlock(channels, norm) for _ in range(num_blocks)), *end)
         self.upsample = nn.Sequential(*(upsample_step(channels, f, nn.PReLU, upsampler) for f in steps))
         self.tail = conv(channels, 3, 9)
         self._initialise(norm)
