@@ -31,6 +31,9 @@ class MSELoss(nn.Module):
         tensor(1.)
     """
 
+    def __init__(self) -> None:  # nn.Module's own would take any argument
+        super().__init__()
+
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Mean of the squared differences."""
         a, b = _float32(sr, hr)
@@ -39,6 +42,9 @@ class MSELoss(nn.Module):
 
 class L1Loss(nn.Module):
     """Mean absolute error of SR and HR, `(B, 3, H, W)` in [0, 1]; a float32 scalar."""
+
+    def __init__(self) -> None:  # nn.Module's own would take any argument
+        super().__init__()
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Mean of the absolute differences."""

@@ -1,0 +1,63 @@
+"""A snapshot of the public surface: a change here is a change for users, and belongs into CHANGELOG.md."""
+
+import importlib
+
+import pytest
+
+import kornia_srgan
+
+PUBLIC = {
+    "ADVERSARIAL_LOSSES",
+    "AUGMENTATIONS",
+    "DISCRIMINATORS",
+    "FEATURE_EXTRACTORS",
+    "GENERATORS",
+    "IMAGE_LOSSES",
+    "RESIZERS",
+    "KorniaSRGANError",
+    "Registry",
+    "TrainConfig",
+    "Upscaler",
+    "UserError",
+    "WeightSpec",
+    "__version__",
+    "assemble",
+    "evaluate",
+    "get_registry",
+    "load_config",
+    "load_generator",
+    "load_plugins",
+    "load_weights",
+    "read_spec",
+    "save_weights",
+}
+
+
+def test_snapshot():
+    assert set(kornia_srgan.__all__) == PUBLIC
+    assert len(kornia_srgan.__all__) == len(PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_public_name_can_be_had_and_is_documented(name):
+    value = getattr(kornia_srgan, name)
+    assert value is not None
+    if callable(value):
+        assert value.__doc__
+    assert name in dir(kornia_srgan)
+
+
+def test_names_are_the_objects_of_their_modules():
+    assert kornia_srgan.GENERATORS is importlib.import_module("kornia_srgan.catalog").GENERATORS
+    assert kornia_srgan.save_weights is importlib.import_module("kornia_srgan.weights.files").save_weights
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="has no attribute 'SRGAN'"):
+        kornia_srgan.SRGAN  # noqa: B018
+
+
+def test_submodules_can_still_be_imported():
+    from kornia_srgan import errors
+
+    assert errors.UserError is kornia_srgan.UserError
