@@ -152,6 +152,7 @@ class DecodingSource(_Source):
         """See `CropSource.batches`."""
         _check_share(batch_size, rank, world_size)
         dataset = StepDataset(self.files, self.plan, batch_size=batch_size, rank=rank, world_size=world_size)
+        dataset.bad[[i for i, f in enumerate(self.files) if f.path in self._failures]] = True
         loader = DataLoader(
             dataset,
             batch_size=None,  # an item is a whole step

@@ -1,0 +1,185 @@
+"""Writing pairs of HR and LR tiles as files, for those who want files; training itself needs none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from kornia_srgan.data.decode import pad_to_crop
+from kornia_srgan.data.images import read_rgb
+from kornia_srgan.errors import DataError, ImageError
+
+if TYPE_CHECKING:
+    from kornia_srgan.protocols import Resizer
+
+_TILE = re.compile(r".*_\d{4,}\.png")
+_TOGETHER = 64  # tiles resized in one call
+
+
+@dataclass(frozen=True)
+class TileFolders:
+    """Where tiles go: `HR` and `LR_x<scale>` in the output folder."""
+
+    hr: Path
+    lr: Path
+
+    @classmethod
+    def open(cls, output: Path, *, scale: int, overwrite: bool) -> TileFolders:
+        """Make both folders.
+
+        Args:
+            output: The folder that holds them.
+            scale: Names the LR folder.
+            overwrite: Delete the tiles of an earlier run, and only these. Without it a folder with anything
+                in it raises.
+
+        Raises:
+            DataError: If `output` is not empty or cannot be written.
+        """
+        folders = cls(output / "HR", output / f"LR_x{scale}")
+        try:
+            if not overwrite and any(not p.is_dir() for p in output.rglob("*")):
+                raise DataError(
+                    f"output folder '{output}' is not empty; choose another, or pass --overwrite "
+                    "to replace the tiles in it"
+                )
+            for folder in (folders.hr, folders.lr):
+                folder.mkdir(parents=True, exist_ok=True)
+                for old in folder.iterdir():
+                    if _TILE.fullmatch(old.name):
+                        old.unlink()
+        except OSError as error:
+            raise DataError(f"cannot write to output folder '{output}': {error.strerror or error}") from error
+        return folders
+
+
+@dataclass(frozen=True)
+class TileReport:
+    """What was written.
+
+    Attributes:
+        images: Images cut up.
+        tiles: Pairs of tiles.
+        skipped: One message for each file that could not be decoded.
+    """
+
+    images: int
+    tiles: int
+    skipped: tuple[str, ...]
+
+
+def cut_tiles(image: np.ndarray, *, crop: int, stride: int) -> Iterator[np.ndarray]:
+    """Square tiles of an image `(H, W, 3)` on a grid from its top left; what is left over is dropped.
+
+    An image smaller than a tile is mirrored until one fits.
+    """
+    image = pad_to_crop(image, crop)
+    height, width = image.shape[:2]
+    for y in range(0, height - crop + 1, stride):
+        for x in range(0, width - crop + 1, stride):
+            yield image[y : y + crop, x : x + crop]
+
+
+def tile_names(paths: Sequence[Path]) -> list[str]:
+    """A file stem for each image, no two alike: its own, with folders or a number where that is taken."""
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        parents = [p for p in path.parts[:-1] if p not in (os.sep, "..")]
+        name, depth = path.stem, 0
+        while name in taken and depth < min(2, len(parents)):
+            depth += 1
+            name = "_".join((*parents[-depth:], path.stem))
+        number = 1
+        unique = name
+        while unique in taken:
+            number += 1
+            unique = f"{name}-{number}"
+        taken.add(unique)
+        names.append(unique)
+    return names
+
+
+def write_tiles(
+    paths: Sequence[Path],
+    folders: TileFolders,
+    *,
+    crop: int,
+    scale: int,
+    stride: int,
+    resize: Resizer,
+    on_image: Callable[[], None] = lambda: None,
+) -> TileReport:
+    """Cut images into HR tiles and write each with its LR tile as PNG.
+
+    Args:
+        paths: Image files; those that cannot be decoded are skipped and reported.
+        folders: Where to write.
+        crop: Side of an HR tile; a multiple of `scale`.
+        scale: How much smaller an LR tile is.
+        stride: Distance between tiles.
+        resize: Makes LR of HR.
+        on_image: Called after each image.
+
+    Raises:
+        DataError: If the sizes do not fit together, or nothing can be decoded.
+        ImageError: If a tile cannot be written.
+    """
+    if crop < 1 or scale < 1 or crop % scale:
+        raise DataError(f"crop {crop} is not a multiple of scale {scale}")
+    if stride < 1:
+        raise DataError(f"stride must be at least 1; got {stride}")
+
+    def one(path: Path, name: str) -> int | str:
+        try:
+            image = read_rgb(path)
+        except ImageError as error:
+            return str(error)
+        tiles = list(cut_tiles(image, crop=crop, stride=stride))
+        for i, (hr, lr) in enumerate(zip(tiles, _shrink(tiles, crop // scale, resize), strict=True)):
+            write_png(folders.hr / f"{name}_{i:04d}.png", hr)
+            write_png(folders.lr / f"{name}_{i:04d}.png", lr)
+        return len(tiles)
+
+    results = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for result in pool.map(one, paths, tile_names(paths)):
+            results.append(result)
+            on_image()
+    counts = [r for r in results if isinstance(r, int)]
+    skipped = tuple(r for r in results if isinstance(r, str))
+    if not counts:
+        raise DataError(f"none of the {len(skipped)} image files can be decoded, for example {skipped[0]}")
+    return TileReport(len(counts), sum(counts), skipped)
+
+
+def _shrink(tiles: Sequence[np.ndarray], size: int, resize: Resizer) -> Iterator[np.ndarray]:
+    import torch
+
+    for i in range(0, len(tiles), _TOGETHER):
+        hr = torch.from_numpy(np.stack(tiles[i : i + _TOGETHER])).permute(0, 3, 1, 2).float() / 255
+        lr = (resize(hr, (size, size)) * 255).add(0.5).floor().clamp(0, 255).byte()
+        yield from lr.permute(0, 2, 3, 1).numpy()
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write uint8 RGB `(H, W, 3)` whole or not at all.
+
+    Raises:
+        ImageError: If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        Image.fromarray(image).save(temporary, format="PNG")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ImageError(f"cannot write image '{path}': {error.strerror or error}") from error
