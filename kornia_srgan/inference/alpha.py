@@ -1,0 +1,43 @@
+"""Colour under transparency: filled from around, so that no fringe comes out of what nobody saw."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kornia_srgan.inference.values import from_unit, to_unit
+
+
+def bled(colour: Tensor, alpha: Tensor) -> Tensor:
+    """Give each fully transparent pixel the colour of the nearest visible ones.
+
+    Editors leave black or white where nothing shows. A generator, or any interpolation, would mix it into the
+    half-transparent edge. The visible colours are averaged into ever smaller images, and these are read back
+    from the smallest to the largest wherever nothing was visible.
+
+    Args:
+        colour: `(1, C, h, w)`, not multiplied by alpha.
+        alpha: `(1, 1, h, w)` of the same dtype.
+
+    Returns:
+        The colour, unchanged wherever alpha is above zero.
+    """
+    weight = (to_unit(alpha) > 0).float()
+    if bool(weight.all()) or not bool(weight.any()):
+        return colour
+    unit = to_unit(colour)
+    return from_unit(torch.where(weight > 0, unit, _filled(unit * weight, weight)), colour.dtype)
+
+
+def _filled(colour: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean where something is known, else that of a coarser image."""
+    known = weight > 0
+    here = colour / weight.clamp_min(1e-12)
+    height, width = weight.shape[-2:]
+    if bool(known.all()) or height * width == 1:
+        return here
+    smaller = [F.avg_pool2d(x, 2, ceil_mode=True) for x in (colour, weight)]
+    coarse = _filled(*smaller)
+    around = F.interpolate(coarse, size=(height, width), mode="nearest")
+    return torch.where(known, here, around)

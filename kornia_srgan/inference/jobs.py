@@ -1,0 +1,179 @@
+"""Which files are read, and where each result goes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kornia_srgan.errors import DataError, ImageError, UserError
+from kornia_srgan.inference.formats import FORMATS, Format, default_format, format_of
+from kornia_srgan.inference.header import peek
+
+Existing = Literal["refuse", "overwrite", "skip"]
+
+# What a folder is searched for. A file named on its own is tried whatever its name.
+_SUFFIXES = {s for f in FORMATS.values() for s in f.suffixes} | {
+    ".dib", ".ico", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".pcx", ".tga", ".qoi", ".psd", ".dds"
+}  # fmt: skip
+_FIELDS = "{stem}, {ext}, {scale}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to enlarge, and its folder below the one that was named."""
+
+    path: Path
+    below: Path = Path()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file in, one file out.
+
+    Attributes:
+        source: The file, or its bytes.
+        target: The file to write.
+        form: Its format.
+        label: What to call the source in messages.
+        megapixels: Of the source, as its header says; 0 where it cannot be read.
+        skip: The result is there already and is to be left alone.
+    """
+
+    source: Path | bytes
+    target: Path
+    form: Format
+    label: str
+    megapixels: float = 0.0
+    skip: bool = False
+
+
+def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> list[Source]:
+    """The files that are meant: files, folders (searched for pictures) and glob patterns, sorted.
+
+    A folder that was reached already (a loop of symbolic links) is not entered again.
+
+    Raises:
+        DataError: If something is not there, or a folder holds no picture.
+    """
+    found: list[Source] = []
+    for text in inputs:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            inside = sorted(_walk(path, recursive), key=lambda s: str(s.path))
+            if not inside:
+                raise DataError(f"no picture in folder '{text}'")
+            found += inside
+        elif os.path.lexists(path):
+            found.append(Source(path))
+        else:
+            matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(text) else []
+            if not matches:
+                raise DataError(f"no such file or folder: '{text}'")
+            found += [Source(Path(m)) for m in matches if not Path(m).is_dir()]
+    return found
+
+
+def _walk(root: Path, recursive: bool) -> Iterator[Source]:
+    entered: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        if not recursive:
+            folders.clear()
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in names:
+            if Path(name).suffix.lower() in _SUFFIXES and not name.startswith("."):
+                yield Source(Path(folder, name), Path(folder).relative_to(root))
+
+
+def plan(
+    sources: list[Source],
+    output: Path,
+    *,
+    scale: float,
+    pattern: str = "{stem}_x{scale}",
+    form: Format | None = None,
+    existing: Existing = "refuse",
+) -> list[Job]:
+    """Where each result goes.
+
+    Args:
+        sources: From `find_sources`.
+        output: A folder; or a file, where there is one source and the name has a picture's suffix.
+        scale: For the pattern.
+        pattern: Names results in a folder.
+        form: The format of all; by default the one that loses nothing.
+        existing: What to do where the result's file is there already.
+
+    Raises:
+        UserError: If the pattern is wrong, two results would be one file, or a source would be overwritten.
+    """
+    single = len(sources) == 1 and not output.is_dir() and bool(output.suffix)
+    jobs = [
+        _file_job(sources[0], output, form) if single else _folder_job(source, output, scale, pattern, form)
+        for source in sources
+    ]
+    _check_collisions(jobs)
+    return [_with_existing(job, existing) for job in jobs]
+
+
+def _file_job(source: Source, output: Path, form: Format | None) -> Job:
+    header = peek(source.path)
+    size = header.megapixels if header else 0.0
+    return Job(source.path, output, form or format_of(output), str(source.path), size)
+
+
+def _folder_job(source: Source, output: Path, scale: float, pattern: str, form: Format | None) -> Job:
+    header = peek(source.path)
+    form = form or (default_format(header) if header else FORMATS["PNG"])
+    name = named(source.path, scale, pattern) + form.suffixes[0]
+    target = output / source.below / name
+    return Job(source.path, target, form, str(source.path), header.megapixels if header else 0.0)
+
+
+def named(source: Path, scale: float, pattern: str) -> str:
+    """A result's name without its suffix.
+
+    Raises:
+        UserError: If the pattern has a field that does not exist or leads out of the folder.
+    """
+    try:
+        name = pattern.format(stem=source.stem, ext=source.suffix.lstrip("."), scale=f"{scale:g}")
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise UserError(f"name pattern '{pattern}' is wrong ({error}); fields: {_FIELDS}") from error
+    if not name or "/" in name or os.sep in name:
+        raise UserError(f"name pattern '{pattern}' must make a file name, without folders")
+    return name
+
+
+def _check_collisions(jobs: list[Job]) -> None:
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        key = str(job.target.absolute())
+        other = taken.setdefault(key, job)
+        if other is not job:
+            raise UserError(
+                f"'{other.label}' and '{job.label}' would both become '{job.target}'; "
+                "use --name '{stem}_{ext}_x{scale}'"
+            )
+    sources = {os.path.realpath(job.source) for job in jobs if isinstance(job.source, Path)}
+    for job in jobs:
+        if os.path.realpath(job.target) in sources:
+            raise UserError(
+                f"'{job.target}' is one of the inputs and would be overwritten; choose another -o"
+            )
+
+
+def _with_existing(job: Job, existing: Existing) -> Job:
+    if existing == "overwrite" or not job.target.is_file():
+        return job
+    if existing == "skip":
+        return Job(job.source, job.target, job.form, job.label, job.megapixels, skip=True)
+    raise ImageError(f"'{job.target}' exists; use --overwrite or --skip-existing")

@@ -1,0 +1,139 @@
+"""What a picture file holds, apart from any file format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]
+Space = Literal["L", "RGB", "CMYK"]
+
+CHANNELS: dict[Space, int] = {"L": 1, "RGB": 3, "CMYK": 4}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its pixels.
+
+    Attributes:
+        icc: The ICC profile that the values are in.
+        exif: A TIFF structure, without the `Exif` marker, orientation already reset.
+        xmp: An XMP packet, orientation already reset.
+        dpi: Pixels per inch, across and down.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, upright.
+
+    Attributes:
+        pixels: `(H, W, C)`, C of 1, 3 or 4 by the photo's space; `uint8`, `uint16` or `float32` in [0, 1].
+        alpha: `(H, W, 1)` of the same dtype, not multiplied into the pixels; None where all is opaque.
+        duration: Milliseconds on the screen, in an animation.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded file.
+
+    Attributes:
+        frames: One, or the frames of an animation, or the pages of a TIFF (these may differ in size).
+        space: What the channels are.
+        format: The name of the file format, as Pillow calls it.
+        metadata: See `Metadata`.
+        animated: The frames follow each other in time.
+        loop: How often an animation repeats; 0 for ever, None for once.
+        notes: What could not be kept, one sentence each.
+    """
+
+    frames: Sequence[Frame]
+    space: Space
+    format: str
+    metadata: Metadata = field(default_factory=Metadata)
+    animated: bool = False
+    loop: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Of the first frame."""
+        return self.frames[0].pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Of the first frame."""
+        return self.frames[0].pixels.shape[0]
+
+    @property
+    def megapixels(self) -> float:
+        """Of all frames together."""
+        return sum(f.pixels.shape[0] * f.pixels.shape[1] for f in self.frames) / 1e6
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A picture whose rows are made as they are asked for, once.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        space: What the channels are.
+        alpha: One more channel follows: opacity.
+        dtype: Of the bands.
+        bands: `(rows, width, channels)` from top to bottom.
+        duration: Milliseconds on the screen, in an animation.
+    """
+
+    height: int
+    width: int
+    space: Space
+    alpha: bool
+    dtype: np.dtype[Any]
+    bands: Iterator[Pixels]
+    duration: float = 0.0
+
+    @property
+    def channels(self) -> int:
+        """How many, opacity included."""
+        return CHANNELS[self.space] + self.alpha
+
+
+def raster(frame: Frame, space: Space) -> Raster:
+    """A frame that is there already, as one band."""
+    pixels = frame.pixels if frame.alpha is None else np.concatenate([frame.pixels, frame.alpha], axis=-1)
+    height, width = pixels.shape[:2]
+    alpha = frame.alpha is not None
+    return Raster(height, width, space, alpha, pixels.dtype, iter([pixels]), frame.duration)
+
+
+def rechunked(bands: Iterator[Pixels], rows: int) -> Iterator[Pixels]:
+    """The same rows in bands of exactly `rows`; the last may be shorter."""
+    waiting: list[Pixels] = []
+    count = 0
+    for band in bands:
+        waiting.append(band)
+        count += len(band)
+        if count < rows:
+            continue
+        joined = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+        whole = count // rows * rows
+        for start in range(0, whole, rows):
+            yield joined[start : start + rows]
+        waiting, count = ([joined[whole:]], count - whole) if count > whole else ([], 0)
+    if waiting:
+        yield np.concatenate(waiting)

@@ -1,0 +1,91 @@
+"""TIFF by strips: rows are compressed and written as they are made, so that no whole picture is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kornia_srgan.inference.metadata import tiff_directory, tiff_texts
+from kornia_srgan.inference.photo import Metadata, Raster, rechunked
+
+_PHOTOMETRIC = {"L": "minisblack", "RGB": "rgb", "CMYK": "separated"}
+_STRIP_BYTES = 4 * 2**20
+_CLASSIC_LIMIT = 3_900_000_000
+_SUB_DIRECTORIES = (0x8769, 0x8825)  # EXIF, GPS
+
+
+def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> None:
+    """Write pages, deflated without loss; metadata goes to the first."""
+    import tifffile
+
+    pages = iter(pictures)
+    first = next(pages)
+    big = first.height * first.width * first.channels * first.dtype.itemsize > _CLASSIC_LIMIT
+    with tifffile.TiffWriter(path, bigtiff=big) as file:
+        _write_page(file, first, metadata)
+        for page in pages:
+            _write_page(file, page, Metadata(icc=metadata.icc, dpi=metadata.dpi))
+    if metadata.exif is not None:
+        _add_directories(path, metadata.exif)
+
+
+def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
+    row_bytes = page.width * page.channels * page.dtype.itemsize
+    rows = max(1, min(page.height, _STRIP_BYTES // row_bytes))
+    shape: tuple[int, ...] = (page.height, page.width, page.channels)
+    strips = rechunked(page.bands, rows)
+    if page.channels == 1:
+        shape, strips = shape[:2], (strip[..., 0] for strip in strips)
+    dpi = metadata.dpi
+    texts = tiff_texts(metadata.exif) if metadata.exif is not None else {}
+    description, software, date = (texts.pop(tag, None) for tag in (0x010E, 0x0131, 0x0132))
+    extra: list[tuple[Any, ...]] = [(tag, "s", 0, text, True) for tag, text in texts.items()]
+    if metadata.exif is not None:
+        extra += [(tag, "I", 1, 0, True) for tag in _SUB_DIRECTORIES if _has(metadata.exif, tag)]
+    if metadata.xmp is not None:
+        extra.append((700, "B", len(metadata.xmp), metadata.xmp, True))
+    file.write(
+        strips,
+        shape=shape,
+        dtype=page.dtype,
+        rowsperstrip=rows,
+        photometric=_PHOTOMETRIC[page.space],
+        planarconfig=None if page.channels == 1 else "contig",
+        extrasamples=["unassalpha"] if page.alpha else None,
+        compression="zlib",
+        predictor=page.dtype.kind == "u",
+        iccprofile=metadata.icc,
+        resolution=dpi,
+        resolutionunit="inch" if dpi is not None else None,
+        description=description,
+        software=software or False,
+        datetime=date,
+        metadata=None,
+        extratags=extra,
+    )
+
+
+def _has(exif: bytes, tag: int) -> bool:
+    return tiff_directory(exif, tag, 0) is not None
+
+
+def _add_directories(path: Path, exif: bytes) -> None:
+    """Append the EXIF and GPS directories and point the first page at them."""
+    import tifffile
+
+    with tifffile.TiffFile(path, mode="r+") as file:
+        if file.is_bigtiff:  # the directories would need 64-bit offsets
+            return
+        tags = file.pages[0].tags  # type: ignore[union-attr]
+        for tag in _SUB_DIRECTORIES:
+            if tag not in tags:
+                continue
+            file.filehandle.seek(0, 2)
+            offset = file.filehandle.tell()
+            offset += offset % 2
+            blob = tiff_directory(exif, tag, offset)
+            if blob is not None:
+                file.filehandle.seek(offset)
+                file.filehandle.write(blob)
+                tags[tag].overwrite(offset)

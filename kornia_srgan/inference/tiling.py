@@ -1,0 +1,190 @@
+"""An image through a generator in tiles that leave no trace.
+
+Each tile is cut with a halo as wide as the generator's receptive field and the halo's result is thrown away,
+so that every pixel kept was computed from exactly the pixels that it would have seen in the whole image. At
+the image's own border nothing is added: the network pads there as it would pad the whole image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.errors import UserError
+from kornia_srgan.inference.halo import halo_of
+
+Run = Callable[[Tensor], Tensor]
+"""Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of LR pixels, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def area(self) -> int:
+        """How many pixels it holds."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def grown(self, halo: int, align: int, height: int, width: int) -> Box:
+        """The box with a halo around it, starting on a multiple of `align`, inside the image."""
+        return Box(
+            max(0, (self.top - halo) // align * align),
+            max(0, (self.left - halo) // align * align),
+            min(height, -(-(self.bottom + halo) // align) * align),
+            min(width, -(-(self.right + halo) // align) * align),
+        )
+
+    def quarters(self) -> list[Box]:
+        """The box in two or four parts, row by row; a box of one pixel cannot be split."""
+        rows = _halves(self.top, self.bottom)
+        columns = _halves(self.left, self.right)
+        return [Box(t, x, b, r) for t, b in rows for x, r in columns]
+
+
+def _halves(start: int, stop: int) -> list[tuple[int, int]]:
+    if stop - start < 2:
+        return [(start, stop)]
+    middle = (start + stop + 1) // 2
+    return [(start, middle), (middle, stop)]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How an image is cut.
+
+    Attributes:
+        tile: Side of a tile in LR pixels; 0 for the whole image at once.
+        halo: Overlap in LR pixels; None for a generator that must see the whole image.
+        scale: The generator's scale.
+        align: Tiles start on multiples of this (for generators that begin by unshuffling pixels).
+    """
+
+    tile: int
+    halo: int | None
+    scale: int
+    align: int = 1
+
+    def rows(self, height: int, width: int) -> Iterator[list[Box]]:
+        """The tiles of an image, one row of tiles at a time."""
+        if self.tile == 0 or self.halo is None:
+            yield [Box(0, 0, height, width)]
+            return
+        for top in range(0, height, self.tile):
+            bottom = min(top + self.tile, height)
+            yield [Box(top, x, bottom, min(x + self.tile, width)) for x in range(0, width, self.tile)]
+
+
+def upscale_bands(
+    run: Run, image: Tensor, tiling: Tiling, *, last_resort: Run | None = None
+) -> Iterator[Tensor]:
+    """The enlarged image from top to bottom, one row of tiles at a time.
+
+    Memory is bounded by one tile's activations and one band of output, whatever the image's size.
+
+    Args:
+        run: Enlarges one piece; where it runs out of memory, the tile is halved and done again.
+        image: `(1, C, h, w)`, of any dtype that `run` takes.
+        tiling: How to cut.
+        last_resort: Enlarges a tile that `run` cannot even do at 16 x 16 (the CPU, where `run` is a GPU).
+
+    Yields:
+        `(1, C, scale*rows, scale*w)` in the dtype that `run` gives.
+    """
+    height, width = image.shape[-2:]
+    for row in tiling.rows(height, width):
+        pieces = [_enlarge(run, image, box, tiling, last_resort) for box in row]
+        yield pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
+
+
+def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run | None) -> Tensor:
+    """One tile without its halo; in quarters, and those in quarters, when memory runs out."""
+    try:
+        return _run_box(run, image, box, tiling)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside the handler, so that the failed attempt's tensors are free before the next one.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    parts = box.quarters()
+    if (box.area <= 16 * 16 or tiling.halo is None) and last_resort is not None:
+        return _run_box(last_resort, image, box, tiling)
+    if len(parts) == 1 or tiling.halo is None:
+        raise UserError(
+            f"not enough memory for a tile of {box.right - box.left} x {box.bottom - box.top} pixels; "
+            "close other programs or use a smaller generator"
+        )
+    done = {part: _enlarge(run, image, part, tiling, last_resort) for part in parts}
+    bands = [
+        torch.cat([d for part, d in done.items() if part.top == top], dim=-1)
+        for top in sorted({part.top for part in parts})
+    ]
+    return torch.cat(bands, dim=-2)
+
+
+def _run_box(run: Run, image: Tensor, box: Box, tiling: Tiling) -> Tensor:
+    height, width = image.shape[-2:]
+    halo = tiling.halo if tiling.halo is not None else max(height, width)
+    seen = box.grown(halo, tiling.align, height, width)
+    output = run(image[..., seen.top : seen.bottom, seen.left : seen.right])
+    top, left = (box.top - seen.top) * tiling.scale, (box.left - seen.left) * tiling.scale
+    rows, columns = (box.bottom - box.top) * tiling.scale, (box.right - box.left) * tiling.scale
+    return output[..., top : top + rows, left : left + columns]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+@torch.inference_mode()
+def upscale_tiled(
+    generator: nn.Module,
+    image: Tensor,
+    *,
+    tile: int = 0,
+    halo: int | None = None,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """A whole enlarged image by tiles.
+
+    Args:
+        generator: A `protocols.Generator` that is on `device`, in `dtype`, and in evaluation mode.
+        image: `(1, 3, h, w)` in [0, 1], floating point; stays where it is, tiles go to the device.
+        tile: Side of a tile in LR pixels; 0 for the whole image at once.
+        halo: Overlap; by default the generator's own `halo`, or the measured one.
+        device: Where the generator is.
+        dtype: What the generator computes in.
+
+    Returns:
+        `(1, 3, scale*h, scale*w)` float32 on the CPU, not clamped. Equal to the untiled result up to the
+        rounding of the convolutions.
+    """
+
+    def run(piece: Tensor) -> Tensor:
+        return generator(piece.to(device=device, dtype=dtype)).float().cpu()
+
+    scale = int(generator.scale)  # type: ignore[arg-type]
+    if halo is None:
+        halo = halo_of(generator)
+    tiling = Tiling(tile, halo, scale, align=int(getattr(generator, "align", 1)))
+    height, width = image.shape[-2:]
+    output = torch.empty(1, image.shape[1], scale * height, scale * width)
+    row = 0
+    for band in upscale_bands(run, image, tiling):
+        output[..., row : row + band.shape[-2], :] = band
+        row += band.shape[-2]
+    return output
