@@ -25,6 +25,7 @@ from kornia_srgan.plugins import load_plugins
 from kornia_srgan.protocols import AdversarialLoss, Augmentation, FeatureExtractor, ImageLoss, Resizer
 from kornia_srgan.registry import BUILTIN_SOURCE, Registry
 from kornia_srgan.weights.files import load_into, load_weights
+from kornia_srgan.weights.foreign import is_foreign, read_foreign
 from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -172,7 +173,7 @@ def _unique_name(losses: tuple[WeightedLoss, ...], index: int) -> str:
 
 
 def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> None:
-    found, state = load_weights(locate(source))
+    found, state = _read_weights(source)
     if (found.name, found.scale) != (spec.name, spec.scale):
         raise WeightsError(
             f"init: {source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
@@ -192,18 +193,22 @@ def load_generator(source: str | Path, *, device: str | torch.device = "cpu") ->
     """Rebuild a generator from a weight file alone: its header names the component and its arguments.
 
     Args:
-        source: A name in the zoo or the path of a safetensors file.
+        source: A name in the zoo or the path of a safetensors file. Checkpoints of other projects (`.pth`)
+            are recognised by their keys and shapes, see `weights.foreign`.
         device: Where to put it.
 
     Raises:
         WeightsError: If there is no such file, it is damaged, or it does not fit the component it names.
     """
-    spec, state = load_weights(locate(source))
-    if spec.kind != "generator":
-        raise WeightsError(f"{source}: holds a {spec.kind}, not a generator")
+    spec, state = _read_weights(source)
     module = _rebuild(spec, str(source))
     load_into(module, state, str(source))
     return LoadedGenerator(module.to(device).eval(), spec)
+
+
+def _read_weights(source: str | Path) -> tuple[WeightSpec, dict[str, torch.Tensor]]:
+    path = locate(source)
+    return read_foreign(path) if is_foreign(path) else load_weights(path)
 
 
 def _rebuild(spec: WeightSpec, where: str) -> nn.Module:

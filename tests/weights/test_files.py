@@ -10,7 +10,6 @@ from torch import nn
 
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.weights.files import (
-    METADATA_KEY,
     clean_keys,
     load_into,
     load_weights,
@@ -18,6 +17,7 @@ from kornia_srgan.weights.files import (
     save_weights,
     tensor_hash,
 )
+from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
 SPEC = WeightSpec(name="edsr", args={"channels": 8}, scale=4, license="Apache-2.0")

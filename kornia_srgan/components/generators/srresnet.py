@@ -23,7 +23,6 @@ from kornia_srgan.errors import ArgumentError
 Norm = Literal["batch", "none"]
 Output = Literal["signed", "unit", "tanh"]
 BodyEnd = Literal["norm", "prelu"]
-BodyEnd = Literal["norm", "prelu"]
 
 
 def _conv3_norm(channels: int, norm: Norm) -> list[nn.Module]:
@@ -98,8 +97,6 @@ class SRResNet(nn.Module):
             raise ArgumentError(f"norm must be 'batch' or 'none'; got {norm!r}")
         if output not in ("signed", "unit", "tanh"):
             raise ArgumentError(f"output must be 'signed', 'unit' or 'tanh'; got {output!r}")
-        if body_end not in ("norm", "prelu"):
-            raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
         if body_end not in ("norm", "prelu"):
             raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
         self.scale = scale

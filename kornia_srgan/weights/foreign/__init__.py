@@ -1,0 +1,131 @@
+"""Weights of other projects: which generator of this package they are, found from keys and shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb
+from kornia_srgan.weights.foreign.layout import Layout, State
+from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
+from kornia_srgan.weights.header import METADATA_KEY, is_pickle, read_header
+from kornia_srgan.weights.spec import WeightSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LAYOUTS: tuple[Layout, ...] = (
+    leftthomas.LAYOUT,
+    lornatang.LAYOUT,
+    lornatang.LAYOUT_2022,
+    msrresnet.BASICSR,
+    msrresnet.MMAGIC,
+    rrdb.BASICSR,
+    rrdb.KAIR,
+    rrdb.FLAT,
+    compact.LAYOUT,
+)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A foreign checkpoint as a generator of this package.
+
+    Attributes:
+        spec: The header it would get.
+        state: The tensors under this package's names.
+        layout: The project and architecture that the file matched.
+        found_at: Where in the file the tensors were; empty for the top.
+        tensors: How many tensors the file has for the generator; all of them were used.
+        left_out: What else the file holds.
+    """
+
+    spec: WeightSpec
+    state: dict[str, Tensor]
+    layout: str
+    found_at: str
+    tensors: int
+    left_out: tuple[str, ...]
+
+    def report(self) -> list[str]:
+        """What matched, in lines for people."""
+        arguments = ", ".join(f"{name}={value}" for name, value in self.spec.args.items())
+        place = f" in '{self.found_at}'" if self.found_at else ""
+        lines = [
+            f"layout:    {self.layout}",
+            f"tensors:   {self.tensors}{place}, all used",
+            f"generator: {self.spec.name} x{self.spec.scale} ({arguments})",
+        ]
+        if self.left_out:
+            some = ", ".join(self.left_out[:4]) + (", ..." if len(self.left_out) > 4 else "")
+            lines.append(f"left out:  {len(self.left_out)} other entries ({some})")
+        return lines
+
+
+def is_foreign(path: str | Path) -> bool:
+    """Whether a file is for `import_weights` rather than `load_weights`.
+
+    A pickle is, and safetensors without this package's description; a damaged or missing file is not.
+    """
+    path = Path(path)
+    try:
+        return is_pickle(path) or METADATA_KEY not in read_header(path).get("__metadata__", {})
+    except WeightsError:
+        return False
+
+
+def import_weights(path: str | Path) -> Imported:
+    """Read weights of another project.
+
+    Args:
+        path: `.pth`, `.pt`, `.pth.tar`, `.ckpt`, … or `.safetensors`. Pickles are read as tensors only.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, refused, or of no known layout; then it names the
+            layouts that came closest.
+    """
+    path = Path(path)
+    raw = read_raw(path)
+    layout = _find_layout(raw.state, str(path))
+    try:
+        converted = layout.read(raw.state)
+    except WeightsError as error:
+        raise WeightsError(f"{path} looks like {layout.name}, but {error}") from None
+    spec = WeightSpec(
+        name=converted.name,
+        args=converted.args,
+        scale=converted.scale,
+        training={"imported_from": path.name, "layout": layout.name, "tensors_at": raw.found_at},
+    )
+    return Imported(spec, converted.state, layout.name, raw.found_at, len(raw.state), raw.left_out)
+
+
+def read_foreign(path: str | Path) -> tuple[WeightSpec, dict[str, Tensor]]:
+    """`import_weights` in the form of `load_weights`: the spec and the tensors."""
+    imported = import_weights(path)
+    return imported.spec, imported.state
+
+
+def _find_layout(state: State, where: str) -> Layout:
+    for layout in LAYOUTS:
+        if not layout.unknown(state) and not layout.missing(state):
+            return layout
+    ranked = sorted(LAYOUTS, key=lambda layout: -layout.likeness(state))
+    close = [_difference(layout, state) for layout in ranked[:2] if layout.likeness(state) > 0]
+    known = ", ".join(layout.name for layout in LAYOUTS)
+    if close:
+        raise WeightsError(f"{where} is of no known layout; closest: {'; '.join(close)}. Known: {known}")
+    raise WeightsError(f"{where} is of no known layout (first key '{next(iter(state))}'). Known: {known}")
+
+
+def _difference(layout: Layout, state: State) -> str:
+    unknown, missing = layout.unknown(state), layout.missing(state)
+    parts = [f"{len(state) - len(unknown)} of {len(state)} keys known"]
+    parts += [f"not '{unknown[0]}'"] if unknown else []
+    parts += [f"lacks {missing[0].replace(chr(92), '')}"] if missing else []
+    return f"{layout.name} ({', '.join(parts)})"
+
+
+__all__ = ["LAYOUTS", "Imported", "RawWeights", "import_weights", "is_foreign", "read_foreign"]

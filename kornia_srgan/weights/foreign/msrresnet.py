@@ -1,0 +1,60 @@
+"""MSRResNet of BasicSR and of mmagic: SRResNet without BatchNorm, on top of the bilinear image.
+
+The two differ in more than names: mmagic has no activation after its pixel shuffles.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count, shuffle_factor
+from kornia_srgan.weights.spec import JSON
+
+
+def _convert(state: State, *, upsample_activation: bool) -> Converted:
+    state = _count_steps_from_zero(state)
+    check_rgb(state["conv_first.weight"], state["conv_last.weight"])
+    channels = state["conv_first.weight"].shape[0]
+    scale = 1
+    for step in range(count(state, "upsample.")):
+        scale *= shuffle_factor(state[f"upsample.{step}.0.weight"], channels)
+    args: dict[str, JSON] = {
+        "channels": channels,
+        "num_blocks": count(state, "body."),
+        "upsample_activation": upsample_activation,
+    }
+    return Converted("msrresnet", args, scale, dict(state))
+
+
+def _count_steps_from_zero(state: State) -> State:
+    renamed = {}
+    for key, value in state.items():
+        match key.split("."):
+            case ["upsample", number, *rest]:
+                renamed[".".join(["upsample", str(int(number) - 1), *rest])] = value
+            case _:
+                renamed[key] = value
+    return renamed
+
+
+_COMMON = ((r"(conv_first|conv_hr|conv_last)\.(weight|bias)", r"\1.\2"),)
+
+BASICSR = Layout(
+    name="BasicSR MSRResNet",
+    rules=(
+        *_COMMON,
+        (r"body\.(\d+)\.(conv[12])\.(weight|bias)", r"body.\1.\2.\3"),
+        (r"upconv(\d)\.(weight|bias)", r"upsample.\1.0.\2"),
+    ),
+    convert=partial(_convert, upsample_activation=True),
+)
+
+MMAGIC = Layout(
+    name="mmagic MSRResNet",
+    rules=(
+        *_COMMON,
+        (r"trunk_net\.(\d+)\.(conv[12])\.(weight|bias)", r"body.\1.\2.\3"),
+        (r"upsample(\d)\.upsample_conv\.(weight|bias)", r"upsample.\1.0.\2"),
+    ),
+    convert=partial(_convert, upsample_activation=False),
+)

@@ -1,0 +1,129 @@
+"""From any file that may hold weights to a flat state dict, without running what a pickle asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.files import clean_keys
+from kornia_srgan.weights.locate import not_found
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Where projects put the state dict inside a checkpoint; the first that is there is taken.
+_CONTAINERS = (
+    "params_ema",
+    "params",
+    "state_dict",
+    "generator",
+    "netG",
+    "model_state_dict",
+    "model",
+    "ema_state_dict",
+)
+# Prefixes of the generator in checkpoints that hold a whole GAN; an average of the weights comes first.
+_GENERATORS = ("generator_ema.", "generator.", "netG.", "net_g.")
+
+
+@dataclass(frozen=True)
+class RawWeights:
+    """The tensors of a generator as they are named in a file.
+
+    Attributes:
+        state: The tensors.
+        found_at: Where in the file they were, such as `params_ema`; empty for the top.
+        left_out: Names of what else the file holds.
+    """
+
+    state: dict[str, Tensor]
+    found_at: str
+    left_out: tuple[str, ...]
+
+
+def read_raw(path: Path) -> RawWeights:
+    """Read a `.safetensors` file or a PyTorch checkpoint.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, holds no weights, or its pickle asks for more than
+            tensors. Nothing of such a pickle is run.
+    """
+    if not path.exists():
+        raise not_found(path)
+    return find_state(_read(path), str(path))
+
+
+def find_state(content: Any, where: str) -> RawWeights:
+    """The generator's tensors in what a checkpoint holds.
+
+    Raises:
+        WeightsError: If there are none.
+    """
+    found_at: list[str] = []
+    left_out: list[str] = []
+    while isinstance(content, Mapping) and not _tensors(content):
+        name = next((n for n in _CONTAINERS if isinstance(content.get(n), Mapping)), None)
+        if name is None:
+            break
+        left_out += [str(key) for key in content if key != name]
+        found_at.append(name)
+        content = content[name]
+    state = _tensors(content) if isinstance(content, Mapping) else {}
+    if not state:
+        keys = (
+            ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else type(content).__name__
+        )
+        raise WeightsError(f"{where} holds no state dict of tensors; it holds: {keys or 'nothing'}")
+    left_out += [str(key) for key in content if key not in state]
+    state = clean_keys(state)
+    for prefix in _GENERATORS:
+        inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        if inside:
+            left_out += [key for key in state if not key.startswith(prefix)]
+            found_at.append(prefix.rstrip("."))
+            state = clean_keys(inside)
+            break
+    return RawWeights(state, ".".join(found_at), tuple(left_out))
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
+    import torch
+
+    return {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _read(path: Path) -> Any:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        with open(path, "rb") as file:
+            if file.read(9)[8:] == b"{":
+                return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged: {error}") from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # torch raises RuntimeError, EOFError, UnpicklingError, KeyError and others
+        raise _explain(error, path) from None
+
+
+def _explain(error: Exception, path: Path) -> WeightsError:
+    text = str(error)
+    wanted = re.search(r"GLOBAL ([\w.]+)", text) or re.search(r"[Cc]lass ([\w.]+)", text)
+    if "Weights only load failed" in text and wanted:
+        return WeightsError(
+            f"{path} is refused: its pickle asks for '{wanted[1]}', which weights do not need; nothing of it "
+            "was run. A file that holds only a state dict can be imported"
+        )
+    if "TorchScript" in text:
+        return WeightsError(
+            f"{path} is a TorchScript program, not weights; import the state dict it was made of"
+        )
+    return WeightsError(f"{path} is neither safetensors nor a whole PyTorch checkpoint; fetch it again")

@@ -1,0 +1,84 @@
+"""The header of a safetensors file, read without torch and checked against the file's size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.locate import not_found
+from kornia_srgan.weights.spec import WeightSpec
+
+METADATA_KEY = "kornia_srgan"
+_LARGEST_HEADER = 100_000_000  # safetensors' own limit
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file, after the file's size was checked against it.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, or no safetensors file.
+    """
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(16)
+            length = int.from_bytes(start[:8], "little")
+            _check_start(path, start, length, size)
+            file.seek(8)
+            text = file.read(length)
+    except FileNotFoundError:
+        raise not_found(path) from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+    try:
+        header = json.loads(text)
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+        raise WeightsError(f"{path} is damaged: its header is not that of a safetensors file") from None
+    if size < expected:
+        raise WeightsError(f"{path} is truncated: {size} of {expected} bytes; fetch it again")
+    if size > expected:
+        raise WeightsError(f"{path} is damaged: {size - expected} bytes follow its last tensor")
+    return header
+
+
+def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
+    if start[8:9] != b"{" or length > _LARGEST_HEADER:
+        if start.startswith(_PICKLE_STARTS):
+            raise WeightsError(
+                f"{path} is a PyTorch pickle, not safetensors; `kornia-srgan convert {path}` imports it"
+            )
+        raise WeightsError(f"{path} is not a safetensors file{' (it is empty)' if not size else ''}")
+    if 8 + length > size:
+        raise WeightsError(f"{path} is truncated: it ends inside its header; fetch it again")
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file starts as PyTorch's pickles do, old ones and zip archives."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError:
+        return False
+    return start[8:] != b"{" and start.startswith(_PICKLE_STARTS)
+
+
+def spec_in(header: Mapping[str, Any], path: Path) -> WeightSpec:
+    """This package's description in a header.
+
+    Raises:
+        WeightsError: If there is none or it is damaged.
+    """
+    metadata = header.get("__metadata__")
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(
+            f"{path} is safetensors without a '{METADATA_KEY}' description in its header; "
+            f"`kornia-srgan convert {path}` imports weights of other projects"
+        )
+    return WeightSpec.from_json(text, str(path))
