@@ -69,7 +69,7 @@ for _first in "-+0123456789":
 
 def _parse_value(text: str, where: str) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError:
         raise ConfigError(f"{where}: the value is not YAML") from None
 
@@ -91,7 +91,7 @@ def _read(source: str | Path) -> dict[str, Any]:
     else:
         raise ConfigError(f"config file not found: {path}; packaged recipes: {', '.join(recipe_names())}")
     try:
-        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        raw = yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""

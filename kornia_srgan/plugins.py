@@ -46,7 +46,9 @@ def load_plugin(spec: str | Path) -> None:
         with registering_from(text):
             importlib.import_module(text)
     except Exception as error:
-        raise PluginError(f"plug-in '{text}' could not be imported: {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"plug-in '{text}' could not be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 @cache

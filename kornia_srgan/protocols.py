@@ -20,13 +20,15 @@ class Generator(Protocol):
     """An `nn.Module` that makes a larger image.
 
     `generator(lr)` maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for
-    every h, w >= 1. A generator may also have `halo: int`, the number of LR pixels on each side that an output
-    pixel depends on; without it the tiler measures it.
+    every h, w >= 1. A generator may also have `halo: int`, the number of LR pixels on each side that an
+    output pixel depends on; without it the tiler measures it.
     """
 
     scale: int
 
-    def __call__(self, lr: Tensor) -> Tensor: ...
+    def __call__(self, lr: Tensor) -> Tensor:
+        """Enlarge."""
+        ...
 
 
 @runtime_checkable
@@ -36,26 +38,32 @@ class Discriminator(Protocol):
     No sigmoid inside: adversarial losses take logits.
     """
 
-    def __call__(self, images: Tensor) -> Tensor: ...
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits of the images."""
+        ...
 
 
 @runtime_checkable
 class FeatureExtractor(Protocol):
-    """A frozen `nn.Module` that maps images `(B, 3, H, W)` in [0, 1] to features `(B, C, h, w)` by layer name.
+    """A frozen `nn.Module`: images `(B, 3, H, W)` in [0, 1] to features `(B, C, h, w)` by layer name.
 
     It normalises by its own mean and std. `layers` names what it returns, in order.
     """
 
     layers: Sequence[str]
 
-    def __call__(self, images: Tensor) -> Mapping[str, Tensor]: ...
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Features by layer."""
+        ...
 
 
 @runtime_checkable
 class ImageLoss(Protocol):
     """An `nn.Module` that compares SR to HR, both `(B, 3, H, W)` in [0, 1], and returns a float32 scalar."""
 
-    def __call__(self, sr: Tensor, hr: Tensor) -> Tensor: ...
+    def __call__(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """The distance of SR to HR."""
+        ...
 
 
 @runtime_checkable
@@ -80,7 +88,9 @@ class AdversarialLoss(Protocol):
 class Resizer(Protocol):
     """Resizes images `(B, C, H, W)` in [0, 1] to `size` = (height, width); the result is in [0, 1]."""
 
-    def __call__(self, images: Tensor, size: tuple[int, int]) -> Tensor: ...
+    def __call__(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Resize."""
+        ...
 
 
 @runtime_checkable
@@ -91,7 +101,9 @@ class Augmentation(Protocol):
     that a resumed run, on any rank, draws what the first one drew.
     """
 
-    def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor: ...
+    def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Augment."""
+        ...
 
 
 @dataclass(frozen=True)

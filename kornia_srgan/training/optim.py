@@ -21,9 +21,9 @@ def make_optimizer(config: Optimizer, module: nn.Module, lr: float) -> torch.opt
     """
     from timm.optim import create_optimizer_v2, list_optimizers
 
-    name = config.name.lower()
-    if name not in list_optimizers():
-        raise ConfigError(f"train.optimizer.name: unknown '{name}'{did_you_mean(name, list_optimizers())}")
+    name, known = config.name.lower(), [str(n) for n in list_optimizers()]
+    if name not in known:
+        raise ConfigError(f"train.optimizer.name: unknown '{name}'{did_you_mean(name, known)}")
     arguments: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in config.args.items()
     }
@@ -54,7 +54,7 @@ class LearningRate:
 
         self._optimizer = optimizer
         first = optimizer.param_groups[0]["lr"] / max(1, config.warmup_steps)  # a rate of 0 wastes a step
-        self._scheduler, _ = create_scheduler_v2(
+        scheduler, _ = create_scheduler_v2(
             optimizer,
             sched=config.name,
             num_epochs=steps,
@@ -66,6 +66,8 @@ class LearningRate:
             step_on_epochs=False,
             updates_per_epoch=1,
         )
+        assert scheduler is not None
+        self._scheduler = scheduler
 
     def set(self, step: int, factor: float = 1.0) -> float:
         """Set the rate for a step (the first is 0), times `factor`, and return it."""

@@ -79,6 +79,7 @@ def make_accelerator(config: TrainConfig, folder: RunFolder) -> Accelerator:
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True  # crops have one size
     return Accelerator(
+        cpu=not torch.accelerator.is_available(),  # else two launched CPU processes look for GPUs
         mixed_precision=resolve_precision(config.train.precision),
         log_with=list(config.train.trackers) or None,
         project_dir=str(folder.path),
