@@ -83,6 +83,7 @@ class CropPlan:
         self.crop = crop
         self.crops_per_image = crops_per_image
         self.seed = seed
+        self.weighting = weighting
         self._units = np.repeat(np.arange(len(sizes), dtype=np.int64), times)
         self._epoch: tuple[int, np.ndarray] = (-1, self._units)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,6 +58,11 @@ class CropSource(Protocol):
         """Crops in one pass over the data."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Names and sizes of the images and how they are sampled; another one means other crops."""
+        ...
+
     def batches(
         self, start: int, stop: int, *, batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Iterator[CropBatch]:
@@ -91,6 +97,13 @@ class _Source:
     @property
     def epoch_samples(self) -> int:
         return self.plan.epoch_samples
+
+    @property
+    def fingerprint(self) -> str:
+        plan = self.plan
+        facts = [(f.path.name, f.height, f.width) for f in self.files]
+        said = repr((plan.crop, plan.crops_per_image, plan.seed, plan.weighting, facts))
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def report(self, failures: Iterable[tuple[Path, str]]) -> None:
         """Log files that were not known to be damaged, in one line."""

@@ -162,3 +162,14 @@ def test_a_cache_that_is_too_small_is_refused(monkeypatch):
     monkeypatch.setattr(source_module, "available_ram", lambda: 2**30)
     with pytest.raises(DataError, match=r"data.cache 'ram' needs 2.0 GiB .* 1.0 GiB are free; use 'none'"):
         choose_cache("ram", 2**31, torch.device("cpu"))
+
+
+def test_the_fingerprint_tells_other_data_from_the_same(photos):
+    def fingerprint(**options):
+        return open_crops(photos, **{"crop": 16, "cache": "ram", **options}).fingerprint
+
+    same = fingerprint()
+    assert same == fingerprint(cache="none", workers=3)
+    assert len({same, fingerprint(seed=1), fingerprint(crop=12), fingerprint(weighting="uniform")}) == 4
+    (photos / "a.png").unlink()
+    assert fingerprint() != same
