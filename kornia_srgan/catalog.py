@@ -56,6 +56,26 @@ GENERATORS.declare(
     summary="Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
     paper="Lim et al. 2017, arXiv 1707.02921",
 )
+GENERATORS.declare(
+    "msrresnet",
+    f"{_GENERATORS}.msrresnet:MSRResNet",
+    summary="SRResNet without BatchNorm on the bilinear image, as BasicSR and mmagic publish it",
+    paper="Wang et al. 2018, arXiv 1809.00219",
+)
+GENERATORS.declare(
+    "rrdb",
+    f"{_GENERATORS}.rrdb:RRDB",
+    aliases=("rrdbnet", "esrgan"),
+    summary="ESRGAN's and Real-ESRGAN's generator: residual-in-residual dense blocks (Kornia's RRDBNet)",
+    paper="Wang et al. 2018, arXiv 1809.00219",
+)
+GENERATORS.declare(
+    "compact",
+    f"{_GENERATORS}.compact:Compact",
+    aliases=("srvgg", "srvggnetcompact"),
+    summary="SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
+    paper="Wang et al. 2021, arXiv 2107.10833",
+)
 
 _DISCRIMINATORS = "kornia_srgan.components.discriminators"
 DISCRIMINATORS.declare(

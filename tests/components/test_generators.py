@@ -1,13 +1,19 @@
 """Every registered generator, then what only one of them promises."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from kornia.models.rrdbnet import RRDBNet
 from torch import nn
 
 from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.components.generators.compact import Compact
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.layers import scale_steps
+from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.protocols import Generator
@@ -34,14 +40,18 @@ def scales(name: str) -> list[int]:
 
 def measured_halo(net: nn.Module, scale: int) -> int:
     """The reach of one LR pixel's outputs, by the gradient, on an image large enough for any small net."""
-    size = 2 * net.halo + 9
-    lr = torch.rand(1, 3, size, size, dtype=torch.double, requires_grad=True)
-    c = size // 2
-    out = net.double().eval()(lr)[..., c * scale : (c + 1) * scale, c * scale : (c + 1) * scale]
-    (grad,) = torch.autograd.grad(out.pow(2).sum(), lr)
-    rows = grad.abs().sum((0, 1, 3)).nonzero().flatten()
-    columns = grad.abs().sum((0, 1, 2)).nonzero().flatten()
-    return max(int((index - c).abs().max()) for index in (rows, columns))
+    align = getattr(net, "align", 1)
+    size = -(-(2 * net.halo + 9) // align) * align
+    net = net.double().eval()
+    reach = 0
+    for c in range(size // 2 // align * align, size // 2 // align * align + align):
+        lr = torch.rand(1, 3, size, size, dtype=torch.double, requires_grad=True)
+        out = net(lr)[..., c * scale : (c + 1) * scale, c * scale : (c + 1) * scale]
+        (grad,) = torch.autograd.grad(out.pow(2).sum(), lr)
+        rows = grad.abs().sum((0, 1, 3)).nonzero().flatten()
+        columns = grad.abs().sum((0, 1, 2)).nonzero().flatten()
+        reach = max(reach, *(int((index - c).abs().max()) for index in (rows, columns)))
+    return reach
 
 
 @pytest.mark.parametrize("name", GENERATORS.names())
@@ -164,7 +174,6 @@ class TestSRResNet:
         [
             {"norm": "group"},
             {"body_end": "relu"},
-            {"body_end": "relu"},
             {"output": "uint8"},
             {"upsampler": "deconv"},
             {"num_blocks": 0},
@@ -211,6 +220,62 @@ class TestEDSR:
     def test_halo_is_exact(self, upsampler: str, scale: int) -> None:
         net = EDSR(scale=scale, channels=3, num_blocks=1, upsampler=upsampler)
         assert measured_halo(net, scale) == net.halo
+
+
+class TestRRDB:
+    def test_parameter_count_and_keys_of_the_published_model(self) -> None:
+        net = RRDB(scale=4, channels=64, num_blocks=1, growth_channels=32)
+        dense = sum((64 + 32 * i) * 9 * (32 if i < 4 else 64) + (32 if i < 4 else 64) for i in range(5))
+        outside = (3 * 9 * 64 + 64) + 4 * (64 * 9 * 64 + 64) + (64 * 9 * 3 + 3)
+        assert sum(p.numel() for p in net.parameters()) == 3 * dense + outside
+        assert 23 * 3 * dense + outside == 16_697_987  # RealESRGAN_x4plus
+        assert {"conv_first.weight", "body.0.rdb3.conv5.bias", "conv_hr.weight"} <= set(net.state_dict())
+
+    @pytest.mark.parametrize("scale", [1, 2])
+    def test_is_kornias_network_and_pads_what_does_not_divide(self, scale: int) -> None:
+        torch.manual_seed(0)
+        net = RRDB(scale=scale, channels=4, num_blocks=1, growth_channels=2).eval()
+        reference = RRDBNet(3, 3, scale=scale, num_feat=4, num_block=1, num_grow_ch=2)
+        reference.load_state_dict(net.state_dict())
+        lr = torch.rand(1, 3, 8, 8)
+        with torch.no_grad():
+            assert torch.equal(net(lr), reference(lr))
+            padded = F.pad(lr[..., :7, :5], (0, {1: 3, 2: 1}[scale], 0, 1), mode="replicate")
+            expected = reference(padded)[..., : 7 * scale, : 5 * scale]
+            assert torch.equal(net(lr[..., :7, :5]), expected)
+
+
+class TestCompact:
+    def test_real_checkpoint_loads_and_enlarges(self, shared_data: Path) -> None:
+        file = shared_data / "checkpoints" / "realesr-animevideov3.pth"
+        state = torch.load(file, map_location="cpu", weights_only=True)["params"]
+        net = Compact(scale=4, channels=64, num_convs=16).eval()
+        net.load_state_dict(state)
+        from PIL import Image
+
+        low = np.asarray(Image.open(shared_data / "eval/Set5/LRx4/img_003.png").convert("RGB"))
+        high = np.asarray(Image.open(shared_data / "eval/Set5/HR/img_003.png").convert("RGB"))
+        lr, hr = (torch.from_numpy(x.copy()).permute(2, 0, 1)[None] / 255 for x in (low, high))
+        with torch.no_grad():
+            sr = net(lr)
+        psnr = -10 * torch.log10((sr - hr[..., : sr.shape[-2], : sr.shape[-1]]).square().mean())
+        assert psnr > 20
+        lost = nn.functional.avg_pool2d(sr, 4) - lr  # the colours stay where they were
+        assert lost.mean().abs() < 0.01
+
+    def test_by_hand(self) -> None:
+        net = Compact(scale=2, channels=4, num_convs=1, activation="relu").eval()
+        assert sorted(net.state_dict()) == [f"body.{n}.{p}" for n in (0, 2, 4) for p in ("bias", "weight")]
+        with torch.no_grad():
+            for p in net.parameters():
+                p.zero_()
+            net.body[4].bias.copy_(torch.arange(12.0))
+            sr = net(torch.zeros(1, 3, 1, 1))
+        assert sr.flatten().tolist() == list(range(12))  # channel c, row y, column x is 4c + 2y + x
+
+    def test_wrong_activation(self) -> None:
+        with pytest.raises(ArgumentError, match="activation"):
+            Compact(activation="gelu")  # type: ignore[arg-type]
 
 
 def test_scale_steps() -> None:
