@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from kornia_srgan import __version__  # noqa: E402
+from kornia_srgan import __version__
 
 project = "kornia_srgan"
 author = "The kornia_srgan authors"

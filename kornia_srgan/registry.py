@@ -224,7 +224,7 @@ class Registry(Generic[T]):
             f"{where}unknown {self.kind} '{name}'{hint or ';'} known: {', '.join(self.names()) or 'none'}"
         )
 
-    def create(self, name: str, *, path: str = "", **arguments: Any) -> T:
+    def create(self, name: str, /, *, path: str = "", **arguments: Any) -> T:
         """Build the component, after its arguments were checked against its signature.
 
         Raises:

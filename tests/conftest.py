@@ -1,6 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
+
+# Several test processes share the cores; each with a thread for every core would only fight for them.
+# Set before torch is imported, and handed on to the commands that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 

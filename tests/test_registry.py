@@ -102,6 +102,12 @@ def test_discovery_can_bring_the_missing_name():
     assert registry.create("late") == {}
 
 
+def test_a_component_may_have_an_argument_called_name():
+    registry = Registry("thing")
+    registry.register("greet")(lambda *, name: name)
+    assert registry.create("greet", name="Ada") == "Ada"
+
+
 def test_unknown_argument_is_refused_with_path_and_suggestion(registry):
     with pytest.raises(ArgumentError) as caught:
         registry.create("tiny", path="generator", num_block=3)

@@ -87,7 +87,13 @@ def _one_set(folder: Path, scale: int) -> EvalSet | None:
             f"{lr_folder} has no LR image for {missing[0]} ({len(missing)} of {len(images)} missing)"
         )
     pairs = tuple(EvalImage(p.stem, p, by_stem.get(p.stem.lower())) for p in images)
-    return EvalSet(folder.resolve().name, scale, pairs)
+    return EvalSet(_set_name(folder), scale, pairs)
+
+
+def _set_name(folder: Path) -> str:
+    """The folder's name, or its parent's where the folder is a set's HR."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name.lower() in _HR_NAMES and folder.parent.name else folder.name
 
 
 def _srf_set(folder: Path, scale: int) -> EvalSet | None:
@@ -104,7 +110,7 @@ def _srf_set(folder: Path, scale: int) -> EvalSet | None:
         for stem, kinds in sorted(found.items())
         if "HR" in kinds
     )
-    return EvalSet(folder.resolve().name, scale, images) if images else None
+    return EvalSet(_set_name(folder), scale, images) if images else None
 
 
 def _is_hr_folder(name: str) -> bool:

@@ -46,6 +46,12 @@ def test_hr_alone(tmp_path):
     assert found.lr_source == "matlab_bicubic"
 
 
+def test_a_sets_hr_folder_has_the_sets_name(tmp_path):
+    put(tmp_path / "Set5/HR/a.png")
+    assert find_sets(tmp_path / "Set5/HR", 4)[0].name == "Set5"
+    assert find_sets(tmp_path / "Set5", 4)[0].name == "Set5"
+
+
 def test_lr_of_another_scale_is_left_alone(tmp_path):
     put(tmp_path / "HR/a.png", tmp_path / "LRx2/a.png", tmp_path / "LRx4/a.png")
     assert find_sets(tmp_path, 2)[0].images[0].lr == tmp_path / "LRx2/a.png"
