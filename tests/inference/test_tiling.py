@@ -1,0 +1,134 @@
+import pytest
+import torch
+from torch import nn
+
+from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.errors import UserError
+from kornia_srgan.inference.halo import halo_of, measure_halo
+from kornia_srgan.inference.tiling import Tiling, upscale_bands, upscale_tiled
+from tests.inference.generators import Chain, Global, Nearest, Unshuffled
+
+GREY_LEVEL = 1 / 255
+
+
+def small(name):
+    """A generator of the registry with random weights, as small as its arguments allow."""
+    parameters = GENERATORS.get(name).parameters()
+    wanted = {"scale": 2, "channels": 8, "num_blocks": 2, "num_convs": 2, "growth": 4, "growth_channels": 4}
+    torch.manual_seed(0)
+    return GENERATORS.create(name, **{k: v for k, v in wanted.items() if k in parameters}).eval()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 40])
+def test_measured_halo_is_the_receptive_field(depth):
+    assert measure_halo(Chain(depth)) == depth
+
+
+def test_measured_halo_counts_weights_that_are_zero():
+    generator = Chain(3)
+    for parameter in generator.parameters():
+        nn.init.zeros_(parameter)
+    assert measure_halo(generator) == 3
+
+
+def test_what_sees_everything_has_no_halo():
+    assert measure_halo(Global()) is None
+
+
+def test_measuring_leaves_the_mode_alone():
+    generator = Chain().train()
+    measure_halo(generator)
+    assert generator.training
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_stated_halo_covers_the_measured_one(name):
+    generator = small(name)
+    measured = measure_halo(generator)
+    assert measured is not None
+    assert halo_of(generator) >= measured
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_tiled_equals_whole_for_every_generator(name):
+    generator = small(name)
+    image = torch.rand(1, 3, 33, 21, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        whole = generator(image)
+    for tile in (5, 16):
+        tiled = upscale_tiled(generator, image, tile=tile)
+        assert (tiled - whole).abs().max() < GREY_LEVEL / 10
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 1), (3, 3), (17, 5), (16, 32)])
+@pytest.mark.parametrize("tile", [0, 1, 2, 7, 16, 1000])
+@pytest.mark.parametrize("generator", [Chain(3), Unshuffled()], ids=["chain", "unshuffled"])
+def test_tiled_equals_whole_at_any_size(generator, tile, size):
+    image = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        whole = generator(image)
+    tiled = upscale_tiled(generator, image, tile=tile)
+    assert tiled.shape == whole.shape
+    assert (tiled - whole).abs().max() < 1e-5
+
+
+def test_a_halo_too_small_shows():
+    """The comparison above can fail."""
+    generator, image = Chain(3), torch.rand(1, 3, 20, 20)
+    with torch.inference_mode():
+        whole = generator(image)
+    assert (upscale_tiled(generator, image, tile=8, halo=1) - whole).abs().max() > 1e-3
+
+
+def test_a_generator_that_sees_everything_is_not_tiled():
+    generator, image = Global(), torch.rand(1, 3, 20, 20)
+    with torch.inference_mode():
+        whole = generator(image)
+    assert torch.equal(upscale_tiled(generator, image, tile=8), whole)
+
+
+def limited(largest, calls):
+    """A run that has memory for pieces of at most `largest` pixels on a side."""
+
+    def run(piece):
+        calls.append(tuple(piece.shape[-2:]))
+        if max(piece.shape[-2:]) > largest:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Nearest(2)(piece)
+
+    return run
+
+
+@pytest.mark.parametrize("size", [(40, 40), (33, 7), (5, 64)])
+def test_out_of_memory_halves_the_tile_and_misses_none(size):
+    image, calls = torch.rand(1, 3, *size), []
+    tiling = Tiling(tile=32, halo=2, scale=2)
+    bands = list(upscale_bands(limited(13, calls), image, tiling))
+    assert torch.equal(torch.cat(bands, dim=-2), Nearest(2)(image))
+    assert any(max(call) > 13 for call in calls)
+
+
+def test_the_last_resort_does_what_the_device_cannot():
+    image, spare = torch.rand(1, 3, 20, 20), []
+
+    def on_cpu(piece):
+        spare.append(piece.shape)
+        return Nearest(2)(piece)
+
+    tiling = Tiling(tile=16, halo=0, scale=2)
+    bands = list(upscale_bands(limited(0, []), image, tiling, last_resort=on_cpu))
+    assert torch.equal(torch.cat(bands, dim=-2), Nearest(2)(image))
+    assert spare
+
+
+def test_without_a_last_resort_the_error_is_clear():
+    with pytest.raises(UserError, match="not enough memory"):
+        list(upscale_bands(limited(0, []), torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
+
+
+def test_other_errors_are_not_taken_for_memory():
+    def broken(piece):
+        raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(upscale_bands(broken, torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))

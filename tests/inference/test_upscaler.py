@@ -1,0 +1,141 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from kornia_srgan.errors import ImageError, UserError
+from kornia_srgan.inference.upscaler import Upscaler
+from tests.inference.generators import Chain, Nearest
+
+
+@pytest.fixture(scope="module")
+def nearest():
+    return Upscaler(Nearest(2), device="cpu", tile=5)
+
+
+def random(shape, dtype):
+    rng = np.random.default_rng(0)
+    if np.dtype(dtype).kind == "f":
+        return rng.random(shape).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def repeated(pixels):
+    return pixels.repeat(2, axis=0).repeat(2, axis=1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(7, 9), (7, 9, 1), (7, 9, 3), (1, 1, 3)])
+def test_arrays_keep_their_dtype_and_values(nearest, shape, dtype):
+    pixels = random(shape, "uint16").astype(">u2") if dtype == ">u2" else random(shape, dtype)
+    result = nearest(pixels)
+    assert result.dtype == pixels.dtype.newbyteorder("=")
+    tolerance = 2e-7 if np.dtype(dtype).kind == "f" else 0  # computed in float32
+    np.testing.assert_allclose(result, repeated(pixels), atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tensors_keep_dtype_and_batch(nearest, channels, dtype):
+    images = torch.from_numpy(random((2, channels, 6, 4), "uint8"))
+    images = images if dtype == torch.uint8 else (images / 255).to(dtype)
+    result = nearest(images)
+    assert result.dtype == dtype
+    expected = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(result, expected, atol=2e-7, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "I;16"])
+def test_pil_images_keep_their_mode(nearest, mode):
+    channels = {"L": 1, "I;16": 1, "LA": 2, "RGB": 3}.get(mode, 4)
+    pixels = random((5, 6, channels), "uint16" if mode == "I;16" else "uint8")
+    if mode in ("LA", "RGBA"):
+        pixels[..., -1] = pixels[..., -1].clip(1)  # colour under full transparency is not kept
+    image = Image.fromarray(pixels[..., 0]) if channels == 1 else Image.fromarray(pixels, mode)
+    result = nearest(image)
+    assert result.mode == mode
+    np.testing.assert_array_equal(np.asarray(result), repeated(np.asarray(image)))
+
+
+def test_pil_info_is_kept(nearest):
+    image = Image.new("RGB", (2, 2))
+    image.info.update(icc_profile=b"profile", dpi=(300, 300))
+    assert nearest(image).info == {"icc_profile": b"profile", "dpi": (300, 300)}
+
+
+def test_results_are_clamped():
+    class Loud(Nearest):
+        def forward(self, lr):
+            return super().forward(lr) * 3 - 1
+
+    upscaler = Upscaler(Loud(2), device="cpu")
+    result = upscaler(np.array([[0.0, 0.5, 1.0]], np.float32))
+    np.testing.assert_allclose(result[0, ::2], [0, 0.5, 1])
+    assert upscaler(np.array([[0, 255]], np.uint8))[0, ::2].tolist() == [0, 255]
+
+
+def test_gradients_flow_when_asked():
+    upscaler = Upscaler(Chain(2), device="cpu", tile=2)
+    images = torch.rand(2, 3, 5, 5, requires_grad=True)
+    assert not upscaler(images).requires_grad
+    upscaler(images, differentiable=True).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().min() > 0
+    assert all(p.grad is None for p in upscaler.generator.parameters())
+
+
+def test_the_generator_given_stays_as_it_is():
+    generator = Chain(2).train()
+    upscaler = Upscaler(generator, device="cpu", dtype="bfloat16")
+    assert generator.training
+    assert all(p.dtype == torch.float32 and p.requires_grad for p in generator.parameters())
+    assert all(p.dtype == torch.bfloat16 for p in upscaler.generator.parameters())
+
+
+def test_many_threads_may_call_it():
+    upscaler = Upscaler(Chain(3), device="cpu", tile=8)
+    images = [random((20, 20, 3), "uint8") ^ i for i in range(16)]
+    alone = [upscaler(image) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(upscaler, images))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_auto_tile_is_bounded():
+    upscaler = Upscaler(Chain(3), device="cpu")
+    assert 32 <= upscaler.tile <= 1024
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((2, 2, 4), np.uint8), r"\(H, W, 3\)"),
+        (np.zeros((0, 2, 3), np.uint8), "not empty"),
+        (np.zeros((2, 2, 3), np.int32), "int32"),
+        (np.zeros((2, 2), bool), "bool"),
+        (torch.zeros(3, 4, 4), "tensor must be"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), "int64"),
+        (Image.new("I", (2, 2)), "32-bit"),
+        ("path.png", "str"),
+    ],
+)
+def test_what_is_no_image_is_refused(nearest, image, words):
+    with pytest.raises(ImageError, match=words):
+        nearest(image)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "cuda:99"}, "cuda:99"),
+        ({"device": "gpu"}, "gpu"),
+        ({"dtype": "int8"}, "int8"),
+        ({"tile": -1}, "tile"),
+    ],
+)
+def test_wrong_options_are_refused(options, words):
+    with pytest.raises(UserError, match=words):
+        Upscaler(Nearest(2), **{"device": "cpu", **options})
