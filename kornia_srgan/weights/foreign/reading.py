@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,15 +104,31 @@ def _read(path: Path) -> Any:
 
     try:
         with open(path, "rb") as file:
-            if file.read(9)[8:] == b"{":
-                return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged: {error}") from None
+            start = file.read(9)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # torch raises RuntimeError, EOFError, UnpicklingError, KeyError and others
+    try:
+        if start[8:] == b"{":
+            return load_file(path)
+        _refuse_program(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    except Exception as error:  # torch raises RuntimeError, OSError, EOFError, UnpicklingError and others
         raise _explain(error, path) from None
+
+
+def _refuse_program(path: Path) -> None:
+    """A TorchScript archive has code in it; torch.load would hand it to another loader."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise WeightsError(
+                f"{path} is a TorchScript program, not weights; import the state dict it was made of"
+            )
 
 
 def _explain(error: Exception, path: Path) -> WeightsError:
@@ -121,9 +138,5 @@ def _explain(error: Exception, path: Path) -> WeightsError:
         return WeightsError(
             f"{path} is refused: its pickle asks for '{wanted[1]}', which weights do not need; nothing of it "
             "was run. A file that holds only a state dict can be imported"
-        )
-    if "TorchScript" in text:
-        return WeightsError(
-            f"{path} is a TorchScript program, not weights; import the state dict it was made of"
         )
     return WeightsError(f"{path} is neither safetensors nor a whole PyTorch checkpoint; fetch it again")

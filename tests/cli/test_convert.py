@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.weights.files import load_weights, read_spec, save_weights
+from kornia_srgan.weights.spec import WeightSpec
+from tests.cli.runner import assert_user_error, invoke
+from tests.weights.layouts import leftthomas
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "in.pth"
+    torch.save(leftthomas(2, "prelu", tracked=False).make(), path)
+    return path
+
+
+def test_convert_reports_and_writes(checkpoint, tmp_path, capsys):
+    out = tmp_path / "new" / "out.safetensors"
+    done = invoke(capsys, "convert", checkpoint, "-o", out, "--license", "MIT")
+    assert done.code == 0, done.err
+    assert done.out.splitlines() == [
+        "layout:    leftthomas/SRGAN",
+        "tensors:   76, all used",
+        "generator: srresnet x2 (channels=6, num_blocks=5, norm=batch, output=tanh, body_end=prelu)",
+        f"written:   {out}",
+    ]
+    spec = read_spec(out)
+    assert (spec.name, spec.scale, spec.license) == ("srresnet", 2, "MIT")
+    assert spec.args["upsampler"] == "pixelshuffle"  # defaults are recorded too
+    assert spec.training["imported_from"] == "in.pth"
+    lr = torch.rand(1, 3, 5, 7)
+    assert torch.equal(load_generator(out).module(lr), load_generator(checkpoint).module(lr))
+
+
+def test_half_stores_float16(checkpoint, tmp_path, capsys):
+    out = tmp_path / "out.safetensors"
+    assert invoke(capsys, "convert", checkpoint, "-o", out, "--half").code == 0
+    assert load_weights(out)[1]["tail.weight"].dtype == torch.float16
+    lr = torch.rand(1, 3, 5, 7)
+    torch.testing.assert_close(
+        load_generator(out).module(lr), load_generator(checkpoint).module(lr), atol=1e-2, rtol=1e-2
+    )
+
+
+def test_errors_are_one_line(checkpoint, tmp_path, capsys):
+    out = tmp_path / "out.safetensors"
+    own = tmp_path / "own.safetensors"
+    save_weights(own, {}, WeightSpec("edsr", {}, 4))
+    text = tmp_path / "text.pth"
+    text.write_text("hello")
+    assert_user_error(invoke(capsys, "convert", tmp_path / "no.pth", "-o", out), "no.pth' not found")
+    assert_user_error(invoke(capsys, "convert", own, "-o", out), "already a weight file", "edsr x4")
+    assert_user_error(invoke(capsys, "convert", text, "-o", out), "neither safetensors nor")
+    assert_user_error(
+        invoke(capsys, "convert", checkpoint, "-o", tmp_path / "x.pth"), "name it x.safetensors"
+    )
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1000])
+    assert_user_error(invoke(capsys, "convert", checkpoint, "-o", out), "fetch it again")
+    torch.save({"a": torch.zeros(1)}, checkpoint)
+    assert_user_error(invoke(capsys, "convert", checkpoint, "-o", out), "no known layout", "leftthomas/SRGAN")
+    assert not out.exists()
+
+
+def test_output_that_cannot_be_written(checkpoint, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    done = invoke(capsys, "convert", checkpoint, "-o", tmp_path / "file" / "out.safetensors")
+    assert_user_error(done, "out.safetensors cannot be written")
