@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.inference.deep import deep_frames
-from kornia_srgan.inference.header import frame_count, open_image
-from kornia_srgan.inference.metadata import read_metadata
+from kornia_srgan.inference.deep import check_size, deep_frames, is_deep, tiff_frames
+from kornia_srgan.inference.header import TIFF_MAGIC, frame_count, open_image
+from kornia_srgan.inference.metadata import read_metadata, read_tiff_metadata
 from kornia_srgan.inference.photo import Frame, Photo, Pixels, Space
 
 MAX_PIXELS = 100_000_000
@@ -59,37 +59,42 @@ def _reason(error: Exception) -> str:
 def _decode(data: bytes, max_pixels: int) -> Photo:
     if not data:
         raise ImageError("the file is empty")
-    with open_image(data) as image:
+    try:
+        image = open_image(data)
+    except Image.UnidentifiedImageError:
+        if not data.startswith(TIFF_MAGIC):
+            raise
+        return _decode_tiff(data, max_pixels)
+    with image:
         count = frame_count(image)
-        _check_size(image.width * image.height * count, max_pixels)
-        deep = deep_frames(data, image)
-        if deep is not None:
-            space, frames = deep
-            metadata, orientation, notes = read_metadata(image)
+        check_size(image.width * image.height * count, max_pixels)
+        if is_deep(data, image):
+            space, frames = deep_frames(data, image, max_pixels)
         else:
             frames, space = _all_frames(image, count, max_pixels)
             image.seek(0)
             image.load()
-            metadata, orientation, notes = read_metadata(image)
-        frames = [_upright(frame, orientation) for frame in frames]
+        metadata, orientation, notes = read_metadata(image)
+        if image.format == "TIFF" and is_deep(data, image):
+            orientation = read_tiff_metadata(data)[1]  # Pillow turns a TIFF itself when it loads the pixels
         animated = count > 1 and image.format in _ANIMATED
         loop = image.info.get("loop")
+        frames = [_upright(frame, orientation) for frame in frames]
         return Photo(frames, space, image.format or "", metadata, animated, loop, notes)
 
 
-def _check_size(pixels: int, max_pixels: int) -> None:
-    if pixels > max_pixels:
-        raise ImageError(
-            f"it has {pixels / 1e6:.1f} million pixels, over the limit of {max_pixels / 1e6:.1f} million; "
-            "if you trust it, raise the limit (--max-pixels)"
-        )
+def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
+    """A TIFF of a kind that Pillow does not know."""
+    space, frames = tiff_frames(data, max_pixels)
+    metadata, orientation, notes = read_tiff_metadata(data)
+    return Photo([_upright(f, orientation) for f in frames], space, "TIFF", metadata, notes=notes)
 
 
 def _all_frames(image: Image.Image, count: int, max_pixels: int) -> tuple[list[Frame], Space]:
     found: list[tuple[Frame, Space]] = []
     for index in _indices(image, count):
         image.seek(index)
-        _check_size(image.width * image.height, max_pixels)
+        check_size(image.width * image.height, max_pixels)
         image.load()
         found.append(from_pil(image))
     spaces = {space for _, space in found}

@@ -14,25 +14,38 @@ _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
 _GREY_ALPHA = 4
 
 
-def deep_frames(data: bytes, image: Image.Image) -> tuple[Space, list[Frame]] | None:
-    """The frames of a file with more than eight bits a channel; None for all other files.
+def check_size(pixels: int, max_pixels: int) -> None:
+    """Refuse a decompression bomb.
+
+    Raises:
+        ImageError: If there are more pixels than allowed.
+    """
+    if pixels > max_pixels:
+        raise ImageError(
+            f"it has {pixels / 1e6:.1f} million pixels, over the limit of {max_pixels / 1e6:.1f} million; "
+            "if you trust it, raise the limit (--max-pixels)"
+        )
+
+
+def is_deep(data: bytes, image: Image.Image) -> bool:
+    """Whether a file has more than eight bits a channel.
 
     Args:
         data: The file.
-        image: The same, opened by Pillow and not loaded.
+        image: The same, opened by Pillow.
     """
     if image.format == "PNG":
-        return _deep_png(data, image)
-    if image.format == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(258, (1,))
-        return _tiff_frames(data) if max(bits) > 8 else None
-    return None
+        return data[24] == 16 and not getattr(image, "is_animated", False)
+    return image.format == "TIFF" and max(getattr(image, "tag_v2", {}).get(258, (1,))) > 8
 
 
-def _deep_png(data: bytes, image: Image.Image) -> tuple[Space, list[Frame]] | None:
-    depth, colour = data[24], data[25]
-    if depth != 16 or getattr(image, "is_animated", False):
-        return None
+def deep_frames(data: bytes, image: Image.Image, max_pixels: int) -> tuple[Space, list[Frame]]:
+    """The frames of a file that `is_deep`."""
+    return _deep_png(data, image) if image.format == "PNG" else tiff_frames(data, max_pixels)
+
+
+def _deep_png(data: bytes, image: Image.Image) -> tuple[Space, list[Frame]]:
+    colour = data[25]
     if colour == _GREY_ALPHA:
         return _split(_grey_alpha_png(data), "L", has_alpha=True)
     from kornia_rs.io import decode_image_png_u16
@@ -52,11 +65,13 @@ def _grey_alpha_png(data: bytes) -> Pixels:
     return np.asarray(png_decode(data))
 
 
-def _tiff_frames(data: bytes) -> tuple[Space, list[Frame]]:
+def tiff_frames(data: bytes, max_pixels: int) -> tuple[Space, list[Frame]]:
+    """The pages of a TIFF, without its thumbnails."""
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
+        check_size(sum(page.imagelength * page.imagewidth for page in pages), max_pixels)
         found = [_page(page) for page in pages]
     spaces = {space for space, _ in found}
     if len(spaces) != 1:

@@ -125,7 +125,9 @@ def _write_animation(
     frames = (canvas(picture) for picture in rasters)
     first = next(frames)
     choices = _pillow_options(form, options, metadata)
-    choices |= {"save_all": True, "append_images": frames, "duration": _whole(durations)}
+    # Pillow goes through a PNG's frames twice.
+    rest = list(frames) if form.name == "PNG" else frames
+    choices |= {"save_all": True, "append_images": rest, "duration": _whole(durations)}
     if loop is not None:
         choices["loop"] = loop
     elif form.name in ("WEBP", "PNG"):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from PIL import Image
 
 _LIMIT_LOCK = threading.Lock()
+TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _MANY = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 
 
@@ -64,6 +65,29 @@ def peek(source: Path | bytes) -> Header | None:
             with source.open("rb") as file:
                 return _header(open_image(file))
     except Exception:  # a damaged file raises anything; decoding it names the reason
+        return _peek_tiff(source) if _is_tiff(source) else None
+
+
+def _is_tiff(source: Path | bytes) -> bool:
+    try:
+        if isinstance(source, bytes):
+            return source.startswith(TIFF_MAGIC)
+        with source.open("rb") as file:
+            return file.read(4).startswith(TIFF_MAGIC)
+    except OSError:
+        return False
+
+
+def _peek_tiff(source: Path | bytes) -> Header | None:
+    """A TIFF of a kind that Pillow does not know."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
+            page = file.pages.first
+            mode = "F" if page.dtype is not None and page.dtype.kind == "f" else "RGB"
+            return Header("TIFF", mode, page.imagewidth, page.imagelength, len(file.pages))
+    except Exception:
         return None
 
 

@@ -65,6 +65,26 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int, tuple[str, ...]]:
     return metadata, orientation, tuple(notes)
 
 
+def read_tiff_metadata(data: bytes) -> tuple[Metadata, int, tuple[str, ...]]:
+    """`read_metadata` for a TIFF whose pixels Pillow cannot read."""
+    exif = Image.Exif()
+    exif.load(data)
+    orientation = _as_orientation(exif.get(ORIENTATION))
+    icc, xmp = exif.get(34675), exif.get(700)
+    resolution = (exif.get(282), exif.get(283)) if exif.get(296, 2) == 2 else None
+    try:
+        cleaned, notes = _clean_exif(exif, from_tiff=True), ()
+    except Exception as error:
+        cleaned, notes = None, (f"its EXIF is damaged and left out ({type(error).__name__})",)
+    metadata = Metadata(
+        icc=icc if isinstance(icc, bytes) and len(icc) >= 128 else None,
+        exif=cleaned,
+        xmp=_upright_xmp(xmp) if isinstance(xmp, bytes) else None,
+        dpi=_as_dpi(resolution),
+    )
+    return metadata, orientation, notes
+
+
 def _as_orientation(value: Any) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
