@@ -29,8 +29,8 @@ def check_trackers(names: tuple[str, ...]) -> None:
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
     from accelerate.utils import LoggerType
 
-    known = [str(name) for name in LoggerType if str(name) != "all" and name in LOGGER_TYPE_TO_CLASS]
-    available = [str(name) for name in get_available_trackers()]
+    known = [kind.value for kind in LoggerType if kind.value in LOGGER_TYPE_TO_CLASS]
+    available = [LoggerType(name).value for name in get_available_trackers()]
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
@@ -128,12 +128,16 @@ class Journal:
             numbers = {k: v for k, v in clean.items() if isinstance(v, int | float)}
             self._accelerator.log(numbers, step=int(values["total"]))
 
-    def rewind(self, total: int) -> None:
-        """Drop the lines after a step, which a resumed run writes again."""
+    def rewind(self, total: int, *, step: int, keep_events: bool = False) -> None:
+        """Forget what came after a step, since the run writes it again; events may stay to be told."""
+        self._sums, self._counts = {}, {}
+        self._since = (time.perf_counter(), step)
         if not (self._accelerator.is_main_process and self._folder.metrics.is_file()):
             return
         lines = self._folder.metrics.read_text("utf-8").splitlines()
-        kept = [line for line in lines if (_total_of(line) or 0) <= total]
+        kept = [
+            line for line in lines if (_total_of(line) or 0) <= total or (keep_events and '"event"' in line)
+        ]
         self._folder.metrics.write_text("".join(f"{line}\n" for line in kept), "utf-8")
 
     def plot(self) -> None:

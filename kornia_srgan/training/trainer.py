@@ -114,7 +114,7 @@ class Trainer:
         if checkpoint is not None:
             progress, identity = read_progress(checkpoint)
             check_identity(identity, self.identity, checkpoint)
-            self.journal.rewind(progress.total)
+            self.journal.rewind(progress.total, step=progress.step)
             self.journal.say(f"resuming at step {progress.total} from {checkpoint}")
         with StopRequest() as stop:
             for index in range(progress.stage, len(self.components.stages)):
@@ -233,6 +233,7 @@ class Trainer:
         self.accelerator.load_state(str(checkpoint))
         progress, _ = read_progress(checkpoint)
         progress = replace(progress, lr_factor=ROLLBACK_LR_FACTOR**rollbacks)
+        self.journal.rewind(progress.total, step=progress.step, keep_events=True)
         self.journal.say(
             f"'{term}' was not finite {BAD_STEPS_BEFORE_ROLLBACK} times in a row: back to step "
             f"{progress.total} with the learning rate times {progress.lr_factor:g}"

@@ -1,0 +1,150 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from kornia_srgan.assembly import NamedLoss
+from kornia_srgan.config import Optimizer, Schedule
+from kornia_srgan.errors import ConfigError
+from kornia_srgan.protocols import Batch
+from kornia_srgan.training.optim import LearningRate, make_optimizer
+from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
+from tests.training.helpers import cpu_accelerator, small_components, small_config, state_of, tensors_equal
+
+
+def make_stage(index: int = 1, **sections: object) -> tuple[ActiveStage, object]:
+    config = small_config(**sections)
+    components = small_components(**sections)
+    accelerator = cpu_accelerator()
+    return prepare_stage(
+        components.generator, components.stages[index], config.train, accelerator
+    ), accelerator
+
+
+def random_batch(size: int = 4) -> Batch:
+    torch.manual_seed(1)
+    return Batch(torch.rand(size, 3, 4, 4), torch.rand(size, 3, 16, 16))
+
+
+def halves(batch: Batch) -> list[Batch]:
+    return [Batch(lr, hr) for lr, hr in zip(batch.lr.chunk(2), batch.hr.chunk(2), strict=True)]
+
+
+def test_a_step_moves_both_networks_and_reports_every_term() -> None:
+    stage, accelerator = make_stage()
+    assert stage.discriminator is not None
+    before = state_of(stage.generator.plain), state_of(stage.discriminator.plain)
+    result = train_step(stage, [random_batch()], accelerator)
+    assert not tensors_equal(before[0], stage.generator.plain.state_dict())
+    assert not tensors_equal(before[1], stage.discriminator.plain.state_dict())
+    assert set(result.terms) == {
+        "l1", "adversarial", "d_true", "d_false", "d_accuracy_real", "d_accuracy_fake", "g_grad_norm",
+        "d_grad_norm",
+    }  # fmt: skip
+    assert not result.bad
+    assert all(p.requires_grad for p in stage.discriminator.plain.parameters())
+
+
+def test_the_generators_turn_leaves_no_gradient_in_the_discriminator() -> None:
+    stage, accelerator = make_stage()
+    assert stage.discriminator is not None
+    train_step(stage, [random_batch()], accelerator)
+    assert all(p.grad is None for p in stage.discriminator.plain.parameters())
+    assert all(p.grad is None for p in stage.generator.plain.parameters())
+
+
+def test_micro_batches_give_what_one_batch_gives() -> None:
+    """Both networks have no BatchNorm on the way that would see another batch: the first conv layer only."""
+    section = {
+        "stages__1__discriminator": {
+            "name": "vgg", "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2},
+        }
+    }  # fmt: skip
+    whole, accelerator = make_stage(**section)
+    split, _ = make_stage(**section)
+    batch = random_batch()
+    for _ in range(3):
+        one = train_step(whole, [batch], accelerator)
+        two = train_step(split, halves(batch), accelerator)
+    for name in one.terms:
+        assert one.terms[name].item() == pytest.approx(two.terms[name].item(), rel=1e-4), name
+    for a, b in ((whole.generator, split.generator), (whole.discriminator, split.discriminator)):
+        assert a is not None
+        assert b is not None
+        for x, y in zip(a.plain.parameters(), b.plain.parameters(), strict=True):
+            torch.testing.assert_close(x, y, rtol=1e-4, atol=2e-5)
+
+
+def test_clipping_bounds_the_update() -> None:
+    stage, accelerator = make_stage(
+        0, train__optimizer={"name": "momentum"}, train__lr=1.0, stages__0__schedule={"name": "constant"}
+    )
+    before = state_of(stage.generator.plain)
+    train_step(stage, [random_batch()], accelerator, grad_clip=1e-3)
+    moved = sum(
+        float(((after - before[name]) ** 2).sum()) for name, after in state_of(stage.generator.plain).items()
+    )
+    assert 0 < moved**0.5 <= 1.0001e-3
+
+
+class Poisoned(nn.Module):
+    """A loss that is not a number."""
+
+    def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        return (sr - hr).mean() * float("nan")
+
+
+def test_a_bad_loss_changes_nothing_and_is_named() -> None:
+    stage, accelerator = make_stage()
+    assert stage.discriminator is not None
+    stage = replace(stage, losses=(*stage.losses, NamedLoss("poison", 1.0, Poisoned())))
+    before = state_of(stage.generator.plain)
+    result = train_step(stage, [random_batch()], accelerator)
+    assert result.bad == "poison"
+    assert result.skipped
+    assert tensors_equal(before, stage.generator.plain.state_dict())
+    assert train_step(replace(stage, losses=stage.losses[:1]), [random_batch()], accelerator).bad == ""
+
+
+def test_a_bad_image_stops_both_networks() -> None:
+    stage, accelerator = make_stage(
+        stages__1__discriminator={
+            "name": "vgg",
+            "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2},
+        }
+    )
+    assert stage.discriminator is not None
+    before = state_of(stage.generator.plain), state_of(stage.discriminator.plain)
+    batch = random_batch()
+    batch.hr[0, 0, 0, 0] = float("inf")
+    result = train_step(stage, [batch], accelerator)
+    assert result.bad == "d_true"
+    assert tensors_equal(before[0], stage.generator.plain.state_dict())
+    assert tensors_equal(before[1], stage.discriminator.plain.state_dict())
+
+
+def test_schedules_by_hand() -> None:
+    module = nn.Linear(2, 2)
+
+    def rates(schedule: Schedule, steps: int = 10) -> list[float]:
+        rate = LearningRate(schedule, make_optimizer(Optimizer(), module, 1.0), steps)
+        return [rate.set(step) for step in range(steps)]
+
+    assert rates(Schedule()) == [1.0] * 10
+    multistep = rates(Schedule(name="multistep", milestones=(4, 8), decay_rate=0.1))
+    assert multistep == pytest.approx([1.0] * 4 + [0.1] * 4 + [0.01] * 2)
+    cosine = rates(Schedule(name="cosine"))
+    assert cosine[0] == 1.0
+    assert cosine[5] == pytest.approx(0.5)
+    assert cosine == sorted(cosine, reverse=True)
+    assert rates(Schedule(warmup_steps=4))[:5] == pytest.approx([0.25, 0.4375, 0.625, 0.8125, 1.0])
+    rate = LearningRate(Schedule(), make_optimizer(Optimizer(), module, 1.0), 10)
+    assert rate.set(3, 0.5) == 0.5
+
+
+def test_an_unknown_optimizer_is_named_with_a_suggestion() -> None:
+    with pytest.raises(ConfigError, match=r"train\.optimizer\.name: unknown 'adamm'; did you mean 'adam"):
+        make_optimizer(Optimizer(name="adamm"), nn.Linear(1, 1), 1.0)
+    with pytest.raises(ConfigError, match=r"train\.optimizer\.args: 'adam'"):
+        make_optimizer(Optimizer(args={"beta": 1}), nn.Linear(1, 1), 1.0)

@@ -1,0 +1,305 @@
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
+from kornia_srgan.training import trainer as trainer_module
+from kornia_srgan.training.checkpoint import newest_checkpoint
+from kornia_srgan.training.run import train
+from kornia_srgan.training.trainer import Trainer
+from tests.training.helpers import cpu_accelerator, make_photos, small_config
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return make_photos(tmp_path / "photos")
+
+
+def run(photos: Path, output: Path, *, resume: bool = False, **sections: Any) -> bool:
+    config = small_config(data__folders=[str(photos)], **sections)
+    return train(config, output, resume=resume, accelerator=cpu_accelerator())
+
+
+class Killed(Exception):
+    """Stands for a SIGKILL: nothing of the trainer's runs after it."""
+
+
+@pytest.fixture
+def kill_at(monkeypatch: pytest.MonkeyPatch):
+    original = Trainer._step
+
+    def arm(total: int) -> None:
+        def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+            if progress.total == total:
+                raise Killed
+            return original(self, stage, crops, progress)
+
+        monkeypatch.setattr(Trainer, "_step", step)
+
+    yield arm
+    monkeypatch.undo()
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """Byte-equal weights; byte-equal networks, average and optimizers in the last checkpoint."""
+    for name in ("generator", "psnr", "gan"):
+        one, two = load_file(a / f"{name}.safetensors"), load_file(b / f"{name}.safetensors")
+        assert all(torch.equal(one[k], two[k]) for k in one), name
+    one_checkpoint, two_checkpoint = (newest_checkpoint(r / "checkpoints") for r in (a, b))
+    assert one_checkpoint is not None
+    assert two_checkpoint is not None
+    assert one_checkpoint.name == two_checkpoint.name
+    states = [f.name for f in one_checkpoint.iterdir() if f.suffix in (".bin", ".safetensors")]
+    assert len(states) == 4
+    for name in [*states, "custom_checkpoint_0.pkl"]:
+        load = load_file if name.endswith("safetensors") else torch.load
+        assert_equal_trees(load(one_checkpoint / name), load(two_checkpoint / name), name)
+
+
+def assert_equal_trees(a: Any, b: Any, where: str) -> None:
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal_trees(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list | tuple):
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal_trees(x, y, f"{where}.{index}")
+    else:
+        assert a == b, where
+
+
+@pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 11])
+def test_a_killed_run_resumes_to_the_same_bytes(photos: Path, tmp_path: Path, kill_at: Any, killed_at: int):
+    """Steps 0-5 are the first stage, 6-11 the second; checkpoints at 0, 4, 6, 8, 12."""
+    with_checkpoint_at_end = {"train__checkpoint_every": 4}
+    run(photos, tmp_path / "whole", **with_checkpoint_at_end)
+    kill_at(killed_at)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "killed", **with_checkpoint_at_end)
+    kill_at(-1)
+    assert run(photos, tmp_path / "killed", resume=True, **with_checkpoint_at_end)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    steps = [
+        json.loads(line)["total"] for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
+    ]
+    assert steps == [2, 4, 6, 8, 10, 12]
+
+
+def test_resuming_from_the_wrong_step_would_show(photos: Path, tmp_path: Path) -> None:
+    """The comparison above can fail: another seed gives other bytes."""
+    run(photos, tmp_path / "a", train__checkpoint_every=4)
+    run(photos, tmp_path / "b", train__checkpoint_every=4, train__seed=1)
+    with pytest.raises(AssertionError):
+        assert_same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_run_leaves_what_it_was(photos: Path, tmp_path: Path) -> None:
+    validation = make_photos(tmp_path / "val", 1)
+    assert run(photos, tmp_path / "run", validation__folder=str(validation), validation__every=6)
+    folder = tmp_path / "run"
+    names = {p.name for p in folder.iterdir()}
+    assert {
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "losses.png",
+        "generator.safetensors",
+    } <= names
+    assert {"psnr.safetensors", "gan.safetensors", "best.safetensors", "checkpoints", "validation"} <= names
+    assert not [n for n in names if n.endswith(".partial")]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"mse", "g_grad_norm", "lr", "images_per_s"} <= lines[0].keys()
+    assert [line["total"] for line in lines if "val_psnr" in line] == [6, 12]
+    with Image.open(folder / "validation/step-00000012.png") as grid:
+        assert grid.size == (3 * 192, 192)
+    with Image.open(folder / "losses.png") as plot:
+        assert plot.size[0] > 300
+    assert json.loads((folder / "environment.json").read_text())["packages"]["torch"]
+    loaded = load_generator(folder / "generator.safetensors")
+    assert loaded.spec.name == "edsr"
+    assert loaded.spec.training["steps"] == 12
+    assert loaded.module(torch.rand(1, 3, 5, 7)).shape == (1, 3, 20, 28)
+
+
+def test_the_second_stage_starts_from_the_average_of_the_first(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "run", train__checkpoint_every=100)
+    average = load_file(tmp_path / "run/psnr.safetensors")
+    start = load_file(tmp_path / "run/checkpoints/step-00000006/model.safetensors")
+    assert all(torch.equal(average[k], start[k]) for k in average)
+
+
+def test_old_checkpoints_are_pruned(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "run", train__checkpoint_every=2, train__keep_last=3)
+    kept = sorted(p.name for p in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == ["step-00000008", "step-00000010", "step-00000012"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train__lr": 5e-4}, r"--resume: recipe\.train\.lr was 0\.001 in .* and is 0\.0005 now"),
+        ({"generator": {"name": "srresnet", "args": {"num_blocks": 1}}}, r"recipe\.generator"),
+        ({"stages__0__steps": 7}, r"recipe\.stages\.0\.steps was 6"),
+    ],
+)
+def test_resuming_another_recipe_is_refused(
+    photos: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    run(photos, tmp_path / "run")
+    with pytest.raises(ConfigError, match=message):
+        run(photos, tmp_path / "run", resume=True, **change)
+
+
+def test_resuming_on_other_photographs_is_refused(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "run")
+    Image.new("RGB", (50, 50)).save(photos / "new.png")
+    with pytest.raises(ConfigError, match=r"data\.(fingerprint|images) was"):
+        run(photos, tmp_path / "run", resume=True)
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "run")
+    with pytest.raises(DataError, match="already holds a run; add --resume"):
+        run(photos, tmp_path / "run")
+
+
+def test_resuming_a_finished_run_does_nothing_more(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "run", train__checkpoint_every=4)
+    before = load_file(tmp_path / "run/generator.safetensors")
+    assert run(photos, tmp_path / "run", resume=True, train__checkpoint_every=4)
+    assert_equal_trees(before, load_file(tmp_path / "run/generator.safetensors"), "generator")
+
+
+def test_a_full_disk_loses_no_earlier_checkpoint(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelerate import Accelerator
+
+    original = Accelerator.save_state
+    saved = []
+
+    def save_state(self: Accelerator, folder: str, **kwargs: Any) -> Any:
+        saved.append(folder)
+        if len(saved) == 3:
+            (Path(folder) / "half-written").write_text("x")
+            raise OSError(28, "No space left on device")
+        return original(self, folder, **kwargs)
+
+    monkeypatch.setattr(Accelerator, "save_state", save_state)
+    with pytest.raises(
+        TrainingError, match=r"step-00000006 .*No space left.* newest complete one is .*00000004"
+    ):
+        run(photos, tmp_path / "run")
+    monkeypatch.undo()
+    assert sorted(p.name for p in (tmp_path / "run/checkpoints").iterdir()) == [
+        "step-00000000",
+        "step-00000004",
+    ]
+    assert run(photos, tmp_path / "run", resume=True)
+
+
+def test_numbers_that_stay_bad_roll_back_and_then_give_up(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kornia_srgan.components.losses.pixel import MSELoss
+
+    monkeypatch.setattr(MSELoss, "forward", lambda self, sr, hr: (sr - hr).mean() * float("nan"))
+    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
+    with pytest.raises(TrainingError, match=r"'mse' stayed non-finite through 3 rollbacks; lower train\.lr"):
+        run(photos, tmp_path / "run")
+    printed = capsys.readouterr().err
+    assert "back to step 0 with the learning rate times 0.5" in printed
+    assert "back to step 0 with the learning rate times 0.125" in printed
+
+
+def test_a_passing_fault_is_survived_with_a_smaller_rate(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kornia_srgan.components.losses.pixel import MSELoss
+
+    original, calls = MSELoss.forward, []
+
+    def forward(self: MSELoss, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        calls.append(None)
+        return original(self, sr, hr) * (float("nan") if len(calls) in (2, 3) else 1.0)
+
+    monkeypatch.setattr(MSELoss, "forward", forward)
+    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
+    assert run(photos, tmp_path / "run", stages__0__schedule={"name": "constant"})
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines if "event" in line] == ["non-finite mse"] * 2
+    assert {line["lr"] for line in lines if line.get("stage") == "psnr"} == {5e-4}
+
+
+def test_damaged_files_are_named_once_and_an_empty_folder_is_an_error(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (photos / "broken.png").write_text("not an image")
+    with caplog.at_level(logging.WARNING, "kornia_srgan"):
+        run(photos, tmp_path / "run")
+    assert sum("broken.png" in message for message in caplog.messages) == 1
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty"):
+        run(tmp_path / "empty", tmp_path / "other")
+
+
+def test_no_data_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give --data DIR"):
+        train(small_config(), tmp_path / "run", accelerator=cpu_accelerator())
+
+
+def test_a_tracker_that_is_not_there_is_an_error_before_the_first_step(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown tracker 'tensorbord'; did you mean 'tensorboard'"):
+        run(photos, tmp_path / "run", train__trackers=["tensorbord"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_known_tracker_that_is_not_installed_is_an_error(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", list)
+    with pytest.raises(MissingExtraError, match="'wandb' is not installed; pip install wandb"):
+        run(photos, tmp_path / "run", train__trackers=["wandb"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_that_cannot_be_written(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(DataError, match="cannot be written"):
+        run(photos, tmp_path / "locked/run")
+
+
+def test_an_output_that_is_a_file(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match=r"output folder .*file.* cannot be written"):
+        run(photos, tmp_path / "file")
+
+
+def test_a_batch_that_cannot_be_shared_out(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.batch_size 4 cannot be shared .* multiple of 3"):
+        run(photos, tmp_path / "run", train__accumulate=3)
+
+
+def test_init_starts_from_weights_and_refuses_those_of_another_model(photos: Path, tmp_path: Path) -> None:
+    run(photos, tmp_path / "first")
+    weights = str(tmp_path / "first/generator.safetensors")
+    run(photos, tmp_path / "second", init=weights, train__checkpoint_every=100)
+    start = load_file(tmp_path / "second/checkpoints/step-00000000/model.safetensors")
+    assert_equal_trees(start, load_file(weights), "init")
+    with pytest.raises(UserError, match=r"init: .* holds edsr x4, the run trains srresnet x4"):
+        run(
+            photos,
+            tmp_path / "third",
+            init=weights,
+            generator={"name": "srresnet", "args": {"num_blocks": 1}},
+        )
