@@ -68,15 +68,18 @@ def _decode(data: bytes, max_pixels: int) -> Photo:
     with image:
         count = frame_count(image)
         check_size(image.width * image.height * count, max_pixels)
-        if is_deep(data, image):
+        deep = is_deep(data, image)
+        if deep:
             space, frames = deep_frames(data, image, max_pixels)
         else:
             frames, space = _all_frames(image, count, max_pixels)
             image.seek(0)
             image.load()
-        metadata, orientation, notes = read_metadata(image)
-        if image.format == "TIFF" and is_deep(data, image):
-            orientation = read_tiff_metadata(data)[1]  # Pillow turns a TIFF itself when it loads the pixels
+        if image.format == "TIFF":
+            metadata, orientation, notes = read_tiff_metadata(data)
+            orientation = orientation if deep else 1  # Pillow turns a TIFF itself when it loads the pixels
+        else:
+            metadata, orientation, notes = read_metadata(image)
         animated = count > 1 and image.format in _ANIMATED
         loop = image.info.get("loop")
         frames = [_upright(frame, orientation) for frame in frames]

@@ -47,12 +47,10 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int, tuple[str, ...]]:
     try:
         found = image.getexif()
         orientation = _as_orientation(found.get(ORIENTATION))
-        exif = _clean_exif(found, image.format == "TIFF")
+        exif = _clean_exif(found, from_tiff=False)
     except Exception as error:  # Pillow lets what a damaged directory raises through, and that is anything
         notes.append(f"its EXIF is damaged and left out ({type(error).__name__})")
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if image.format == "TIFF" and not xmp:
-        xmp = getattr(image, "tag_v2", {}).get(700)
     if isinstance(xmp, str):
         xmp = xmp.encode("utf-8")
     icc = image.info.get("icc_profile")
@@ -66,7 +64,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, int, tuple[str, ...]]:
 
 
 def read_tiff_metadata(data: bytes) -> tuple[Metadata, int, tuple[str, ...]]:
-    """`read_metadata` for a TIFF whose pixels Pillow cannot read."""
+    """`read_metadata` for a TIFF, from the file: Pillow's open one forgets with the pixels."""
     exif = Image.Exif()
     exif.load(data)
     orientation = _as_orientation(exif.get(ORIENTATION))
@@ -157,7 +155,9 @@ def tiff_directory(exif: bytes, tag: int, offset: int, prefix: bytes = b"II") ->
     inner = parsed.get_ifd(tag)
     if not inner:
         return None
-    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix + b"\x2a\x00" + b"\x08\x00\x00\x00", group=tag)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(
+        prefix + (b"\x2a\x00\x08\x00\x00\x00" if prefix == b"II" else b"\x00\x2a\x00\x00\x00\x08"), group=tag
+    )
     for key, value in inner.items():
         directory[key] = value
     return directory.tobytes(offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from kornia_srgan.inference.photo import Metadata, Raster, rechunked
 _PHOTOMETRIC = {"L": "minisblack", "RGB": "rgb", "CMYK": "separated"}
 _STRIP_BYTES = 4 * 2**20
 _CLASSIC_LIMIT = 3_900_000_000
-_SUB_DIRECTORIES = (0x8769, 0x8825)  # EXIF, GPS
+# EXIF and GPS, each with an unused code beside it: tifffile does not write the tags themselves, so the places
+# are kept by these, in the right order, and filled afterwards.
+_SUB_DIRECTORIES = {0x8769: 0x8768, 0x8825: 0x8826}
 
 
 def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> None:
@@ -42,7 +45,8 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
     description, software, date = (texts.pop(tag, None) for tag in (0x010E, 0x0131, 0x0132))
     extra: list[tuple[Any, ...]] = [(tag, "s", 0, text, True) for tag, text in texts.items()]
     if metadata.exif is not None:
-        extra += [(tag, "I", 1, 0, True) for tag in _SUB_DIRECTORIES if _has(metadata.exif, tag)]
+        exif = metadata.exif
+        extra += [(place, "I", 1, 0, True) for tag, place in _SUB_DIRECTORIES.items() if _has(exif, tag)]
     if metadata.xmp is not None:
         extra.append((700, "B", len(metadata.xmp), metadata.xmp, True))
     file.write(
@@ -78,14 +82,18 @@ def _add_directories(path: Path, exif: bytes) -> None:
         if file.is_bigtiff:  # the directories would need 64-bit offsets
             return
         tags = file.pages[0].tags  # type: ignore[union-attr]
-        for tag in _SUB_DIRECTORIES:
-            if tag not in tags:
+        prefix = b"II" if file.byteorder == "<" else b"MM"
+        for tag, place in _SUB_DIRECTORIES.items():
+            if place not in tags:
                 continue
             file.filehandle.seek(0, 2)
             offset = file.filehandle.tell()
             offset += offset % 2
-            blob = tiff_directory(exif, tag, offset)
-            if blob is not None:
-                file.filehandle.seek(offset)
-                file.filehandle.write(blob)
-                tags[tag].overwrite(offset)
+            blob = tiff_directory(exif, tag, offset, prefix)
+            if blob is None:
+                continue
+            file.filehandle.seek(offset)
+            file.filehandle.write(blob)
+            tags[place].overwrite(offset)
+            file.filehandle.seek(tags[place].offset)
+            file.filehandle.write(struct.pack(f"{file.byteorder}H", tag))
