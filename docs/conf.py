@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from generate import write_reference
+
 from kornia_srgan import __version__
 
 project = "kornia_srgan"
@@ -30,3 +32,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+
+
+def setup(app):
+    write_reference(Path(__file__).parent / "reference")

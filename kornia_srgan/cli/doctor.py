@@ -1,0 +1,189 @@
+"""`kornia-srgan doctor`: what this installation has and can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+Finding = tuple[str, str]
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "kornia",
+    "timm",
+    "accelerate",
+    "safetensors",
+    "pillow",
+    "numpy",
+    "pydantic",
+)
+
+
+def command(
+    *,
+    self_test: Annotated[
+        bool, typer.Option("--self-test/--no-self-test", help="Run a small network on each device.")
+    ] = True,
+) -> None:
+    """Print versions, devices, precisions, extras and plug-ins, and run a short self test.
+
+    Paste the output into a bug report. Exit code 1 if the self test fails.
+    """
+    sections = {
+        "versions": versions,
+        "devices": devices,
+        "packaged weights": packaged_weights,
+        "extras": extras,
+        "plug-ins": plugins,
+    }
+    for heading, find in sections.items():
+        _show(heading, find())
+    if self_test:
+        results = list(test_devices())
+        _show("self test", iter(results))
+        if any(text.startswith("FAILED") for _, text in results):
+            raise typer.Exit(1)
+
+
+def versions() -> Iterator[Finding]:
+    """This package, Python, the system and what we stand on."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from kornia_srgan._version import __version__
+
+    yield "kornia_srgan", __version__
+    yield "python", f"{platform.python_version()} on {platform.platform()}"
+    for package in PACKAGES:
+        try:
+            yield package, version(package)
+        except PackageNotFoundError:
+            yield package, "missing"
+
+
+def devices() -> Iterator[Finding]:
+    """Every device with its memory and the precisions that are worth using on it."""
+    import os
+
+    import torch
+
+    yield "cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, precision {_cpu_precisions()}"
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        precisions = "fp32, fp16" + (", bf16" if torch.cuda.is_bf16_supported(False) else "")
+        yield (
+            f"cuda:{index}",
+            f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, precision {precisions}",
+        )
+    if not torch.cuda.device_count():
+        yield "cuda", f"none (torch is built for {torch.version.cuda or 'no CUDA'})"
+    if torch.backends.mps.is_available():
+        yield "mps", "precision fp32, fp16"
+
+
+def _cpu_precisions() -> str:
+    import torch
+
+    # Without AVX-512's bf16 products, bf16 is many times slower than fp32 on a CPU.
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return "fp32, bf16" if native else "fp32"
+
+
+def packaged_weights() -> Iterator[Finding]:
+    """The zoo, by what the headers say."""
+    from kornia_srgan.weights.files import read_spec
+    from kornia_srgan.weights.locate import locate, zoo_names
+
+    names = zoo_names()
+    if not names:
+        yield "none", "this installation has no packaged weights; give --weights PATH"
+    for name in names:
+        spec = read_spec(locate(name))
+        yield name, f"{spec.name} x{spec.scale}, {spec.license or 'no licence stated'}"
+
+
+def extras() -> Iterator[Finding]:
+    """The optional groups of packages, and what each still lacks."""
+    import re
+    from importlib.metadata import PackageNotFoundError, distribution, requires
+
+    lacking: dict[str, list[str]] = {}
+    try:
+        requirements = requires("kornia_srgan") or []
+    except PackageNotFoundError:
+        yield "unknown", "kornia_srgan runs from a source tree that is not installed"
+        return
+    for requirement in requirements:
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if extra:
+            missing = lacking.setdefault(extra[1], [])
+            package = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+            try:
+                distribution(package)
+            except PackageNotFoundError:
+                missing.append(package)
+    for extra, missing in lacking.items():
+        state = f"lacks {', '.join(missing)}: pip install 'kornia-srgan[{extra}]'" if missing else "complete"
+        yield extra, state
+
+
+def plugins() -> Iterator[Finding]:
+    """Installed plug-ins: what each brought, or why it failed."""
+    import warnings
+
+    from kornia_srgan.catalog import REGISTRIES
+    from kornia_srgan.plugins import load_entry_points
+    from kornia_srgan.registry import BUILTIN_SOURCE
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_entry_points()
+    found: dict[str, list[str]] = {}
+    for registry in REGISTRIES.values():
+        for entry in registry.entries():
+            if entry.source != BUILTIN_SOURCE:
+                found.setdefault(entry.source, []).append(f"{registry.kind} {entry.name}")
+    for source, names in found.items():
+        yield source, ", ".join(names)
+    for warning in caught:
+        yield "FAILED", " ".join(str(warning.message).split())
+    if not found and not caught:
+        yield "none", ""
+
+
+def test_devices() -> Iterator[Finding]:
+    """A small network, forward and backward, on each device; its result is compared with the CPU's."""
+    import time
+
+    import torch
+
+    from kornia_srgan.catalog import GENERATORS, RESIZERS
+
+    torch.manual_seed(0)
+    generator = GENERATORS.create("edsr", scale=4, channels=16, num_blocks=2)
+    image = torch.rand(1, 3, 96, 96)
+    lr = RESIZERS.create("matlab_bicubic")(image, (24, 24))
+    names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    expected = generator(lr).detach()  # pyright: ignore[reportAttributeAccessIssue]
+    for name in names:
+        start = time.perf_counter()
+        try:
+            module = generator.to(name)  # pyright: ignore[reportAttributeAccessIssue]
+            sr = module(lr.to(name))
+            (sr - image.to(name)).abs().mean().backward()
+            gap = (sr.detach().cpu() - expected).abs().max().item()
+            seconds = time.perf_counter() - start
+            verdict = "ok" if gap < 1e-2 else f"FAILED: differs from the CPU by {gap:.3g}"
+            yield name, f"{verdict}, forward and backward in {seconds:.2f} s"
+        except Exception as error:
+            yield name, f"FAILED: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _show(heading: str, findings: Iterator[Finding]) -> None:
+    typer.echo(heading)
+    for name, text in findings:
+        typer.echo(f"  {name:<14} {text}".rstrip())
