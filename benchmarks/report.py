@@ -31,9 +31,8 @@ class Result:
     @classmethod
     def of(cls, name: str, unit: str, values: Sequence[float]) -> Result:
         """Median and quartiles of values."""
-        q1, median, q3 = (
-            statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-        )
+        several = list(values) * (2 if len(values) == 1 else 1)  # quantiles wants two points
+        q1, median, q3 = statistics.quantiles(several, n=4, method="inclusive")
         return cls(name, unit, tuple(values), median, q1, q3)
 
 

@@ -11,6 +11,8 @@ from kornia_srgan.plugins import load_entry_points
 from kornia_srgan.protocols import (
     AdversarialLoss,
     Augmentation,
+    Degradation,
+    DegradationStage,
     Discriminator,
     FeatureExtractor,
     Generator,
@@ -26,6 +28,8 @@ IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", load_entry_points)
 ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry("adversarial_loss", load_entry_points)
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_points)
 RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points)
+DEGRADATIONS: Registry[Degradation] = Registry("degradation", load_entry_points)
+DEGRADATION_STAGES: Registry[DegradationStage] = Registry("degradation_stage", load_entry_points)
 
 REGISTRIES: dict[str, Registry[Any]] = {
     r.kind: r
@@ -37,6 +41,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
         ADVERSARIAL_LOSSES,
         AUGMENTATIONS,
         RESIZERS,
+        DEGRADATIONS,
+        DEGRADATION_STAGES,
     )
 }
 
@@ -139,6 +145,37 @@ RESIZERS.declare(
     "torch_bicubic", f"{_RESIZE}:TorchBicubic", summary="torch's antialiased interpolate (bicubic, bilinear)"
 )
 RESIZERS.declare("kornia", f"{_RESIZE}:KorniaResize", summary="kornia.geometry.resize, with antialiasing")
+
+_REAL_ESRGAN = "Wang et al. 2021, arXiv 2107.10833"
+_DEGRADE = "kornia_srgan.components.transforms.degrade"
+DEGRADATIONS.declare(
+    "real_esrgan",
+    f"{_DEGRADE}:real_esrgan",
+    summary="Second-order blur, resize, noise and JPEG, then sinc ringing: LR as it comes from the wild",
+    paper=_REAL_ESRGAN,
+)
+DEGRADATIONS.declare(
+    "pipeline", f"{_DEGRADE}:DegradationPipeline", summary="Degradation stages of your choice, in order"
+)
+_STAGES = "kornia_srgan.components.transforms"
+for _name, _target, _summary in (
+    (
+        "blur",
+        "stage_blur:Blur",
+        "Gaussian, generalised Gaussian, plateau or sinc kernel, drawn for each image",
+    ),
+    ("sinc", "stage_blur:Sinc", "Low-pass filter with ringing and overshoot"),
+    (
+        "random_resize",
+        "stage_resize:RandomResize",
+        "Up or down by a factor and a kernel drawn for each image",
+    ),
+    ("resize", "stage_resize:Resize", "To the final size, by a kernel drawn for each image"),
+    ("noise", "stage_noise:Noise", "Gaussian or Poisson noise, grey or coloured"),
+    ("jpeg", "stage_noise:Jpeg", "Kornia's JPEG codec at a quality drawn for each image"),
+    ("either_order", "stages:EitherOrder", "Two groups of stages, in one order or the other for each image"),
+):
+    DEGRADATION_STAGES.declare(_name, f"{_STAGES}.{_target}", summary=_summary, paper=_REAL_ESRGAN)
 
 
 def get_registry(kind: str) -> Registry[Any]:

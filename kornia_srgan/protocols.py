@@ -106,6 +106,47 @@ class Augmentation(Protocol):
         ...
 
 
+@runtime_checkable
+class Degradation(Protocol):
+    """Makes LR images from HR images `(B, 3, H, W)` in [0, 1]: `(B, 3, *size)` in [0, 1], float32.
+
+    More than a resizer: it may blur, add noise, compress, each image in its own way. As with augmentations,
+    what an image becomes is a function of the image, its seed and the size alone.
+    """
+
+    def __call__(self, images: Tensor, seeds: Sequence[int], size: tuple[int, int]) -> Tensor:
+        """Degrade."""
+        ...
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Images of different sizes in one batch, on their way through the stages of a degradation.
+
+    Attributes:
+        pixels: `(B, 3, H, W)` float32. Image i fills the top left `heights[i]` by `widths[i]` of it; what
+            lies to the right and below repeats its border.
+        heights: Height of each image.
+        widths: Width of each image.
+    """
+
+    pixels: Tensor
+    heights: tuple[int, ...]
+    widths: tuple[int, ...]
+
+
+@runtime_checkable
+class DegradationStage(Protocol):
+    """One step of a degradation: blur, resize, noise, compression.
+
+    `seeds` holds one integer per image, other ones for each stage; `size` is the size of the final result.
+    """
+
+    def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
+        """Take the step."""
+        ...
+
+
 @dataclass(frozen=True)
 class Batch:
     """What a training step sees.

@@ -1,0 +1,84 @@
+"""Degradation stages that lose precision: noise and JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from kornia_srgan.components.transforms.noise import gaussian, poisson
+from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
+from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
+from kornia_srgan.protocols import Canvas
+
+
+class Noise:
+    """Gaussian or Poisson noise for each image; the result is clamped to [0, 1].
+
+    Args:
+        gaussian: Probability of Gaussian noise; else it is Poisson's.
+        sigma: Range of the Gaussian's standard deviation, in grey levels of 255.
+        poisson: Range of the factor on Poisson noise of 256 levels.
+        grey: Probability that all three channels get the same noise.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        gaussian: float = 0.5,
+        sigma: Range = (1.0, 30.0),
+        poisson: Range = (0.05, 3.0),
+        grey: float = 0.4,
+    ) -> None:
+        self.gaussian = check_share("noise: gaussian", gaussian)
+        self.sigma = check_range("noise: sigma", sigma, 0, 255)
+        self.poisson = check_range("noise: poisson", poisson, 0, 100)
+        self.grey = check_share("noise: grey", grey)
+
+    def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
+        """Add noise to each image."""
+        u = draw_uniform(seeds, stream="noise", count=3).T
+        bits = draw_bits(seeds, stream="noise.pixels")[:, 0].tolist()
+        grey = (u[1] < self.grey).tolist()
+        sigmas, factors = between(u[2], self.sigma) / 255, between(u[2], self.poisson)
+        noisy = [
+            gaussian(image, float(sigmas[i]), seed=bits[i], grey=grey[i])
+            if u[0][i] < self.gaussian
+            else poisson(image, float(factors[i]), seed=bits[i], grey=grey[i])
+            for i, image in enumerate(canvas.pixels)
+        ]
+        return Canvas(torch.stack(noisy).clamp_(0, 1), canvas.heights, canvas.widths)
+
+
+class Jpeg:
+    """JPEG compression with Kornia's codec, at a quality for each image.
+
+    The codec works on the whole canvas, whose repeated border is what JPEG puts there itself.
+
+    Args:
+        p: Probability that an image is compressed.
+        quality: Range of the quality.
+
+    Raises:
+        ArgumentError: If an argument is out of range.
+    """
+
+    def __init__(self, *, p: float = 1.0, quality: Range = (30.0, 95.0)) -> None:
+        self.p = check_share("jpeg: p", p)
+        self.quality = check_range("jpeg: quality", quality, 1, 100)
+
+    def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
+        """Compress each image and decode it again; the result lies in [0, 1]."""
+        from kornia.enhance import jpeg_codec_differentiable
+
+        u = draw_uniform(seeds, stream="jpeg", count=2).T
+        chosen = u[0] < self.p
+        if not chosen.any():
+            return canvas
+        quality = torch.from_numpy(between(u[1], self.quality)).float()  # on the CPU: it is checked there
+        pixels = canvas.pixels.clamp(0, 1)
+        coded = jpeg_codec_differentiable(pixels, quality).clamp(0, 1)
+        return Canvas(select(chosen, coded, pixels), canvas.heights, canvas.widths)
