@@ -1,4 +1,4 @@
-"""Where weights are: packaged names, paths. Imports no torch."""
+"""Where weights are: packaged names, paths, the Hub. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,18 @@ def locate(source: str | Path) -> Path:
     """The file that holds some weights.
 
     Args:
-        source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter) or the path of a file. A name of
-            the zoo wins over a file of that name; write `./edsr-x4` for the file.
+        source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter), the path of a file, or
+            `hf-hub:owner/name[/file][@revision]`, which is downloaded once. A name of the zoo wins over a
+            file of that name; write `./edsr-x4` for the file.
 
     Raises:
         WeightsError: If there is no such name or file; it names the closest and all packaged ones.
+        OfflineError: If the file is on the Hub, not in the cache, and the Hub cannot be reached.
     """
+    if str(source).startswith("hf-hub:"):
+        from kornia_srgan.weights.hub import fetch
+
+        return fetch(str(source))
     if isinstance(source, str):
         packaged = _zoo().get(source.strip().lower().replace("_", "-"))
         if packaged is not None:

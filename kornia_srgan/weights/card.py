@@ -1,0 +1,93 @@
+"""Model cards, generated from what a weight file says about itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from kornia_srgan.weights.spec import JSON, WeightSpec
+
+
+def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameters: int | None = None) -> str:
+    """A model card in the Hub's format: YAML between `---` lines, then Markdown.
+
+    Args:
+        spec: The header of the weight file.
+        source: How the weights are named in the example: a zoo name, a path, `hf-hub:owner/name`.
+        parameters: Number of parameters, where known.
+    """
+    sections = [
+        _metadata(spec),
+        _introduction(spec, parameters),
+        _usage(source),
+        _table("Architecture", {"generator": spec.name, "scale": spec.scale, **spec.args}),
+        _table("Training", {k: v for k, v in spec.training.items() if k != "figures"}),
+        _figures(spec.training.get("figures")),
+        _plugin(spec),
+        f"## Integrity\n\nSHA-256 over the tensors: `{spec.tensor_hash}`" if spec.tensor_hash else "",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _metadata(spec: WeightSpec) -> str:
+    lines = ["---", "library_name: kornia-srgan", "pipeline_tag: image-to-image"]
+    if spec.license:
+        lines.append(f"license: {json.dumps(spec.license.lower())}")
+    lines += ["tags:", "- super-resolution", "- kornia", f"- {json.dumps(spec.name)}", "---"]
+    return "\n".join(lines)
+
+
+def _introduction(spec: WeightSpec, parameters: int | None) -> str:
+    low, high = spec.value_range
+    size = f", {parameters:,} parameters" if parameters is not None else ""
+    license_ = spec.license or "not stated"
+    return (
+        f"# {spec.name} ×{spec.scale}\n\n"
+        f"Enlarges photographs {spec.scale} times{size}. RGB images in [{low:g}, {high:g}]. "
+        f"Licence of the weights: {license_}."
+    )
+
+
+def _usage(source: str) -> str:
+    return (
+        "## Use\n\n```python\nfrom PIL import Image\nfrom kornia_srgan import Upscaler\n\n"
+        f'Upscaler.from_pretrained("{source}")(Image.open("photo.jpg")).save("large.png")\n```\n\n'
+        f"```bash\nkornia-srgan upscale photo.jpg -o large.png --weights {source}\n```"
+    )
+
+
+def _table(title: str, facts: Mapping[str, JSON]) -> str:
+    shown = {name: value for name, value in facts.items() if value not in ("", None, [], {})}
+    if not shown:
+        return ""
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in shown.items())
+    return f"## {title}\n\n| | |\n|---|---|\n{rows}"
+
+
+def _figures(figures: JSON) -> str:
+    """Figures as a table: `{"Set5 (ledig-y)": {"psnr": 31.4, "ssim": 0.88}}` or `{"Set5": 31.4}`."""
+    return _table("Figures", figures) if isinstance(figures, dict) else ""
+
+
+def _cell(value: JSON) -> str:
+    match value:
+        case dict():
+            text = ", ".join(f"{name} {_cell(inner)}" for name, inner in value.items())
+        case list():
+            text = ", ".join(_cell(inner) for inner in value)
+        case bool():
+            text = "yes" if value else "no"
+        case float():
+            text = f"{value:.6g}"
+        case _:
+            text = str(value)
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
+def _plugin(spec: WeightSpec) -> str:
+    if not spec.plugin:
+        return ""
+    return (
+        f"## Plug-in\n\nThe generator `{spec.name}` is not part of kornia_srgan; it comes from "
+        f"`{spec.plugin}`, which must be imported, or given with `--plugin`, before these weights load."
+    )

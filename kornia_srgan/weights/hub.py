@@ -1,0 +1,216 @@
+"""Weights on the Hugging Face Hub: `hf-hub:owner/name[/file][@revision]`, and publishing there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from kornia_srgan.errors import OfflineError, UserError, WeightsError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+PREFIX = "hf-hub:"
+FILE = "model.safetensors"
+_PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file on the Hub."""
+
+    repo: str
+    file: str = FILE
+    revision: str | None = None
+
+    @classmethod
+    def parse(cls, source: str) -> HubFile:
+        """Read `hf-hub:owner/name[/file][@revision]`.
+
+        Raises:
+            WeightsError: If it is not of that form.
+        """
+        place, at, revision = source.removeprefix(PREFIX).partition("@")
+        owner, _, rest = place.partition("/")
+        name, _, file = rest.partition("/")
+        if not owner or not name or (at and not revision):
+            raise WeightsError(
+                f"'{source}': expected {PREFIX}owner/name[@revision], or {PREFIX}owner/name/FILE"
+            )
+        return cls(f"{owner}/{name}", file or FILE, revision or None)
+
+    def __str__(self) -> str:
+        file = "" if self.file == FILE else f"/{self.file}"
+        return f"{PREFIX}{self.repo}{file}{f'@{self.revision}' if self.revision else ''}"
+
+
+def fetch(source: str) -> Path:
+    """The local copy of a file on the Hub, downloaded unless the cache has it.
+
+    Without a network the cached copy is used; without that it fails within seconds.
+
+    Raises:
+        OfflineError: If the file is not in the cache and the Hub cannot be reached.
+        WeightsError: If the repository, revision or file does not exist, or access is denied.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = HubFile.parse(source)
+    try:
+        return Path(
+            hf_hub_download(
+                wanted.repo,
+                wanted.file,
+                revision=wanted.revision,
+                endpoint=_endpoint(),
+                local_files_only=not _reachable(_endpoint()),
+            )
+        )
+    except LocalEntryNotFoundError as error:  # offline, or the server failed
+        raise _offline(str(wanted)) from error
+    except HFValidationError as error:
+        raise WeightsError(f"'{source}' is not a name on the Hub: {_one_line(error)}") from None
+    except HfHubHTTPError as error:
+        _explain(error, wanted)
+    except OSError as error:
+        raise OfflineError(f"{wanted} could not be downloaded: {_one_line(error)}; try again") from error
+
+
+def push_to_hub(
+    path: str | Path,
+    repo: str,
+    *,
+    private: bool = False,
+    message: str = "Upload weights",
+    token: str | None = None,
+) -> str:
+    """Publish a weight file with a model card generated from its header.
+
+    The repository is made if need be; its files `model.safetensors` and `README.md` are replaced in one
+    commit.
+
+    Args:
+        path: A file that `save_weights` wrote; it is verified first.
+        repo: `owner/name`.
+        private: Whether a new repository is private.
+        message: Of the commit.
+        token: By default the one that `hf auth login` stored, or `HF_TOKEN`.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        WeightsError: If the file is not sound, or the Hub refuses it.
+        OfflineError: If the Hub cannot be reached.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+
+    from kornia_srgan.weights.card import model_card
+    from kornia_srgan.weights.files import load_weights
+
+    spec, state = load_weights(path, kind=None)
+    parameters = sum(t.numel() for key, t in state.items() if not key.endswith(_BUFFERS))
+    card = model_card(spec, source=f"{PREFIX}{repo}", parameters=parameters)
+    target = HubFile(repo)
+    if not _reachable(_endpoint()):
+        raise _offline(str(target))
+    api: HfApi = HfApi(endpoint=_endpoint(), token=token)
+    try:
+        api.create_repo(repo, private=private, exist_ok=True)
+        commit = api.create_commit(
+            repo,
+            [CommitOperationAdd(FILE, str(path)), CommitOperationAdd("README.md", card.encode())],
+            commit_message=message,
+        )
+        return commit.commit_url
+    except LocalTokenNotFoundError:
+        raise WeightsError(
+            f"publishing to {repo} needs an account: run `hf auth login`, or set HF_TOKEN"
+        ) from None
+    except HFValidationError as error:
+        raise WeightsError(f"'{repo}' is not a name on the Hub: {_one_line(error)}") from None
+    except HfHubHTTPError as error:
+        _explain(error, target)
+
+
+_BUFFERS = (".running_mean", ".running_var", ".num_batches_tracked")
+
+
+def _endpoint() -> str:
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether a connection can be opened; huggingface_hub itself retries for most of a minute."""
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        return False
+    target = urlsplit(endpoint)
+    proxy = None if proxy_bypass(target.netloc) else getproxies().get(target.scheme)
+    if proxy:
+        target = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    port = target.port or (80 if target.scheme == "http" else 443)
+    reached = threading.Event()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((target.hostname or "", port), timeout=_PROBE_SECONDS).close()
+            reached.set()
+        except OSError:
+            pass
+        done.set()
+
+    # In a thread, because looking the name up has no time limit of its own.
+    done = threading.Event()
+    threading.Thread(target=connect, daemon=True).start()
+    done.wait(_PROBE_SECONDS)
+    return reached.is_set()
+
+
+def _offline(what: str) -> OfflineError:
+    return OfflineError(
+        f"{what} is not in the cache and {_endpoint()} cannot be reached; connect to the network, or "
+        "download the file elsewhere and give its path"
+    )
+
+
+def _explain(error: Exception, wanted: HubFile) -> NoReturn:
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    problem: UserError
+    match error:
+        case GatedRepoError():
+            problem = WeightsError(f"{wanted}: access must be asked for at {_endpoint()}/{wanted.repo}")
+        case RepositoryNotFoundError():
+            problem = WeightsError(
+                f"{wanted}: no such repository; if it is private, run `hf auth login` or set HF_TOKEN"
+            )
+        case RevisionNotFoundError():
+            problem = WeightsError(f"{wanted}: the repository has no revision '{wanted.revision}'")
+        case EntryNotFoundError():
+            problem = WeightsError(
+                f"{wanted}: the repository has no file '{wanted.file}'; name one: {PREFIX}{wanted.repo}/FILE"
+            )
+        case _:
+            problem = WeightsError(f"{wanted}: the Hub refused: {_one_line(error)}")
+    raise problem from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
