@@ -91,6 +91,26 @@ DISCRIMINATORS.declare(
     summary="The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
     paper=_SRGAN,
 )
+DISCRIMINATORS.declare(
+    "unet",
+    f"{_DISCRIMINATORS}.unet:UNetDiscriminator",
+    summary="Real-ESRGAN's U-Net with spectral normalisation: a logit for every pixel",
+    paper="Wang et al. 2021, arXiv 2107.10833",
+)
+DISCRIMINATORS.declare(
+    "patch",
+    f"{_DISCRIMINATORS}.patch:PatchDiscriminator",
+    aliases=("patchgan",),
+    summary="PatchGAN: a logit for each overlapping patch",
+    paper="Isola et al. 2017, arXiv 1611.07004",
+)
+DISCRIMINATORS.declare(
+    "timm_backbone",
+    f"{_DISCRIMINATORS}.timm_backbone:TimmDiscriminator",
+    aliases=("projected",),
+    summary="Heads on several layers of any timm backbone, frozen or trained (projected GAN)",
+    paper="Sauer et al. 2021, arXiv 2111.01007",
+)
 
 FEATURE_EXTRACTORS.declare(
     "timm",
@@ -115,12 +135,67 @@ IMAGE_LOSSES.declare(
     summary="Distance between the features of SR and HR (the paper's content loss)",
     paper=_SRGAN,
 )
+_STRUCTURE = "kornia_srgan.components.losses.structure"
+IMAGE_LOSSES.declare(
+    "ssim",
+    f"{_STRUCTURE}:SSIMLoss",
+    summary="1 - SSIM (Kornia's)",
+    paper="Wang et al. 2004, doi 10.1109/TIP.2003.819861",
+)
+IMAGE_LOSSES.declare(
+    "ms_ssim",
+    f"{_STRUCTURE}:MSSSIMLoss",
+    summary="MS-SSIM mixed with L1 (Kornia's)",
+    paper="Zhao et al. 2017, arXiv 1511.08861",
+)
+IMAGE_LOSSES.declare(
+    "tv",
+    f"{_STRUCTURE}:TotalVariationLoss",
+    aliases=("total_variation",),
+    summary="Total variation of SR alone: smooths (Kornia's)",
+    paper="Rudin et al. 1992, doi 10.1016/0167-2789(92)90242-F",
+)
+IMAGE_LOSSES.declare(
+    "fft",
+    f"{_STRUCTURE}:FrequencyLoss",
+    aliases=("frequency",),
+    summary="Mean distance between Fourier coefficients",
+    paper="cf. Fuoli et al. 2021, arXiv 2106.00783",
+)
+
+_ADVERSARIAL = "kornia_srgan.components.losses.adversarial"
 ADVERSARIAL_LOSSES.declare(
     "vanilla",
-    "kornia_srgan.components.losses.adversarial:VanillaLoss",
+    f"{_ADVERSARIAL}:VanillaLoss",
     aliases=("bce",),
     summary="Binary cross-entropy on logits, non-saturating generator",
     paper="Goodfellow et al. 2014, arXiv 1406.2661",
+)
+ADVERSARIAL_LOSSES.declare(
+    "lsgan",
+    f"{_ADVERSARIAL}:LSGANLoss",
+    summary="Least squares to the labels 1 and 0",
+    paper="Mao et al. 2017, arXiv 1611.04076",
+)
+ADVERSARIAL_LOSSES.declare(
+    "hinge",
+    f"{_ADVERSARIAL}:HingeLoss",
+    summary="Hinge with a margin of 1",
+    paper="Lim & Ye 2017, arXiv 1705.02894",
+)
+ADVERSARIAL_LOSSES.declare(
+    "wgan",
+    f"{_ADVERSARIAL}:WGANLoss",
+    aliases=("wgan_gp",),
+    summary="Wasserstein distance with gradient penalty",
+    paper="Gulrajani et al. 2017, arXiv 1704.00028",
+)
+ADVERSARIAL_LOSSES.declare(
+    "ragan",
+    f"{_ADVERSARIAL}:RelativisticAverageLoss",
+    aliases=("relativistic_average",),
+    summary="Relativistic average cross-entropy (ESRGAN)",
+    paper="Jolicoeur-Martineau 2018, arXiv 1807.00734",
 )
 
 _AUGMENT = "kornia_srgan.components.transforms.augment"

@@ -110,7 +110,8 @@ class TestEveryAdversarialLoss:
         torch.manual_seed(0)
         loss = ADVERSARIAL_LOSSES.create(name)
         assert isinstance(loss, AdversarialLoss)
-        real, fake = torch.randn(shape, requires_grad=True), torch.randn(shape, requires_grad=True)
+        real = (torch.randn(shape) * 0.3).requires_grad_()
+        fake = (torch.randn(shape) * 0.3 + 0.5).requires_grad_()  # between the targets of every loss
         value = loss.generator(fake, real.detach() if loss.needs_real else None)
         assert value.shape == ()
         assert value.dtype == torch.float32
@@ -134,8 +135,8 @@ class TestEveryAdversarialLoss:
 
     def test_separated_logits_please_the_discriminator(self, name: str) -> None:
         loss = ADVERSARIAL_LOSSES.create(name)
-        good = sum(loss.discriminator(torch.ones(4, 1), -torch.ones(4, 1)))
-        confused = sum(loss.discriminator(torch.zeros(4, 1), torch.zeros(4, 1)))
+        good = sum(loss.discriminator(torch.ones(4, 1), torch.zeros(4, 1)))
+        confused = sum(loss.discriminator(torch.full((4, 1), 0.5), torch.full((4, 1), 0.5)))
         assert good < confused
 
 

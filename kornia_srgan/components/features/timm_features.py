@@ -12,6 +12,7 @@ from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 from kornia_srgan.components.features.backbone import create_backbone
+from kornia_srgan.components.padding import pad_to, pad_to_multiple
 from kornia_srgan.errors import ArgumentError
 
 _VGG_NAME = re.compile(r"(?:(?P<kind>relu|conv)(?P<b>\d)_(?P<n>\d)|block(?P<kb>\d)_conv(?P<kn>\d))$")
@@ -101,12 +102,6 @@ def _create(model: str, weights: str) -> tuple[Any, str]:
     raise AssertionError("the last try has no options")
 
 
-def pad_to(x: Tensor, height: int, width: int) -> Tensor:
-    """Repeat the border at the bottom and right up to this size."""
-    missing = (0, max(0, width - x.shape[-1]), 0, max(0, height - x.shape[-2]))
-    return F.pad(x, missing, mode="replicate") if any(missing) else x
-
-
 class _VGGTaps(nn.Module):
     """The convolutional part of a VGG up to its deepest tap."""
 
@@ -187,10 +182,9 @@ class _Intermediates(nn.Module):
     def fit(self, x: Tensor) -> Tensor:
         if self.fixed_size is not None:
             return F.interpolate(x, self.fixed_size, mode="bilinear", antialias=True)
-        height, width = (max(side, self.stride) for side in x.shape[-2:])
         if self.whole_strides:
-            height, width = (-(-side // self.stride) * self.stride for side in (height, width))
-        return pad_to(x, height, width)
+            return pad_to_multiple(x, self.stride)
+        return pad_to(x, self.stride, self.stride)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         wanted = sorted(set(self.indices))

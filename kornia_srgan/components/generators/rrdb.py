@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from kornia.models.rrdbnet import RRDBNet
 from torch import Tensor
 
 from kornia_srgan.components.generators.layers import check_positive
+from kornia_srgan.components.padding import pad_to_multiple
 from kornia_srgan.errors import ArgumentError
 
 _INNER_SCALE = 4  # what the network itself enlarges by, whatever `scale`
@@ -56,10 +56,8 @@ class RRDB(RRDBNet):
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge `x`, `(B, 3, h, w)` in [0, 1]."""
         height, width = x.shape[-2:]
-        bottom, right = -height % self.align, -width % self.align
-        if bottom or right:
-            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
-        return super().forward(x)[..., : self.scale * height, : self.scale * width]
+        enlarged = super().forward(pad_to_multiple(x, self.align))
+        return enlarged[..., : self.scale * height, : self.scale * width]
 
 
 def _halo(align: int, body_radius: int) -> int:
