@@ -49,7 +49,7 @@ Batches = Callable[[], Iterator[Tensor]]
 
 def plain_batches(source: DecodingSource, batch: int, workers: int, device: torch.device) -> Batches:
     """The baseline, on the files and the plan of a source."""
-    dataset = PlainDataset([f.path for f in source.files], source.plan)
+    dataset = PlainDataset([f.located.path for f in source.files], source.plan)
 
     def batches() -> Iterator[Tensor]:
         loader = DataLoader(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,14 +13,15 @@ from torch.utils.data import Dataset
 
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.data.sampling import CropPlan, Samples
+from kornia_srgan.data.shards import Located
 from kornia_srgan.errors import DataError, ImageError
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image on disk and the height and width that its header states."""
+    """An encoded image and the height and width that its header states."""
 
-    path: Path
+    located: Located
     height: int
     width: int
 
@@ -41,10 +41,12 @@ def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
     Raises:
         ImageError: If it cannot be decoded, or has another size than its header said.
     """
-    image = read_rgb(file.path)
+    image = read_rgb(file.located.open(), file.located.name)
     if image.shape[0] * image.shape[1] != file.height * file.width:
         stated, found = f"{file.width}x{file.height}", f"{image.shape[1]}x{image.shape[0]}"
-        raise ImageError(f"cannot read image '{file.path}': its header says {stated} pixels, it has {found}")
+        raise ImageError(
+            f"cannot read image '{file.located.name}': its header says {stated} pixels, it has {found}"
+        )
     return pad_to_crop(image, crop)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -36,25 +37,49 @@ def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
     Raises:
         DataError: If there is no such folder, or no image in any of them.
     """
+    roots = as_roots(folders)
+    found = find_files(roots, looks_like_image)
+    if not found:
+        raise no_images(roots)
+    return found
+
+
+def as_roots(folders: Iterable[str | Path] | str | Path) -> list[Path]:
+    """Folders as a list.
+
+    Raises:
+        DataError: If there is none, or one does not exist.
+    """
     roots = [Path(f) for f in ([folders] if isinstance(folders, str | Path) else folders)]
     if not roots:
         raise DataError("no data folder was given; name at least one folder of images")
-    found: dict[Path, None] = {}  # a set that keeps its order
     for root in roots:
         if not root.exists():
             raise DataError(f"data folder '{root}' does not exist")
-        files = [root] if root.is_file() else sorted(_walk(root), key=lambda p: p.relative_to(root).parts)
-        found.update(dict.fromkeys(files))
-    if not found:
-        places = ", ".join(f"'{r}'" for r in roots)
-        raise DataError(
-            f"no images in {places} or the folders in it; "
-            "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
-        )
+    return roots
+
+
+def no_images(roots: Iterable[Path]) -> DataError:
+    """The error for folders without a single image."""
+    places = ", ".join(f"'{r}'" for r in roots)
+    return DataError(
+        f"no images in {places} or the folders in it; "
+        "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
+    )
+
+
+def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> list[Path]:
+    """The wanted files under folders, as `find_images` finds them; none is no error."""
+    found: dict[Path, None] = {}  # a set that keeps its order
+    for root in roots:
+        if root.is_file():
+            found[root] = None
+        else:
+            found.update(dict.fromkeys(sorted(_walk(root, wanted), key=lambda p: p.relative_to(root).parts)))
     return list(found)
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         stat = os.stat(folder)
@@ -65,11 +90,12 @@ def _walk(root: Path) -> Iterator[Path]:
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in files:
             path = Path(folder, name)
-            if not name.startswith(".") and _looks_like_image(path) and path.is_file():
+            if not name.startswith(".") and wanted(path) and path.is_file():
                 yield path
 
 
-def _looks_like_image(path: Path) -> bool:
+def looks_like_image(path: Path) -> bool:
+    """Whether a file counts as an image: by its suffix, or by its content where it has none."""
     if path.suffix:
         return path.suffix.lower() in image_suffixes()
     try:
@@ -79,29 +105,34 @@ def _looks_like_image(path: Path) -> bool:
         return False
 
 
-def read_size(path: str | Path) -> tuple[int, int]:
+def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int, int]:
     """Height and width by the file's header, before any EXIF rotation; nothing is decoded.
+
+    Args:
+        source: A file's path, or its bytes as a stream.
+        name: Names the stream in messages.
 
     Raises:
         ImageError: If the header cannot be read.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             return image.height, image.width
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plug-ins raise anything on damaged files
-        raise _unreadable(path, error) from error
+        raise _unreadable(name or str(source), error) from error
 
 
-def read_rgb(path: str | Path) -> np.ndarray:
+def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray:
     """Decode a file to RGB.
 
     The EXIF orientation is applied. Transparent pixels are laid over white. 16-bit and float images are
     brought to 8 bits; of an animation the first frame is taken.
 
     Args:
-        path: A file of any format and mode that Pillow decodes.
+        source: A file of any format and mode that Pillow decodes: its path, or its bytes as a stream.
+        name: Names the stream in messages.
 
     Returns:
         uint8 of shape `(H, W, 3)`.
@@ -111,13 +142,13 @@ def read_rgb(path: str | Path) -> np.ndarray:
             against decompression bombs.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             image.load()
             return to_rgb(ImageOps.exif_transpose(image))
     except MemoryError:
         raise
     except Exception as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(name or str(source), error) from error
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader
 
 from kornia_srgan.data.cache import PixelStore, available_on, available_ram, stored_bytes
 from kornia_srgan.data.decode import ImageFile, StepDataset
-from kornia_srgan.data.images import find_images, read_size
+from kornia_srgan.data.images import read_size
 from kornia_srgan.data.sampling import CropPlan, Samples, Weighting
+from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import DataError, ImageError
 
 logger = logging.getLogger("kornia_srgan")
@@ -101,7 +102,7 @@ class _Source:
     @property
     def fingerprint(self) -> str:
         plan = self.plan
-        facts = [(f.path.name, f.height, f.width) for f in self.files]
+        facts = [(f.located.name.name, f.height, f.width) for f in self.files]
         said = repr((plan.crop, plan.crops_per_image, plan.seed, plan.weighting, facts))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
@@ -165,7 +166,7 @@ class DecodingSource(_Source):
         """See `CropSource.batches`."""
         _check_share(batch_size, rank, world_size)
         dataset = StepDataset(self.files, self.plan, batch_size=batch_size, rank=rank, world_size=world_size)
-        dataset.bad[[i for i, f in enumerate(self.files) if f.path in self._failures]] = True
+        dataset.bad[[i for i, f in enumerate(self.files) if f.located.name in self._failures]] = True
         loader = DataLoader(
             dataset,
             batch_size=None,  # an item is a whole step
@@ -175,7 +176,7 @@ class DecodingSource(_Source):
             generator=torch.Generator(),  # the loader seeds its workers from it, not from the global one
         )
         for crops, seeds, failures in loader:
-            self.report((self.files[i].path, message) for i, message in failures)
+            self.report((self.files[i].located.name, message) for i, message in failures)
             yield CropBatch(crops.to(self.device, non_blocking=True), tuple(seeds.tolist()))
 
 
@@ -199,6 +200,8 @@ def open_crops(
 ) -> CachedSource | DecodingSource:
     """Open folders of images as a source of square crops.
 
+    Images may also lie in plain tar archives (webdataset shards), which are read in place.
+
     Every cache mode gives the same bytes for the same seed and step. Images smaller than a crop are mirrored
     at their lower and right edge. Files that cannot be decoded are named once in the log ("kornia_srgan")
     and replaced by others.
@@ -221,7 +224,9 @@ def open_crops(
             cache that was asked for.
     """
     device = torch.device(device)
-    files, unopened = _scan(find_images(folders))
+    located, broken_archives = locate_images(folders)
+    files, unopened = _scan(located)
+    unopened = broken_archives + unopened
     if not files:
         raise DataError(f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}")
     plan = CropPlan(
@@ -237,7 +242,7 @@ def open_crops(
         failures = unopened
     else:
         source = CachedSource(files, plan, device, on_device=mode == "device")
-        failures = unopened + [(files[i].path, message) for i, message in source.store.failures]
+        failures = unopened + [(files[i].located.name, message) for i, message in source.store.failures]
     source.add_unopened(unopened)
     source.report(failures)
     if source.num_images == 0:
@@ -245,20 +250,20 @@ def open_crops(
     return source
 
 
-def _scan(paths: Sequence[Path]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+def _scan(images: Sequence[Located]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
     """Read all headers, in order."""
 
-    def scan(path: Path) -> ImageFile | str:
+    def scan(image: Located) -> ImageFile | str:
         try:
-            return ImageFile(path, *read_size(path))
+            return ImageFile(image, *read_size(image.open(), image.name))
         except ImageError as error:
             return str(error)
 
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        results = list(zip(paths, pool.map(scan, paths), strict=True))
+        results = list(zip(images, pool.map(scan, images), strict=True))
     return (
         [r for _, r in results if isinstance(r, ImageFile)],
-        [(p, r) for p, r in results if isinstance(r, str)],
+        [(image.name, r) for image, r in results if isinstance(r, str)],
     )
 
 
