@@ -81,6 +81,9 @@ def discriminator_loss(
 ) -> LossReport:
     """The discriminator's loss = true loss + false loss, with its accuracy on both beside them.
 
+    An adversarial loss may have a method `penalty(discriminator, real, fake)` (R1, gradient penalty); what it
+    returns is added, unless it is None.
+
     Args:
         hr: Real images.
         sr: Generated images; detached here, so that nothing reaches the generator.
@@ -95,7 +98,12 @@ def discriminator_loss(
         "d_accuracy_real": (real.detach() > 0).float().mean(),
         "d_accuracy_fake": (fake.detach() < 0).float().mean(),
     }
-    return LossReport(true_loss + false_loss, terms)
+    total = true_loss + false_loss
+    penalise = getattr(adversarial, "penalty", None)
+    penalty = penalise(discriminator, hr, sr) if penalise is not None else None
+    if penalty is not None:
+        total, terms["d_penalty"] = total + penalty, penalty.detach()
+    return LossReport(total, terms)
 
 
 def _sum(terms: dict[str, Tensor]) -> Tensor:

@@ -89,6 +89,21 @@ def test_discriminator_loss_is_true_loss_plus_false_loss_by_hand() -> None:
     assert sr.grad is None  # nothing reaches the generator
 
 
+def test_penalties_are_part_of_the_discriminators_loss() -> None:
+    """The judge's gradient has norm 2 / sqrt(48) everywhere: squared 1/12."""
+    hr, sr = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    adversarial = ADVERSARIAL_LOSSES.create("wgan", gradient_penalty=10.0, r1=6.0)
+    judge = Judge()
+    report = discriminator_loss(hr, sr, adversarial=adversarial, discriminator=judge)
+    penalty = 10 * (math.sqrt(1 / 12) - 1) ** 2 + 6 / 24
+    assert report.terms["d_penalty"].item() == pytest.approx(penalty, rel=1e-5)
+    expected = report.terms["d_true"] + report.terms["d_false"] + report.terms["d_penalty"]
+    torch.testing.assert_close(report.total.detach(), expected)
+    report.total.backward()
+    plain = ADVERSARIAL_LOSSES.create("vanilla")
+    assert "d_penalty" not in discriminator_loss(hr, sr, adversarial=plain, discriminator=judge).terms
+
+
 def test_make_batch_makes_lr_from_the_augmented_hr() -> None:
     images = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
     resizer = RESIZERS.create("matlab_bicubic")
