@@ -14,15 +14,24 @@ FLOORS = (
     ("registry", "protocols", "config", "recipes"),
     ("plugins", "config_io"),
     ("catalog", "arguments"),
-    ("components", "data", "weights", "zoo", "evaluation.metrics", "evaluation.report"),
+    (
+        "components",
+        "data",
+        "weights",
+        "zoo",
+        "evaluation.metrics",
+        "evaluation.niqe",
+        "evaluation.perceptual",
+        "evaluation.report",
+    ),
     ("assembly", "training.steps", "training.optim", "training.stage", "evaluation.protocols"),
-    ("inference", "evaluation.datasets"),
+    ("inference", "export", "evaluation.datasets"),
     ("evaluation",),
     ("training",),
     ("cli", "train", "benchmarks", "demo"),
     ("__main__", "__init__"),
 )
-SIBLINGS = ("components", "data", "weights", "evaluation.metrics")
+SIBLINGS = ("components", "data", "weights", "evaluation.metrics", "evaluation.perceptual")
 HEAVY = {"torch", "torchvision", "timm", "kornia", "accelerate", "numpy", "PIL", "safetensors"}
 LIGHT_MODULES = ("", "errors", "registry", "plugins", "protocols", "catalog", "config", "config_io", "cli")
 

@@ -1,0 +1,37 @@
+"""`kornia-srgan export`: a generator for other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kornia_srgan.cli.options import PluginOption
+
+
+def command(
+    weights: Annotated[
+        str, typer.Argument(metavar="WEIGHTS", help="A packaged name, a file, or hf-hub:owner/name.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="onnx or pt2 (torch.export) [default: by FILE's suffix]")
+    ] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Export a generator with free batch, height and width, checked against the original."""
+    from typing import cast
+
+    from kornia_srgan.export import Format, export_generator
+    from kornia_srgan.plugins import load_plugins
+
+    load_plugins(plugin or ())
+    done = export_generator(weights, output, format=cast("Format | None", file_format))
+    typer.echo(f"generator: {done.spec.name} x{done.spec.scale}")
+    for check in done.parity:
+        shape = "x".join(map(str, check.shape))
+        typer.echo(f"parity:    {shape:12} differs by at most {check.difference:.1e}")
+    if done.align > 1:
+        typer.echo(f"sizes:     height and width must be multiples of {done.align}")
+    typer.echo(f"written:   {done.path} ({done.format}, {done.path.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,209 @@
+"""Exporting a generator: ONNX for other runtimes, `torch.export` for PyTorch without this package.
+
+Batch, height and width stay free. What is exported is checked against the generator before it is written,
+and the weight file's description travels with it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from kornia_srgan.assembly import LoadedGenerator, load_generator
+from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
+from kornia_srgan.weights.files import write_atomically
+from kornia_srgan.weights.header import METADATA_KEY
+from kornia_srgan.weights.spec import WeightSpec
+
+Format = Literal["onnx", "pt2"]
+FORMATS: tuple[Format, ...] = ("onnx", "pt2")
+INPUT, OUTPUT = "lr", "sr"
+TOLERANCE = 1e-3  # a quarter of a grey level
+_ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+# Batch, height and width to trace and to check with, the sizes in multiples of the generator's alignment.
+# Batch 2, because a size of 1 is taken as fixed.
+_EXAMPLE = (2, 16, 20)
+_CHECKS = ((1, 24, 17), (3, 9, 32))
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The largest difference between the exported generator and the original, on one random input."""
+
+    shape: tuple[int, ...]
+    difference: float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: The file.
+        format: Its format.
+        spec: The description that it carries.
+        align: Height and width must be multiples of this, two or more; 1, for most generators: any size.
+        parity: The checks that it passed.
+    """
+
+    path: Path
+    format: Format
+    spec: WeightSpec
+    align: int
+    parity: tuple[Parity, ...]
+
+
+def export_generator(
+    source: str | Path | LoadedGenerator, path: str | Path, *, format: Format | None = None
+) -> Exported:
+    """Export a generator with free batch, height and width.
+
+    The exported program takes `lr`, float32 `(B, 3, h, w)` in [0, 1], and gives `sr`,
+    `(B, 3, scale*h, scale*w)`, unclamped. An ONNX file has the weight file's description in its metadata
+    under `kornia_srgan`, a `.pt2` file in its extra file `kornia_srgan.json`.
+
+    Args:
+        source: Weights, as `load_generator` takes them, or a generator that it loaded.
+        path: The file to write.
+        format: `onnx` or `pt2`; by default by the suffix of `path`.
+
+    Raises:
+        UserError: If the format is unknown, the generator cannot be traced, or the file cannot be written.
+        MissingExtraError: If ONNX's packages are not installed.
+        KorniaSRGANError: If the exported generator computes something else.
+    """
+    path = Path(path)
+    chosen = _pick_format(path, format)
+    if chosen == "onnx":
+        _require_onnx()
+    loaded = source if isinstance(source, LoadedGenerator) else load_generator(source)
+    module = loaded.module.to("cpu", torch.float32).eval()
+    align = int(getattr(module, "align", 1))
+    with _quiet():
+        program = _trace(module, loaded.spec.name, align)
+        data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec)
+        smallest = (1, _smallest(align), _smallest(align))
+        checks = (*_CHECKS, smallest)
+        parity = tuple(_compare(module, run, batch, h * align, w * align) for batch, h, w in checks)
+    worst = max(check.difference for check in parity)
+    if not worst <= TOLERANCE:
+        raise KorniaSRGANError(
+            f"{path}: the exported '{loaded.spec.name}' differs from the original by {worst:.2g}; "
+            "nothing was written"
+        )
+    write_atomically(path, data)
+    return Exported(path, chosen, loaded.spec, align, parity)
+
+
+def _pick_format(path: Path, format: str | None) -> Format:
+    wanted = format or path.suffix.removeprefix(".").lower()
+    for known in FORMATS:
+        if wanted == known:
+            return known
+    where = f"format '{format}'" if format else f"{path}: the suffix '{path.suffix}'"
+    raise UserError(
+        f"{where} is none of {', '.join(FORMATS)}; name the file x.onnx or x.pt2, or give --format"
+    )
+
+
+def _require_onnx() -> None:
+    missing = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"export to ONNX needs {', '.join(missing)}; "
+            "install them with `pip install 'kornia-srgan[export]'`"
+        )
+
+
+def _trace(module: nn.Module, name: str, align: int) -> ExportedProgram:
+    batch, height, width = _EXAMPLE
+    example = torch.rand(batch, 3, height * align, width * align)
+    sizes = {0: Dim("batch"), 2: _multiple(align, "height"), 3: _multiple(align, "width")}
+    try:
+        return torch.export.export(module, (example,), dynamic_shapes=(sizes,), strict=False)
+    except Exception as error:  # torch._dynamo has many errors and no common base
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"generator '{name}' cannot be exported with free sizes: {reason}") from error
+
+
+def _multiple(align: int, name: str) -> Any:
+    return Dim(name) if align == 1 else align * Dim(f"{name}_{align}", min=_smallest(align))
+
+
+def _smallest(align: int) -> int:
+    """The least multiple of `align` that is taken: unshuffled pixels, too, must not be of size 1."""
+    return 1 if align == 1 else 2
+
+
+Run = Callable[[Tensor], Tensor]
+
+
+def _to_onnx(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
+    import onnxruntime
+
+    exported = torch.onnx.export(
+        program, dynamo=True, external_data=False, input_names=[INPUT], output_names=[OUTPUT], verbose=False
+    )
+    if exported is None:
+        raise KorniaSRGANError("torch.onnx.export returned nothing")
+    proto: Any = exported.model_proto
+    proto.producer_name = "kornia_srgan"
+    for key, value in ((METADATA_KEY, spec.to_json()), ("scale", str(spec.scale))):
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value
+    data = proto.SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+
+    def run(lr: Tensor) -> Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: lr.numpy()})[0])
+
+    return data, run
+
+
+def _to_pt2(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={f"{METADATA_KEY}.json": spec.to_json()})
+    buffer.seek(0)
+    return buffer.getvalue(), torch.export.load(buffer).module()
+
+
+def _compare(module: nn.Module, run: Run, batch: int, height: int, width: int) -> Parity:
+    generator = torch.Generator().manual_seed(batch * 10_000 + height * 100 + width)
+    lr = torch.rand(batch, 3, height, width, generator=generator)
+    with torch.inference_mode():
+        expected = module(lr)
+    with torch.no_grad():
+        got = run(lr)
+    if got.shape != expected.shape:
+        raise KorniaSRGANError(
+            f"the exported generator gives {tuple(got.shape)} for an input of {tuple(lr.shape)}, "
+            f"the original {tuple(expected.shape)}"
+        )
+    return Parity(tuple(lr.shape), (got - expected).abs().max().item())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the notes of the exporters about themselves."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "torch.export")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
