@@ -118,3 +118,5 @@ def test_names_are_unique(tmp_path):
     assert len(set(names)) == 5
     assert names[0] == "a"
     assert names[4] == "b"
+    alike = tile_names([tmp_path / f"a.{suffix}" for suffix in ("png", "jpg", "bmp", "gif", "tif", "webp")])
+    assert len(set(alike)) == 6

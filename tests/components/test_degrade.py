@@ -100,6 +100,13 @@ def test_wants_one_seed_per_image(degrade):
         degrade(smooth(), (1,), (8, 8))
 
 
+def test_equal_stages_draw_apart_from_each_other():
+    noise_stage = {"name": "noise", "args": {"sigma": (10.0, 10.0), "gaussian": 1.0, "grey": 0.0}}
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    twice = DegradationPipeline(stages=(noise_stage, noise_stage), quantize=False)(flat, (3,), (64, 64))
+    assert (twice - flat).std().item() * 255 == pytest.approx(10 * 2**0.5, rel=0.05)
+
+
 def test_messages_of_the_pipeline_say_where_and_what():
     with pytest.raises(UnknownComponentError, match=r"stages\.1.*unknown degradation_stage 'nois'.*'noise'"):
         DegradationPipeline(stages=("blur", "nois"))

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from kornia_srgan.data.decode import good_image
 from kornia_srgan.data.sampling import CropPlan, splitmix64
+from kornia_srgan.errors import DataError
 
 SIZES = [(40, 40), (16, 16), (33, 64), (5, 5)]  # 16 crops: 4, 1, 8, 1 whole ones
 
@@ -79,3 +81,15 @@ def test_positions_cover_the_image_evenly_and_seeds_are_distinct():
     assert counts.max() < 260
     assert len(set(samples.seeds.tolist())) == 3000
     assert samples.seeds.max() < 2**63
+
+
+def test_samples_of_a_bad_image_go_to_all_the_others():
+    samples = CropPlan([(16, 16)] * 6, crop=16, weighting="uniform").samples(0, 600)
+    bad = np.array([False, True, False, False, True, False])
+    chosen = np.array([good_image(samples, i, bad) for i in range(600)])
+    own = ~bad[samples.images]
+    np.testing.assert_array_equal(chosen[own], samples.images[own])
+    assert np.bincount(chosen[~own], minlength=6)[~bad].min() > 15
+    assert not bad[chosen].any()
+    with pytest.raises(DataError, match="none of the 6 images can be decoded"):
+        good_image(samples, 0, np.ones(6, bool))
