@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, console, write_text
+from kornia_srgan.cli.options import PluginOption, write_text
 
 if TYPE_CHECKING:
-    from kornia_srgan.inference.batch import Outcome
-    from kornia_srgan.inference.formats import WriteOptions
-    from kornia_srgan.inference.jobs import Job
+    from kornia_srgan.inference.jobs import Source
     from kornia_srgan.inference.upscaler import Upscaler
 
 SOME_FAILED = 3
+STREAM = "-"
 
 
 def command(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN", help="Pictures, folders, patterns.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IN", help="Pictures, folders, patterns; - for standard input.")
+    ],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder; for one picture also a file.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A folder; for one picture also a file, or - for stdout.")
+    ],
     weights: Annotated[str | None, typer.Option(help="A packaged name or a .safetensors file.")] = None,
+    interpolate: Annotated[
+        tuple[str, str, float] | None,
+        typer.Option(metavar="A B X", help="Between two weights: 0 is A, 1 is B, instead of --weights."),
+    ] = None,
+    scale: Annotated[float | None, typer.Option(help="Times the input [default: the model's]")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
+    long_side: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Mean over eight flips and turns; 8 times the work.")
+    ] = False,
+    color_fix: Annotated[
+        bool, typer.Option("--color-fix", help="Take the coarse colour from the input.")
+    ] = False,
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16.")] = "float32",
@@ -35,7 +54,10 @@ def command(
     subsampling: Annotated[
         Literal["4:4:4", "4:2:2", "4:2:0"], typer.Option(help="Colour resolution of jpeg and avif.")
     ] = "4:4:4",
-    name: Annotated[str, typer.Option(help="Name of results in a folder.")] = "{stem}_x{scale}",
+    background: Annotated[
+        str, typer.Option(help="Shows through transparency where the format has none: white, #rrggbb.")
+    ] = "white",
+    name: Annotated[str, typer.Option(help="Names results: {stem}, {ext}, {scale}.")] = "{stem}_x{scale}",
     overwrite: Annotated[
         bool | None, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
     ] = None,
@@ -47,27 +69,42 @@ def command(
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
+    from kornia_srgan.cli.upscale_view import list_failures, report, run
     from kornia_srgan.errors import ImageError
-    from kornia_srgan.inference.formats import WriteOptions, named_format
-    from kornia_srgan.inference.jobs import find_sources, plan
+    from kornia_srgan.inference.formats import WriteOptions, named_format, parse_color
+    from kornia_srgan.inference.jobs import plan
+    from kornia_srgan.inference.rescale import Rescaler, Wanted
     from kornia_srgan.plugins import load_plugins
 
     side = _tile(tile)
+    wanted = Wanted(scale, width, long_side)
     form = named_format(file_format) if file_format else None
-    sources = find_sources(inputs, recursive=recursive)
+    options = WriteOptions(quality, subsampling, parse_color(background))
+    sources = _sources(inputs, recursive)
+    if str(output) == STREAM and len(sources) != 1:
+        raise typer.BadParameter("- takes one picture", param_hint="--output")
     load_plugins(plugin or ())
-    upscaler = _upscaler(weights, side, device, dtype)
-    existing = "refuse" if overwrite is None else "overwrite" if overwrite else "skip"
-    work = plan(sources, output, scale=upscaler.scale, pattern=name, form=form, existing=existing)
-    options = WriteOptions(quality=quality, subsampling=subsampling)
-    outcomes = _run(work, upscaler, options, jobs, max_pixels * 1_000_000, quiet)
+    upscaler = _upscaler(weights, interpolate, ensemble, color_fix, side, device, dtype)
+    with _target(output) as folder:
+        work = plan(
+            sources,
+            folder,
+            scale=scale or upscaler.scale,
+            pattern=name,
+            form=form,
+            existing="refuse" if overwrite is None else "overwrite" if overwrite else "skip",
+        )
+        enlarger = Rescaler(upscaler, wanted)
+        outcomes = run(work, enlarger, options, workers=jobs, max_pixels=max_pixels * 1_000_000, quiet=quiet)
+        if str(output) == STREAM and outcomes[0].status == "done":
+            _to_stdout(outcomes[0].job.target)
     if json_file is not None:
-        write_text(json_file, _report(outcomes, upscaler))
+        write_text(json_file, report(outcomes, upscaler))
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed and len(outcomes) == 1:
         raise ImageError(failed[0].error)
     if failed:
-        _list_failures(failed, len(outcomes))
+        list_failures(failed, len(outcomes))
         raise typer.Exit(SOME_FAILED)
 
 
@@ -79,88 +116,58 @@ def _tile(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def _upscaler(weights: str | None, tile: int | Literal["auto"], device: str, dtype: str) -> Upscaler:
+def _sources(inputs: list[str], recursive: bool) -> list[Source]:
+    import sys
+
+    from kornia_srgan.inference.jobs import Source, find_sources
+
+    if STREAM not in inputs:
+        return find_sources(inputs, recursive=recursive)
+    if len(inputs) > 1:
+        raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
+    return [Source(Path("stdin"), data=sys.stdin.buffer.read())]
+
+
+@contextmanager
+def _target(output: Path) -> Iterator[Path]:
+    """The folder or file to write to: a temporary folder where the result goes to standard output."""
+    if str(output) != STREAM:
+        yield output
+        return
+    with TemporaryDirectory(prefix="kornia-srgan-") as folder:
+        yield Path(folder)
+
+
+def _to_stdout(path: Path) -> None:
+    import shutil
+    import sys
+
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+    sys.stdout.buffer.flush()
+
+
+def _upscaler(
+    weights: str | None,
+    interpolate: tuple[str, str, float] | None,
+    ensemble: bool,
+    color_fix: bool,
+    tile: int | Literal["auto"],
+    device: str,
+    dtype: str,
+) -> Upscaler:
     from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolated, load
 
-    return Upscaler.from_pretrained(weights, tile=tile, device=device, dtype=dtype)
-
-
-def _run(
-    work: list[Job], upscaler: Upscaler, options: WriteOptions, jobs: int, max_pixels: int, quiet: bool
-) -> list[Outcome]:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from kornia_srgan.inference.batch import run
-
-    screen = console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.2f}/{task.total:.2f} MP"),
-        TextColumn("{task.fields[speed]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    total = sum(job.megapixels for job in work if not job.skip)
-    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
-        task = bar.add_task(f"0/{len(work)}", total=total, speed="")
-        ended = 0
-
-        def on_rows(megapixels: float) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, advance=megapixels, speed=f"{speed:.2f} MP/s" if speed else "")
-
-        def on_outcome(outcome: Outcome) -> None:
-            nonlocal ended
-            ended += 1
-            bar.update(task, description=f"{ended}/{len(work)}")
-            if not quiet:
-                for line in _lines(outcome):
-                    bar.console.print(line, soft_wrap=True)
-
-        return run(
-            work,
-            upscaler,
-            options,
-            workers=jobs,
-            max_pixels=max_pixels,
-            on_rows=on_rows,
-            on_outcome=on_outcome,
-        )
-
-
-def _lines(outcome: Outcome) -> list[str]:
-    job = outcome.job
-    if outcome.status == "failed":
-        return []
-    if outcome.status == "skipped":
-        return [f"{job.label}: skipped, {job.target} exists"]
-    speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
-    done = f"{job.label} -> {job.target} ({outcome.seconds:.1f} s, {speed:.2f} MP/s)"
-    return [done, *(f"  note: {note}" for note in outcome.notes)]
-
-
-def _list_failures(failed: list[Outcome], total: int) -> None:
-    typer.echo(f"{len(failed)} of {total} files failed:", err=True)
-    for outcome in failed:
-        typer.echo(f"  {outcome.error}", err=True)
-
-
-def _report(outcomes: list[Outcome], upscaler: Upscaler) -> str:
-    import json
-
-    files = [
-        {
-            "source": outcome.job.label,
-            "target": str(outcome.job.target) if outcome.status != "failed" else None,
-            "status": outcome.status,
-            "error": outcome.error or None,
-            "notes": list(outcome.notes),
-            "input_size": [outcome.width, outcome.height] if outcome.width else None,
-            "megapixels": round(outcome.megapixels, 6),
-            "seconds": round(outcome.seconds, 3),
-        }
-        for outcome in outcomes
-    ]
-    setting = {"scale": upscaler.scale, "tile": upscaler.tile, "device": str(upscaler.device)}
-    return json.dumps({**setting, "files": files}, indent=2, ensure_ascii=False) + "\n"
+    if interpolate is not None:
+        if weights is not None:
+            raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
+        first, second, share = interpolate
+        generator = interpolated(load(first), load(second), share)
+    else:
+        generator = load(weights)
+    if ensemble:
+        generator = SelfEnsemble(generator)
+    if color_fix:
+        generator = ColorFix(generator)
+    return Upscaler(generator, tile=tile, device=device, dtype=dtype)

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.formats import Format, WriteOptions
-from kornia_srgan.inference.photo import Pixels, Raster
+from kornia_srgan.inference.photo import Pixels, Raster, white_of
 
 
 def fitted(
@@ -55,11 +55,6 @@ def _mapped(picture: Raster, change: Callable[[Pixels], Pixels], **fields: objec
             yield change(band)
 
     return dataclasses.replace(picture, bands=changed(picture.bands), **fields)  # type: ignore[arg-type]
-
-
-def white_of(dtype: np.dtype) -> float:
-    """The value that means full intensity."""
-    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
 
 
 def _in_depth(band: Pixels, source: np.dtype, target: np.dtype) -> Pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.deep import check_size, deep_frames, is_deep, tiff_frames
 from kornia_srgan.inference.header import TIFF_MAGIC, frame_count, open_image
 from kornia_srgan.inference.metadata import read_metadata, read_tiff_metadata
-from kornia_srgan.inference.photo import Frame, Photo, Pixels, Space
+from kornia_srgan.inference.photo import CHANNELS, Frame, Photo, Pixels, Space
 
 MAX_PIXELS = 100_000_000
 """More than this, in all frames together, is taken for a decompression bomb unless the caller raises it."""
@@ -83,6 +83,7 @@ def _decode(data: bytes, max_pixels: int) -> Photo:
         animated = count > 1 and image.format in _ANIMATED
         loop = image.info.get("loop")
         frames = [_upright(frame, orientation) for frame in frames]
+        _check_frames(frames, space)
         return Photo(frames, space, image.format or "", metadata, animated, loop, notes)
 
 
@@ -90,7 +91,19 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
     """A TIFF of a kind that Pillow does not know."""
     space, frames = tiff_frames(data, max_pixels)
     metadata, orientation, notes = read_tiff_metadata(data)
-    return Photo([_upright(f, orientation) for f in frames], space, "TIFF", metadata, notes=notes)
+    frames = [_upright(f, orientation) for f in frames]
+    _check_frames(frames, space)
+    return Photo(frames, space, "TIFF", metadata, notes=notes)
+
+
+def _check_frames(frames: Sequence[Frame], space: Space) -> None:
+    """Decoders give odd shapes for some damaged files."""
+    for frame in frames:
+        shape = frame.pixels.shape
+        if len(shape) != 3 or 0 in shape or shape[2] != CHANNELS[space]:
+            raise ImageError(f"the file is damaged (its pixels come as {shape})")
+        if frame.alpha is not None and frame.alpha.shape != (*shape[:2], 1):
+            raise ImageError(f"the file is damaged (its transparency comes as {frame.alpha.shape})")
 
 
 def _all_frames(image: Image.Image, count: int, max_pixels: int) -> tuple[list[Frame], Space]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,7 @@ from kornia_srgan.inference.photo import Frame, Pixels, Space
 
 _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
 _GREY_ALPHA = 4
+_NO_LOG = logging.NullHandler()
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
@@ -68,6 +70,9 @@ def _grey_alpha_png(data: bytes) -> Pixels:
 def tiff_frames(data: bytes, max_pixels: int) -> tuple[Space, list[Frame]]:
     """The pages of a TIFF, without its thumbnails."""
     import tifffile
+
+    # Without any handler Python prints its remarks on damaged tags to stderr; our error is one line.
+    logging.getLogger("tifffile").addHandler(_NO_LOG)
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from PIL import ImageColor
+
 from kornia_srgan.errors import ImageError, UserError, did_you_mean
 from kornia_srgan.inference.header import Header
 
@@ -94,6 +96,18 @@ def named_format(name: str) -> Format:
             return found
     names = [f.name.lower() for f in FORMATS.values()]
     raise UserError(f"unknown format '{name}'{did_you_mean(key, names) or '; known: ' + ', '.join(names)}")
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """A colour by its name or as `#rrggbb`.
+
+    Raises:
+        UserError: If it is neither.
+    """
+    try:
+        return ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise UserError(f"unknown colour '{text}'; use a name like white or #rrggbb") from error
 
 
 def default_format(header: Header) -> Format:

@@ -9,9 +9,14 @@ _LONGEST = 1025  # a receptive field wider than half of this counts as the whole
 
 
 def halo_of(generator: nn.Module) -> int | None:
-    """The generator's own `halo` where it states one, else the measured one; None for the whole image."""
-    stated = getattr(generator, "halo", None)
-    return int(stated) if stated is not None else measure_halo(generator)
+    """The generator's own `halo` where it states one, else the measured one; None for the whole image.
+
+    A generator that states None sees the whole image.
+    """
+    if hasattr(generator, "halo"):
+        stated = generator.halo
+        return None if stated is None else int(stated)  # type: ignore[arg-type]
+    return measure_halo(generator)
 
 
 def measure_halo(generator: nn.Module) -> int | None:

@@ -24,10 +24,22 @@ _FIELDS = "{stem}, {ext}, {scale}"
 
 @dataclass(frozen=True)
 class Source:
-    """A file to enlarge, and its folder below the one that was named."""
+    """A file to enlarge.
+
+    Attributes:
+        path: The file; only a name where the bytes are given.
+        below: Its folder below the one that was named.
+        data: Its bytes, where it is no file (standard input).
+    """
 
     path: Path
     below: Path = Path()
+    data: bytes | None = None
+
+    @property
+    def content(self) -> Path | bytes:
+        """What is read: the path, or the bytes where they are here already."""
+        return self.path if self.data is None else self.data
 
 
 @dataclass(frozen=True)
@@ -125,17 +137,17 @@ def plan(
 
 
 def _file_job(source: Source, output: Path, form: Format | None) -> Job:
-    header = peek(source.path)
+    header = peek(source.content)
     size = header.megapixels if header else 0.0
-    return Job(source.path, output, form or format_of(output), str(source.path), size)
+    return Job(source.content, output, form or format_of(output), str(source.path), size)
 
 
 def _folder_job(source: Source, output: Path, scale: float, pattern: str, form: Format | None) -> Job:
-    header = peek(source.path)
+    header = peek(source.content)
     form = form or (default_format(header) if header else FORMATS["PNG"])
     name = named(source.path, scale, pattern) + form.suffixes[0]
     target = output / source.below / name
-    return Job(source.path, target, form, str(source.path), header.megapixels if header else 0.0)
+    return Job(source.content, target, form, str(source.path), header.megapixels if header else 0.0)
 
 
 def named(source: Path, scale: float, pattern: str) -> str:

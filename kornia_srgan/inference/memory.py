@@ -8,7 +8,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-_CPU_BUDGET = 512 * 2**20  # more buys no speed on a CPU: caches are smaller than this
+_CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
 _SMALLEST, _LARGEST = 32, 1024
 _PROBE = 16
 

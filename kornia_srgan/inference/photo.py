@@ -113,6 +113,11 @@ class Raster:
         return CHANNELS[self.space] + self.alpha
 
 
+def white_of(dtype: np.dtype[Any]) -> float:
+    """The value that means full intensity."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
 def raster(frame: Frame, space: Space) -> Raster:
     """A frame that is there already, as one band."""
     pixels = frame.pixels if frame.alpha is None else np.concatenate([frame.pixels, frame.alpha], axis=-1)

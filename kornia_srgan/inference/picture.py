@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kornia_srgan.inference.adapt import white_of
 from kornia_srgan.inference.alpha import bled
 from kornia_srgan.inference.decode import from_pil
 from kornia_srgan.inference.encode import canvas
-from kornia_srgan.inference.photo import Frame, Photo, Pixels, Raster, Space
+from kornia_srgan.inference.photo import Frame, Photo, Pixels, Raster, Space, white_of
 
 
 class Enlarger(Protocol):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kornia_srgan.inference.metadata import tiff_directory, tiff_texts
-from kornia_srgan.inference.photo import Metadata, Raster, rechunked
+from kornia_srgan.inference.photo import Metadata, Pixels, Raster, rechunked
 
 _PHOTOMETRIC = {"L": "minisblack", "RGB": "rgb", "CMYK": "separated"}
 _STRIP_BYTES = 4 * 2**20
@@ -25,7 +28,7 @@ def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> No
     pages = iter(pictures)
     first = next(pages)
     big = first.height * first.width * first.channels * first.dtype.itemsize > _CLASSIC_LIMIT
-    with tifffile.TiffWriter(path, bigtiff=big) as file:
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as file:
         _write_page(file, first, metadata)
         for page in pages:
             _write_page(file, page, Metadata(icc=metadata.icc, dpi=metadata.dpi))
@@ -37,9 +40,10 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
     row_bytes = page.width * page.channels * page.dtype.itemsize
     rows = max(1, min(page.height, _STRIP_BYTES // row_bytes))
     shape: tuple[int, ...] = (page.height, page.width, page.channels)
-    strips = rechunked(page.bands, rows)
+    differenced = page.dtype.kind == "u"
+    strips = (_deflated(strip, differenced) for strip in rechunked(page.bands, rows))
     if page.channels == 1:
-        shape, strips = shape[:2], (strip[..., 0] for strip in strips)
+        shape = shape[:2]
     dpi = metadata.dpi
     texts = tiff_texts(metadata.exif) if metadata.exif is not None else {}
     description, software, date = (texts.pop(tag, None) for tag in (0x010E, 0x0131, 0x0132))
@@ -58,7 +62,7 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
         planarconfig=None if page.channels == 1 else "contig",
         extrasamples=["unassalpha"] if page.alpha else None,
         compression="zlib",
-        predictor=page.dtype.kind == "u",
+        predictor=differenced,
         iccprofile=metadata.icc,
         resolution=dpi,
         resolutionunit="inch" if dpi is not None else None,
@@ -68,6 +72,13 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
         metadata=None,
         extratags=extra,
     )
+
+
+def _deflated(strip: Pixels, differenced: bool) -> bytes:
+    """A strip as TIFF stores it: zlib over the differences of pixels (predictor 2), or over the values."""
+    if differenced:
+        strip = np.concatenate([strip[:, :1], np.diff(strip, axis=1)], axis=1)
+    return zlib.compress(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data, 6)
 
 
 def _has(exif: bytes, tag: int) -> bool:

@@ -87,11 +87,9 @@ class Upscaler:
         Raises:
             WeightsError: If there are no such weights or they are damaged.
         """
-        from kornia_srgan.assembly import load_generator
-        from kornia_srgan.weights.locate import DEFAULT_WEIGHTS
+        from kornia_srgan.inference.wrappers import load
 
-        loaded = load_generator(source if source is not None else DEFAULT_WEIGHTS)
-        return cls(cast(nn.Module, loaded.module), tile=tile, device=device, dtype=dtype)
+        return cls(load(source), tile=tile, device=device, dtype=dtype)
 
     def __call__(self, image: ImageT, *, differentiable: bool = False) -> ImageT:
         """The image, `scale` times larger.

@@ -12,10 +12,11 @@ from PIL import Image, ImageCms
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.batch import run_one
 from kornia_srgan.inference.decode import read
-from kornia_srgan.inference.encode import write
+from kornia_srgan.inference.encode import write, write_rasters
 from kornia_srgan.inference.formats import FORMATS, WriteOptions, default_format
 from kornia_srgan.inference.header import peek
 from kornia_srgan.inference.jobs import Job
+from kornia_srgan.inference.photo import Metadata, Raster
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.inference.generators import Nearest
 
@@ -151,6 +152,34 @@ def test_compressed_planar_tiff(tmp_path, compression):
     )
     enlarge(tmp_path / "in.tif", tmp_path / "out.tif")
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), repeated(np.moveaxis(pixels, 0, -1)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_tiff_is_streamed_by_strips(tmp_path, monkeypatch, channels, dtype):
+    """Several strips, the last of them shorter; read by tifffile and by libtiff."""
+    monkeypatch.setattr("kornia_srgan.inference.tiff._STRIP_BYTES", 130)
+    pixels = (
+        values((13, 7, channels), "uint16") / 65535
+        if dtype == "float32"
+        else values((13, 7, channels), dtype)
+    )
+    pixels = pixels.astype(dtype)
+    picture = Raster(
+        26,
+        14,
+        "L" if channels == 1 else "RGB",
+        channels == 4,
+        pixels.dtype,
+        iter(np.array_split(repeated(pixels), 5)),
+    )
+    write_rasters(tmp_path / "out.tif", [picture], Metadata())
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert len(file.pages[0].dataoffsets) > 2
+        np.testing.assert_array_equal(file.pages[0].asarray().reshape(26, 14, channels), repeated(pixels))
+    if dtype == "uint8":
+        with Image.open(tmp_path / "out.tif") as image:
+            np.testing.assert_array_equal(np.asarray(image).reshape(26, 14, channels), repeated(pixels))
 
 
 def test_float_tiff(tmp_path):

@@ -1,0 +1,105 @@
+"""What `kornia-srgan upscale` shows: the progress bar, a line for each file, failures, the JSON report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from kornia_srgan.cli.options import console
+
+if TYPE_CHECKING:
+    from kornia_srgan.inference.batch import Outcome
+    from kornia_srgan.inference.formats import WriteOptions
+    from kornia_srgan.inference.jobs import Job
+    from kornia_srgan.inference.picture import Enlarger
+    from kornia_srgan.inference.upscaler import Upscaler
+
+
+def run(
+    work: Sequence[Job],
+    enlarger: Enlarger,
+    options: WriteOptions,
+    *,
+    workers: int,
+    max_pixels: int,
+    quiet: bool,
+) -> list[Outcome]:
+    """Run the jobs under a progress bar on stderr: megapixels of input done, their speed, the time left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from kornia_srgan.inference import batch
+
+    screen = console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.2f}/{task.total:.2f} MP"),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    total = sum(job.megapixels for job in work if not job.skip)
+    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
+        task = bar.add_task(f"0/{len(work)}", total=total, speed="")
+        ended = 0
+
+        def on_rows(megapixels: float) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=megapixels, speed=f"{speed:.2f} MP/s" if speed else "")
+
+        def on_outcome(outcome: Outcome) -> None:
+            nonlocal ended
+            ended += 1
+            bar.update(task, description=f"{ended}/{len(work)}")
+            for line in [] if quiet else _lines(outcome):
+                screen.print(line, soft_wrap=True)
+
+        return batch.run(
+            work,
+            enlarger,
+            options,
+            workers=workers,
+            max_pixels=max_pixels,
+            on_rows=on_rows,
+            on_outcome=on_outcome,
+        )
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    job = outcome.job
+    if outcome.status == "failed":
+        return []
+    if outcome.status == "skipped":
+        return [f"{job.label}: skipped, {job.target} exists"]
+    speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
+    done = f"{job.label} -> {job.target} ({outcome.seconds:.1f} s, {speed:.2f} MP/s)"
+    return [done, *(f"  note: {note}" for note in outcome.notes)]
+
+
+def list_failures(failed: Sequence[Outcome], total: int) -> None:
+    """Name every file that failed, with its reason, on stderr."""
+    typer.echo(f"{len(failed)} of {total} files failed:", err=True)
+    for outcome in failed:
+        typer.echo(f"  {outcome.error}", err=True)
+
+
+def report(outcomes: Sequence[Outcome], upscaler: Upscaler) -> str:
+    """What became of each file, as JSON."""
+    files = [
+        {
+            "source": outcome.job.label,
+            "target": str(outcome.job.target) if outcome.status != "failed" else None,
+            "status": outcome.status,
+            "error": outcome.error or None,
+            "notes": list(outcome.notes),
+            "input_size": [outcome.width, outcome.height] if outcome.width else None,
+            "megapixels": round(outcome.megapixels, 6),
+            "seconds": round(outcome.seconds, 3),
+        }
+        for outcome in outcomes
+    ]
+    setting = {"scale": upscaler.scale, "tile": upscaler.tile, "device": str(upscaler.device)}
+    return json.dumps({**setting, "files": files}, indent=2, ensure_ascii=False) + "\n"

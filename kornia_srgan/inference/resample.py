@@ -1,0 +1,80 @@
+"""A picture to another size as its rows arrive: Keys' cubic, stretched when the picture shrinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kornia_srgan.components.transforms.resize import cubic
+from kornia_srgan.inference.photo import Pixels, white_of
+
+
+@dataclass(frozen=True)
+class Taps:
+    """One axis: output pixel i is the sum over t of `weights[i, t]` times input pixel `indices[i, t]`."""
+
+    indices: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def cubic_taps(size_in: int, size_out: int) -> Taps:
+    """The same numbers as `MatlabBicubic`, without the zeros: indices outside are clamped to the border."""
+    scale = size_out / size_in
+    shrink = min(scale, 1.0)
+    width = 4.0 / shrink
+    centre = (np.arange(size_out) + 0.5) / scale - 0.5
+    first = np.floor(centre - width / 2).astype(np.int64)
+    indices = first[:, None] + np.arange(int(np.ceil(width)) + 2)[None, :]
+    weights = cubic((centre[:, None] - indices) * shrink)
+    weights /= weights.sum(axis=1, keepdims=True)
+    used = np.abs(weights).max(axis=0) > 0
+    return Taps(indices.clip(0, size_in - 1)[:, used], weights[:, used].astype(np.float32))
+
+
+def resampled(
+    bands: Iterator[Pixels], size_in: tuple[int, int], size_out: tuple[int, int]
+) -> Iterator[Pixels]:
+    """Bands of a picture of `size_in` as bands of the picture resized to `size_out` = (height, width).
+
+    Keeps only the rows that the kernel still needs.
+    """
+    if size_in == size_out:
+        yield from bands
+        return
+    rows, columns = cubic_taps(size_in[0], size_out[0]), cubic_taps(size_in[1], size_out[1])
+    first, last = rows.indices.min(axis=1), rows.indices.max(axis=1)
+    kept: NDArray[np.float32] | None = None
+    start = done = 0  # the first row that is kept, and the output rows that are out
+    for band in bands:
+        across = _across(band, columns)
+        kept = across if kept is None else np.concatenate([kept, across])
+        available = start + len(kept)
+        ready = done + int(np.searchsorted(last[done:], available, side="left"))
+        if ready > done:
+            yield _stored(_down(kept, start, rows, done, ready), band.dtype)
+            done = ready
+        needed = int(first[done:].min()) if done < len(first) else available
+        kept, start = kept[needed - start :], needed
+
+
+def _across(band: Pixels, taps: Taps) -> NDArray[np.float32]:
+    result = np.zeros((band.shape[0], len(taps.indices), band.shape[2]), np.float32)
+    for index, weight in zip(taps.indices.T, taps.weights.T, strict=True):
+        result += band[:, index] * weight[:, None]
+    return result
+
+
+def _down(kept: NDArray[np.float32], start: int, taps: Taps, begin: int, end: int) -> NDArray[np.float32]:
+    result = np.zeros((end - begin, *kept.shape[1:]), np.float32)
+    for index, weight in zip(taps.indices[begin:end].T, taps.weights[begin:end].T, strict=True):
+        result += kept[index - start] * weight[:, None, None]
+    return result
+
+
+def _stored(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Pixels:
+    values = values.clip(0, white_of(dtype))
+    return (values.round() if dtype.kind == "u" else values).astype(dtype)

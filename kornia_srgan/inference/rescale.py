@@ -1,0 +1,81 @@
+"""Sizes other than the generator's own: by the generator as often as it takes, then by the resampler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kornia_srgan.errors import UserError
+from kornia_srgan.inference.photo import Pixels
+from kornia_srgan.inference.resample import resampled
+from kornia_srgan.inference.upscaler import Upscaler
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The size that is wanted; at most one of the three.
+
+    Attributes:
+        scale: Times the input.
+        width: In pixels; the height follows.
+        long_side: The longer of width and height, in pixels.
+    """
+
+    scale: float | None = None
+    width: int | None = None
+    long_side: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [v for v in (self.scale, self.width, self.long_side) if v is not None]
+        if len(given) > 1:
+            raise UserError("give one of --scale, --width and --long-side, not several")
+        if given and not 0 < given[0] < 2**31:
+            raise UserError(f"a size of {given[0]} is not possible; it must be above 0")
+
+    def factor(self, height: int, width: int, usual: float) -> float:
+        """How many times larger a picture becomes; `usual` where nothing is wanted."""
+        if self.width is not None:
+            return self.width / width
+        if self.long_side is not None:
+            return self.long_side / max(height, width)
+        return self.scale if self.scale is not None else usual
+
+    def size(self, height: int, width: int, usual: float) -> tuple[int, int]:
+        """The height and width of the result, rounded, at least 1."""
+        factor = self.factor(height, width, usual)
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+class Rescaler:
+    """An `Enlarger` for any size.
+
+    A generator of scale 4 makes x1.5 and x3 out of its x4, and x6 out of a second pass over its x4. What is
+    not larger than the input is only resampled.
+
+    Args:
+        upscaler: Makes pictures `upscaler.scale` times larger.
+        wanted: The size.
+    """
+
+    def __init__(self, upscaler: Upscaler, wanted: Wanted) -> None:
+        self.upscaler = upscaler
+        self.wanted = wanted
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """The height and width of the result for a picture of `height` x `width`."""
+        return self.wanted.size(height, width, self.upscaler.scale)
+
+    def bands(self, pixels: Pixels) -> Iterator[Pixels]:
+        """The resized pixels from top to bottom."""
+        target = self.size(*pixels.shape[:2])
+        source = pixels
+        bands: Iterator[Pixels] = iter([pixels])
+        size = pixels.shape[:2]
+        while size[0] < target[0] or size[1] < target[1]:
+            if source is None:
+                source = np.concatenate(list(bands))
+            bands = self.upscaler.bands(source)
+            size, source = self.upscaler.size(*size), None
+        yield from resampled(bands, (size[0], size[1]), target)

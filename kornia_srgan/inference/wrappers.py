@@ -1,0 +1,126 @@
+"""Generators around generators: self-ensemble and colour fix. Each is a `protocols.Generator` itself."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.errors import UserError, WeightsError
+from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.weights.locate import DEFAULT_WEIGHTS
+
+
+class _Around(nn.Module):
+    """Has the scale of the generator inside, and its halo with some added."""
+
+    def __init__(self, generator: nn.Module, *, more_halo: int = 0) -> None:
+        super().__init__()
+        self.generator = generator
+        self.scale = int(cast(Any, generator).scale)
+        self.align = int(getattr(generator, "align", 1))
+        halo = halo_of(generator)
+        # A whole-image generator has no halo, and None says so to who asks for this attribute.
+        self.halo = None if halo is None else halo + more_halo
+
+
+class SelfEnsemble(_Around):
+    """The mean over the eight flips and quarter turns of the input (EDSR's "+", arXiv 1707.02921).
+
+    Eight times the work for one or two tenths of a dB.
+
+    Args:
+        generator: Makes the eight answers.
+    """
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`."""
+        total = torch.zeros((), dtype=lr.dtype, device=lr.device)
+        for turned in (False, True):
+            for axes in ((), (-1,), (-2,), (-2, -1)):
+                seen = (lr.transpose(-2, -1) if turned else lr).flip(axes)
+                answer = self.generator(seen.contiguous(memory_format=torch.channels_last)).flip(axes)
+                total = total + (answer.transpose(-2, -1) if turned else answer)
+        return total / 8
+
+
+class ColorFix(_Around):
+    """Takes the low frequencies of colour and brightness from the input.
+
+    Generators trained with an adversarial loss shift colours a little. The difference between the input and
+    the result, brought down to the input's size and blurred, is added to the result.
+
+    Args:
+        generator: Makes the result to be corrected.
+        sigma: Of the Gaussian, in input pixels: what is finer stays the generator's.
+    """
+
+    def __init__(self, generator: nn.Module, *, sigma: float = 3.0) -> None:
+        self._radius = round(3 * sigma)
+        super().__init__(generator, more_halo=self._radius + 1)
+        offsets = torch.arange(-self._radius, self._radius + 1, dtype=torch.float32)
+        kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
+        self.register_buffer("kernel", kernel / kernel.sum(), persistent=False)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`."""
+        sr = self.generator(lr)
+        missing = self._blurred(lr - F.avg_pool2d(sr, self.scale))
+        return sr + F.interpolate(missing, scale_factor=float(self.scale), mode="bilinear")
+
+    def _blurred(self, image: Tensor) -> Tensor:
+        channels = image.shape[1]
+        weight = cast(Tensor, self.kernel).to(image.dtype).expand(channels, 1, -1)
+        r = self._radius
+        padded = F.pad(image, (r, r, r, r), mode="replicate")
+        across = F.conv2d(padded, weight[:, :, None, :], groups=channels)
+        return F.conv2d(across, weight[:, :, :, None], groups=channels)
+
+
+def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
+    """A generator whose weights lie between those of two of one architecture (network interpolation).
+
+    Between a generator trained for PSNR and one trained adversarially this trades fidelity for texture
+    without artefacts (ESRGAN, arXiv 1809.00219).
+
+    Args:
+        a: The first generator; it gives the result its structure.
+        b: The second.
+        weight: 0 gives `a`, 1 gives `b`.
+
+    Returns:
+        A new generator.
+
+    Raises:
+        WeightsError: If they are not of one architecture.
+        UserError: If the weight is not in [0, 1].
+    """
+    if not 0 <= weight <= 1:
+        raise UserError(f"the weight of an interpolation is {weight}; it must be in [0, 1]")
+    first, second = a.state_dict(), b.state_dict()
+    if {k: v.shape for k, v in first.items()} != {k: v.shape for k, v in second.items()}:
+        raise WeightsError(
+            f"these generators cannot be interpolated: {type(a).__name__} and {type(b).__name__} "
+            "are not of one architecture and size"
+        )
+    mixed = {
+        k: torch.lerp(v, second[k].to(v.dtype), weight) if v.is_floating_point() else v
+        for k, v in first.items()
+    }
+    result = copy.deepcopy(a)
+    result.load_state_dict(mixed)
+    return result
+
+
+def load(source: str | Path | None = None) -> nn.Module:
+    """A generator from weights: a zoo name, a file, or None for the default.
+
+    Raises:
+        WeightsError: If there are no such weights or they are damaged.
+    """
+    return cast(nn.Module, load_generator(source if source is not None else DEFAULT_WEIGHTS).module)

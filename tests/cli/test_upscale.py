@@ -1,0 +1,154 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.runner import assert_user_error, invoke
+
+pytest.importorskip("kornia_srgan.assembly")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A tiny untrained `edsr`."""
+    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.weights.files import save_weights
+    from kornia_srgan.weights.spec import WeightSpec
+
+    args = {"channels": 4, "num_blocks": 1}
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    module = GENERATORS.create("edsr", scale=4, **args)
+    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.jpg"):
+        Image.fromarray(rng.integers(0, 255, (5, 6, 3), np.uint8)).save(tmp_path / name)
+    return tmp_path
+
+
+def test_a_file(capsys, folder, weights):
+    out = folder / "out" / "larger.png"
+    result = invoke(capsys, "upscale", folder / "a.png", "-o", out, "--weights", weights, "--tile", 4)
+    assert result.code == 0
+    assert result.out == ""
+    assert str(out) in result.err
+    assert Image.open(out).size == (24, 20)
+
+
+def test_tiles_leave_no_trace(capsys, folder, weights):
+    for tile in ("0", "2", "auto"):
+        invoke(
+            capsys,
+            "upscale",
+            folder / "a.png",
+            "-o",
+            folder / f"{tile}.png",
+            "--weights",
+            weights,
+            "--tile",
+            tile,
+        )
+    whole, two, auto = (np.asarray(Image.open(folder / f"{t}.png")).astype(int) for t in ("0", "2", "auto"))
+    assert abs(whole - two).max() <= 1
+    assert abs(whole - auto).max() <= 1
+
+
+def test_a_folder_with_a_bad_file(capsys, folder, weights):
+    (folder / "bad.png").write_text("hello")
+    report = folder / "report.json"
+    result = invoke(
+        capsys, "upscale", folder, "-o", folder / "out", "--weights", weights, "--json", report, "--jobs", 2
+    )
+    assert result.code == 3
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a_x4.png", "b_x4.png"]
+    assert "1 of 3 files failed" in result.err
+    assert "bad.png': it is not a picture" in result.err
+    found = json.loads(report.read_text())
+    assert found["scale"] == 4
+    assert [f["status"] for f in found["files"]] == ["done", "done", "failed"]
+    assert found["files"][0]["input_size"] == [6, 5]
+
+
+def test_a_second_run_refuses_skips_or_overwrites(capsys, folder, weights):
+    line = ("upscale", folder / "a.png", "-o", folder / "out", "--weights", weights, "-q")
+    assert invoke(capsys, *line).code == 0
+    assert_user_error(invoke(capsys, *line), "exists", "--overwrite")
+    assert invoke(capsys, *line, "--skip-existing").code == 0
+    assert invoke(capsys, *line, "--overwrite").code == 0
+
+
+def test_quality_and_format(capsys, folder, weights):
+    result = invoke(
+        capsys,
+        "upscale",
+        folder / "a.png",
+        "-o",
+        folder / "out",
+        "--weights",
+        weights,
+        "--format",
+        "jpg",
+        "--quality",
+        50,
+    )
+    assert result.code == 0
+    assert Image.open(folder / "out" / "a_x4.jpg").format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no.png", "-o", "o"], ["no.png"]),
+        (["a.png", "-o", "o", "--tile", "big"], ["--tile", "big"]),
+        (["a.png", "-o", "o", "--tile", "-3"], ["--tile"]),
+        (["a.png", "-o", "o", "--weights", "edsr-x5"], ["edsr-x5"]),
+        (["a.png", "-o", "o", "--format", "pngg"], ["did you mean 'png'"]),
+        (["a.png", "-o", "o", "--device", "gpu"], ["gpu", "cpu"]),
+        (["a.png", "-o", "o", "--dtype", "int8"], ["int8", "bfloat16"]),
+        (["a.png", "-o", "o", "--name", "{x}"], ["{x}", "{stem}"]),
+        (["a.png", "-o", "a.png/o.png"], ["cannot write"]),
+        (["a.png", "-o", "o.xyz"], [".xyz"]),
+        (["text.png", "-o", "o"], ["text.png", "not a picture"]),
+        (["text.png", "-o", "o", "--max-pixels", "0"], ["--max-pixels"]),
+        (["empty", "-o", "o"], ["empty", "no picture"]),
+    ],
+)
+def test_bad_input_is_one_line(capsys, monkeypatch, folder, weights, arguments, words):
+    monkeypatch.chdir(folder)
+    (folder / "text.png").write_text("hello")
+    (folder / "empty").mkdir()
+    given = [] if "--weights" in arguments else ["--weights", weights]
+    assert_user_error(invoke(capsys, "upscale", *arguments, *given), *words)
+
+
+def test_stdin_to_stdout(folder, weights):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "kornia_srgan",
+            "upscale",
+            "-",
+            "-o",
+            "-",
+            "--weights",
+            str(weights),
+            "--format",
+            "webp",
+        ],
+        input=(folder / "b.jpg").read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    import io
+
+    result = Image.open(io.BytesIO(done.stdout))
+    assert (result.format, result.size) == ("WEBP", (24, 20))
