@@ -17,6 +17,7 @@ from kornia_srgan.protocols import (
     FeatureExtractor,
     Generator,
     ImageLoss,
+    Metric,
     Resizer,
 )
 from kornia_srgan.registry import Registry
@@ -30,6 +31,7 @@ AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_poin
 RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points)
 DEGRADATIONS: Registry[Degradation] = Registry("degradation", load_entry_points)
 DEGRADATION_STAGES: Registry[DegradationStage] = Registry("degradation_stage", load_entry_points)
+METRICS: Registry[Metric] = Registry("metric", load_entry_points)
 
 REGISTRIES: dict[str, Registry[Any]] = {
     r.kind: r
@@ -43,6 +45,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
         RESIZERS,
         DEGRADATIONS,
         DEGRADATION_STAGES,
+        METRICS,
     )
 }
 
@@ -251,6 +254,33 @@ for _name, _target, _summary in (
     ("either_order", "stages:EitherOrder", "Two groups of stages, in one order or the other for each image"),
 ):
     DEGRADATION_STAGES.declare(_name, f"{_STAGES}.{_target}", summary=_summary, paper=_REAL_ESRGAN)
+
+_METRICS = "kornia_srgan.evaluation"
+METRICS.declare("psnr", f"{_METRICS}.metrics:PSNR", summary="Peak signal-to-noise ratio in dB")
+METRICS.declare(
+    "ssim",
+    f"{_METRICS}.metrics:SSIM",
+    summary="Structural similarity, 11x11 Gaussian, valid region",
+    paper="Wang et al. 2004, IEEE TIP 13(4)",
+)
+METRICS.declare(
+    "niqe",
+    f"{_METRICS}.niqe:NIQE",
+    summary="Distance from natural statistics, without a reference; lower is better",
+    paper="Mittal et al. 2013, IEEE SPL 20(3)",
+)
+METRICS.declare(
+    "lpips",
+    f"{_METRICS}.perceptual:LPIPS",
+    summary="Distance of deep features; lower is better (extra: perceptual)",
+    paper="Zhang et al. 2018, arXiv 1801.03924",
+)
+METRICS.declare(
+    "dists",
+    f"{_METRICS}.perceptual:DISTS",
+    summary="Structure and texture of deep features; lower is better (extra: perceptual)",
+    paper="Ding et al. 2020, arXiv 2004.07728",
+)
 
 
 def get_registry(kind: str) -> Registry[Any]:

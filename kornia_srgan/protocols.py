@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -144,6 +144,22 @@ class DegradationStage(Protocol):
 
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Take the step."""
+        ...
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Scores images `(B, C, H, W)` in [0, 1] against references of the same shape: `(B,)`, float64.
+
+    `on` says what it is given: `protocol`, the channels that the evaluation protocol scores, or `rgb`. The
+    images are quantised to 8 bits and without the protocol's border. A metric without reference ignores it.
+    """
+
+    on: Literal["protocol", "rgb"]
+    higher_is_better: bool
+
+    def __call__(self, images: Tensor, references: Tensor) -> Tensor:
+        """The score of each image."""
         ...
 
 

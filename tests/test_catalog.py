@@ -54,6 +54,9 @@ def test_kinds():
         "adversarial_loss",
         "augmentation",
         "resizer",
+        "degradation",
+        "degradation_stage",
+        "metric",
     ]
 
 
@@ -74,6 +77,7 @@ def test_the_main_jobs_components_are_there():
         "feature_extractor": ("timm",),
         "image_loss": ("mse", "l1", "charbonnier", "perceptual"),
         "adversarial_loss": ("vanilla",),
+        "metric": ("psnr", "ssim", "niqe", "lpips", "dists"),
         "resizer": ("matlab_bicubic", "torch_bicubic", "kornia"),
     }.items():
         assert set(names) <= set(get_registry(kind).names()), kind

@@ -9,10 +9,13 @@ import kornia_srgan
 PUBLIC = {
     "ADVERSARIAL_LOSSES",
     "AUGMENTATIONS",
+    "DEGRADATIONS",
+    "DEGRADATION_STAGES",
     "DISCRIMINATORS",
     "FEATURE_EXTRACTORS",
     "GENERATORS",
     "IMAGE_LOSSES",
+    "METRICS",
     "RESIZERS",
     "KorniaSRGANError",
     "Registry",

@@ -9,6 +9,8 @@ import typer
 
 from kornia_srgan.cli.options import PluginOption, console, write_text
 
+DEFAULT_METRICS = ("psnr", "ssim", "niqe")
+
 if TYPE_CHECKING:
     from kornia_srgan.evaluation.report import Report
     from kornia_srgan.protocols import Generator
@@ -22,6 +24,10 @@ def command(
         typer.Option(help="Packaged name or .safetensors file; may be given several times."),
     ] = None,
     protocol: Annotated[str, typer.Option(help="How to score: ledig-y, basicsr-rgb.")] = "ledig-y",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="psnr, ssim, niqe, lpips, dists; several times [default: psnr, ssim, niqe]"),
+    ] = None,
     scale: Annotated[int, typer.Option(min=2, help="The baseline's scale where no weights are given.")] = 4,
     device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda, mps.")] = "cpu",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
@@ -30,7 +36,7 @@ def command(
     per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Score weights on images, beside bicubic; PSNR and SSIM by a named protocol."""
+    """Score weights on images, beside bicubic, by a named protocol."""
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.evaluation.protocols import get_protocol
     from kornia_srgan.plugins import load_plugins
@@ -43,6 +49,7 @@ def command(
             models,
             data,
             protocol=protocol,
+            metrics=metric or DEFAULT_METRICS,
             scale=scale,
             device=device,
             progress=lambda model, dataset, image: status.update(f"{model}: {dataset} {image}"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, find_sets
-from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, ScoringProtocol, get_protocol
+from kornia_srgan.evaluation.protocols import DEFAULT_METRICS, DEFAULT_PROTOCOL, get_protocol, make_metrics
 from kornia_srgan.evaluation.report import ImageScore, Report, Row
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def evaluate(
     folder: str | Path,
     *,
     protocol: str = DEFAULT_PROTOCOL,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     scale: int = 4,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
@@ -40,6 +42,7 @@ def evaluate(
         models: Generators by the name that their rows get, on `device`. Each is scored at its own scale.
         folder: Where the images are.
         protocol: A name of `protocols.PROTOCOLS`.
+        metrics: Names of registered metrics.
         scale: The baseline's scale where there is no model.
         device: Where models run; scoring is always float64 on the CPU.
         progress: Called with model, set and image before each.
@@ -49,18 +52,17 @@ def evaluate(
 
     Raises:
         DataError: If no set is found or an LR image does not fit its HR image.
-        UserError: If there is no such protocol or an image is too small for it.
+        UserError: If there is no such protocol or metric, or an image is too small for it.
     """
     scoring = get_protocol(protocol)
+    score = partial(scoring.score, metrics=make_metrics(metrics))
     scales = sorted({int(model.scale) for model in models.values()}) or [scale]
     rows: list[Row] = []
     for factor in scales:
         at_scale = {name: model for name, model in models.items() if int(model.scale) == factor}
         for found in find_sets(folder, factor):
             for name, model in {BASELINE: _Bicubic(factor), **at_scale}.items():
-                rows.append(
-                    _evaluate_set(name, model, found, scoring=scoring, device=device, progress=progress)
-                )
+                rows.append(_evaluate_set(name, model, found, score=score, device=device, progress=progress))
     return Report(scoring.id, tuple(rows), _versions())
 
 
@@ -83,7 +85,7 @@ def _evaluate_set(
     model: Generator,
     found: EvalSet,
     *,
-    scoring: ScoringProtocol,
+    score: Callable[..., dict[str, float]],
     device: str | torch.device,
     progress: Progress | None,
 ) -> Row:
@@ -103,7 +105,7 @@ def _evaluate_set(
                 f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
                 f"{tuple(hr.shape[-2:])}"
             )
-        scores.append(ImageScore(image.name, scoring.score(sr, hr, scale=found.scale)))
+        scores.append(ImageScore(image.name, score(sr, hr, scale=found.scale)))
     return Row(name, found.name, found.scale, found.lr_source, tuple(scores), seconds)
 
 

@@ -6,7 +6,7 @@ read as they are, so give `peak=255` with uint8.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -77,6 +77,28 @@ def luma(images: Tensor) -> Tensor:
     weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64, device=images.device)
     y = torch.einsum("bchw,c->bhw", images.double(), weights)
     return ((16.0 + y) / 255.0).unsqueeze(1)
+
+
+class PSNR:
+    """`psnr` as a component; infinite for equal images."""
+
+    on: Literal["protocol", "rgb"] = "protocol"
+    higher_is_better = True
+
+    def __call__(self, images: Tensor, references: Tensor) -> Tensor:
+        """Score `(B, C, H, W)` in [0, 1]: `(B,)` in dB."""
+        return psnr(images, references)
+
+
+class SSIM:
+    """`ssim` as a component; 1 for equal images."""
+
+    on: Literal["protocol", "rgb"] = "protocol"
+    higher_is_better = True
+
+    def __call__(self, images: Tensor, references: Tensor) -> Tensor:
+        """Score `(B, C, H, W)` in [0, 1]: `(B,)`."""
+        return ssim(images, references)
 
 
 def _batches(image: Tensor | np.ndarray, reference: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:

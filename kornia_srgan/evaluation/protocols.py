@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kornia_srgan.catalog import METRICS
 from kornia_srgan.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from kornia_srgan.protocols import Metric
+
+DEFAULT_METRICS = ("psnr", "ssim")
 
 
 @dataclass(frozen=True)
@@ -37,24 +43,27 @@ class ScoringProtocol:
         """Name and version, as reports carry it."""
         return f"{self.name}/v{self.version}"
 
-    def score(self, sr: Tensor, hr: Tensor, *, scale: int) -> dict[str, float]:
+    def score(
+        self, sr: Tensor, hr: Tensor, *, scale: int, metrics: Mapping[str, Metric] | None = None
+    ) -> dict[str, float]:
         """Score one image.
 
         Args:
             sr: The result, RGB `(1, 3, H, W)` near [0, 1].
             hr: The true image, RGB `(1, 3, H, W)` in [0, 1].
             scale: The factor that `sr` was enlarged by.
-
-        Returns:
-            `psnr` in dB (peak 255) and `ssim`.
+            metrics: What to compute, by the name the figure gets; PSNR (peak 255) and SSIM by default.
         """
-        from kornia_srgan.evaluation.metrics import luma, psnr, ssim
+        from kornia_srgan.evaluation.metrics import luma
 
         border = self.border_per_scale * scale
-        sr, hr = (_cut_border(_quantise(image), border) for image in (sr, hr))
-        if self.channels == "y":
-            sr, hr = luma(sr), luma(hr)
-        return {"psnr": psnr(sr, hr).item(), "ssim": ssim(sr, hr).item()}
+        rgb = tuple(_cut_border(_quantise(image), border) for image in (sr, hr))
+        scored = tuple(luma(image) for image in rgb) if self.channels == "y" else rgb
+        metrics = make_metrics(DEFAULT_METRICS) if metrics is None else metrics
+        return {
+            name: metric(*(scored if metric.on == "protocol" else rgb)).item()
+            for name, metric in metrics.items()
+        }
 
 
 PROTOCOLS = {
@@ -81,6 +90,17 @@ def get_protocol(name: str) -> ScoringProtocol:
         hint = did_you_mean(name, PROTOCOLS)
         raise UserError(f"unknown protocol '{name}'{hint or ';'} known: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """Registered metrics by name, in order.
+
+    Raises:
+        UnknownComponentError: If there is no such metric.
+        MissingExtraError: If it needs a package that is not installed.
+        OfflineError: If it needs weights that cannot be downloaded.
+    """
+    return {METRICS.get(name).name: METRICS.create(name) for name in names}
 
 
 def _quantise(images: Tensor) -> Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
-METRIC_FORMATS = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".4f")}
+METRIC_FORMATS = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".4f"), "niqe": ("NIQE", ".2f")}
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,15 @@ class Row:
 
     @property
     def mean(self) -> dict[str, float]:
-        """Each metric's mean over the images."""
-        names = self.images[0].metrics
-        return {name: sum(i.metrics[name] for i in self.images) / len(self.images) for name in names}
+        """Each metric's mean over the images; those where it cannot be computed (NaN) are left out."""
+        return {
+            name: _mean([image.metrics[name] for image in self.images]) for name in self.images[0].metrics
+        }
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ class Report:
         """Everything, for programs."""
         rows = [asdict(row) | {"mean": row.mean} for row in self.rows]
         content = {"schema": 1, "protocol": self.protocol, "versions": self.versions, "rows": rows}
-        return json.dumps(content, indent=2) + "\n"
+        return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
 
     @property
     def metric_heading(self) -> str:
@@ -114,7 +122,15 @@ class Report:
 
 
 def format_metrics(metrics: dict[str, float]) -> str:
-    """`28.43 / 0.8111`."""
-    return " / ".join(
-        f"{value:{METRIC_FORMATS.get(name, ('', '.4f'))[1]}}" for name, value in metrics.items()
-    )
+    """`28.43 / 0.8111`; `-` for what cannot be computed."""
+    formats = {name: METRIC_FORMATS.get(name, ("", ".4f"))[1] for name in metrics}
+    return " / ".join("-" if math.isnan(v) else f"{v:{formats[name]}}" for name, v in metrics.items())
+
+
+def _finite(node: Any) -> Any:
+    """JSON has no infinity and no NaN: they become null."""
+    if isinstance(node, dict):
+        return {key: _finite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_finite(value) for value in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node

@@ -124,3 +124,34 @@ def test_models_run_without_gradients(folder):
             return super().forward(lr)
 
     evaluate({"watch": Watch()}, folder)
+
+
+def test_chosen_metrics(folder):
+    (row,) = evaluate({}, folder, metrics=("ssim", "niqe")).rows
+    assert list(row.mean) == ["ssim", "niqe"]
+
+
+def test_what_cannot_be_computed_is_left_out_of_the_mean_and_null_in_json(folder):
+    report = evaluate({}, folder, metrics=("psnr", "niqe"))  # NIQE needs larger images than these
+    assert np.isnan(report.rows[0].mean["niqe"])
+    row = json.loads(report.to_json())["rows"][0]
+    assert row["mean"]["niqe"] is None
+    assert row["mean"]["psnr"] > 0
+    assert report.to_markdown().splitlines()[-1].endswith("/ - |")
+
+
+def test_a_plugins_metric(folder):
+    from kornia_srgan.catalog import METRICS
+
+    class WorstPixel:
+        on = "rgb"
+        higher_is_better = False
+
+        def __call__(self, images, references):
+            return (images - references).abs().amax(dim=(1, 2, 3))
+
+    with METRICS.temporary():
+        METRICS.register("worst_pixel")(WorstPixel)
+        report = evaluate({}, folder, metrics=("worst-pixel",))
+    assert 0 < report.rows[0].mean["worst_pixel"] <= 1
+    assert "WORST_PIXEL" in report.to_markdown()

@@ -67,6 +67,9 @@ class TotalVariationLoss(nn.Module):
     10.1016/0167-2789(92)90242-F.
     """
 
+    def __init__(self) -> None:  # nn.Module's own would take any argument
+        super().__init__()
+
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The variation of `sr`; `hr` is not used."""
         return total_variation(sr.float(), reduction="mean").mean()
@@ -79,6 +82,9 @@ class FrequencyLoss(nn.Module):
     their complex difference, so that phase counts too. Unlike L1 between pixels it weighs a fine texture
     that is missing as much as a coarse one. Cf. Fuoli et al. 2021, arXiv 2106.00783.
     """
+
+    def __init__(self) -> None:  # nn.Module's own would take any argument
+        super().__init__()
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The mean magnitude of the spectrum of the difference."""
