@@ -1,22 +1,13 @@
-"""Every registered generator, then what only one of them promises."""
+"""What every registered generator promises."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from kornia.models.rrdbnet import RRDBNet
 from torch import nn
 
 from kornia_srgan.catalog import GENERATORS
-from kornia_srgan.components.generators.compact import Compact
-from kornia_srgan.components.generators.edsr import EDSR
-from kornia_srgan.components.generators.layers import scale_steps
-from kornia_srgan.components.generators.rrdb import RRDB
-from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.errors import ArgumentError, UserError
+from kornia_srgan.errors import UserError
 from kornia_srgan.protocols import Generator
+from tests.components.halo import measured_halo
 
 SMALL = {"channels": 8, "num_blocks": 1, "num_convs": 2, "growth_channels": 4}
 
@@ -36,22 +27,6 @@ def scales(name: str) -> list[int]:
             continue
         found.append(scale)
     return found
-
-
-def measured_halo(net: nn.Module, scale: int) -> int:
-    """The reach of one LR pixel's outputs, by the gradient, on an image large enough for any small net."""
-    align = getattr(net, "align", 1)
-    size = -(-(2 * net.halo + 9) // align) * align
-    net = net.double().eval()
-    reach = 0
-    for c in range(size // 2 // align * align, size // 2 // align * align + align):
-        lr = torch.rand(1, 3, size, size, dtype=torch.double, requires_grad=True)
-        out = net(lr)[..., c * scale : (c + 1) * scale, c * scale : (c + 1) * scale]
-        (grad,) = torch.autograd.grad(out.pow(2).sum(), lr)
-        rows = grad.abs().sum((0, 1, 3)).nonzero().flatten()
-        columns = grad.abs().sum((0, 1, 2)).nonzero().flatten()
-        reach = max(reach, *(int((index - c).abs().max()) for index in (rows, columns)))
-    return reach
 
 
 @pytest.mark.parametrize("name", GENERATORS.names())
@@ -108,180 +83,3 @@ class TestEveryGenerator:
     def test_refuses_a_scale_of_zero(self, name: str) -> None:
         with pytest.raises(UserError, match="scale"):
             small(name, scale=0)
-
-
-class TestSRResNet:
-    def test_has_the_parameters_of_the_paper_layer_by_layer(self) -> None:
-        net = SRResNet(scale=4, channels=64, num_blocks=16)
-        head = (3 * 9 * 9 * 64 + 64) + 1  # k9n64s1 and one PReLU slope
-        block = (
-            2 * (64 * 3 * 3 * 64 + 2 * 64) + 1
-        )  # two k3n64s1, each with BatchNorm's scale and shift, PReLU
-        body_end = 64 * 3 * 3 * 64 + 2 * 64
-        upsample = 2 * ((64 * 3 * 3 * 256 + 256) + 1)  # two k3n256s1, shuffle, PReLU
-        tail = 64 * 9 * 9 * 3 + 3
-        assert sum(p.numel() for p in net.head.parameters()) == head
-        assert [sum(p.numel() for p in b.parameters()) for b in list(net.body)[:16]] == [block] * 16
-        assert sum(p.numel() for p in net.upsample.parameters()) == upsample
-        assert sum(p.numel() for p in net.tail.parameters()) == tail
-        total = sum(p.numel() for p in net.parameters())
-        assert total == head + 16 * block + body_end + upsample + tail == 1_547_350
-
-    def test_kernels_and_order_of_the_paper(self) -> None:
-        net = SRResNet(scale=8, num_blocks=2)
-        assert [m.kernel_size for m in net.modules() if isinstance(m, nn.Conv2d)] == (
-            [(9, 9)] + [(3, 3)] * 8 + [(9, 9)]
-        )
-        kinds = [type(m).__name__ for m in net.body[0].layers]
-        assert kinds == ["Conv2d", "BatchNorm2d", "PReLU", "Conv2d", "BatchNorm2d"]
-
-    def test_outputs_map_the_networks_range_to_unit(self) -> None:
-        lr = torch.rand(1, 3, 4, 4)
-        signed = SRResNet(channels=4, num_blocks=1, output="signed").eval()
-        unit = SRResNet(channels=4, num_blocks=1, output="unit").eval()
-        tanh = SRResNet(channels=4, num_blocks=1, output="tanh").eval()
-        unit.load_state_dict(signed.state_dict())
-        tanh.load_state_dict(signed.state_dict())
-        with torch.no_grad():
-            raw = unit(lr)
-            torch.testing.assert_close(signed(lr), (raw + 1) / 2)
-            torch.testing.assert_close(tanh(lr), (raw.tanh() + 1) / 2)
-
-    @pytest.mark.parametrize("upsampler", ["pixelshuffle", "resize"])
-    @pytest.mark.parametrize("norm", ["batch", "none"])
-    def test_starts_without_checkerboard(self, upsampler: str, norm: str) -> None:
-        """A flat image stays flat through an untrained step: all sub-pixels have the same filter (ICNR)."""
-        torch.manual_seed(0)
-        net = SRResNet(channels=8, num_blocks=1, upsampler=upsampler, norm=norm).eval()
-        with torch.no_grad():
-            up = net.upsample[0](torch.full((1, 8, 6, 6), 0.7))[..., 4:8, 4:8]
-        assert up.std((2, 3)).max() < 1e-6
-
-    @pytest.mark.parametrize(
-        ("upsampler", "scale"), [("resize", 4), ("resize", 3), ("pixelshuffle", 8), ("pixelshuffle", 1)]
-    )
-    def test_halo_is_exact_for_other_layouts(self, upsampler: str, scale: int) -> None:
-        net = SRResNet(scale=scale, channels=3, num_blocks=1, upsampler=upsampler)
-        assert measured_halo(net, scale) == net.halo
-
-    def test_norm_none_has_no_batchnorm_and_biases_everywhere(self) -> None:
-        net = SRResNet(channels=4, num_blocks=2, norm="none")
-        assert not any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
-        assert all(m.bias is not None for m in net.modules() if isinstance(m, nn.Conv2d))
-
-    @pytest.mark.parametrize(
-        "wrong",
-        [
-            {"norm": "group"},
-            {"body_end": "relu"},
-            {"output": "uint8"},
-            {"upsampler": "deconv"},
-            {"num_blocks": 0},
-            {"scale": 9},
-        ],
-    )
-    def test_wrong_arguments_are_named(self, wrong: dict) -> None:
-        with pytest.raises(ArgumentError, match=next(iter(wrong))):
-            SRResNet(**wrong)
-
-
-class TestEDSR:
-    @pytest.mark.parametrize("upsampler", ["direct", "pixelshuffle"])
-    @pytest.mark.parametrize("scale", [1, 3, 4])
-    def test_starts_near_bilinear(self, upsampler: str, scale: int) -> None:
-        torch.manual_seed(0)
-        net = EDSR(scale=scale, upsampler=upsampler)
-        lr = torch.rand(2, 3, 16, 16)
-        bilinear = F.interpolate(lr, scale_factor=scale, mode="bilinear", align_corners=False)
-        with torch.no_grad():
-            difference = net(lr) - bilinear
-        assert 0 < difference.abs().mean() < 0.03
-
-    def test_direct_parameter_count(self) -> None:
-        net = EDSR(scale=4, channels=48, num_blocks=6)
-        c = 48 * 48 * 9 + 48
-        expected = (3 * 48 * 9 + 48) + 6 * 2 * c + c + (48 * 48 * 9 + 48)
-        assert sum(p.numel() for p in net.parameters()) == expected
-
-    def test_without_skip_and_with_residual_scale(self) -> None:
-        net = EDSR(channels=4, num_blocks=1, bilinear_skip=False, residual_scale=0.0)
-        same = EDSR(channels=4, num_blocks=1, bilinear_skip=False)
-        with torch.no_grad():
-            assert abs(net(torch.rand(1, 3, 4, 4)).mean() - 0.5) < 0.1
-            for p in (*same.body[0].parameters(),):
-                p.zero_()
-        same_state = same.state_dict()
-        net.load_state_dict(same_state)
-        lr = torch.rand(1, 3, 4, 4)
-        torch.testing.assert_close(net(lr), same(lr))
-
-    @pytest.mark.parametrize("scale", [1, 3, 8])
-    @pytest.mark.parametrize("upsampler", ["direct", "pixelshuffle"])
-    def test_halo_is_exact(self, upsampler: str, scale: int) -> None:
-        net = EDSR(scale=scale, channels=3, num_blocks=1, upsampler=upsampler)
-        assert measured_halo(net, scale) == net.halo
-
-
-class TestRRDB:
-    def test_parameter_count_and_keys_of_the_published_model(self) -> None:
-        net = RRDB(scale=4, channels=64, num_blocks=1, growth_channels=32)
-        dense = sum((64 + 32 * i) * 9 * (32 if i < 4 else 64) + (32 if i < 4 else 64) for i in range(5))
-        outside = (3 * 9 * 64 + 64) + 4 * (64 * 9 * 64 + 64) + (64 * 9 * 3 + 3)
-        assert sum(p.numel() for p in net.parameters()) == 3 * dense + outside
-        assert 23 * 3 * dense + outside == 16_697_987  # RealESRGAN_x4plus
-        assert {"conv_first.weight", "body.0.rdb3.conv5.bias", "conv_hr.weight"} <= set(net.state_dict())
-
-    @pytest.mark.parametrize("scale", [1, 2])
-    def test_is_kornias_network_and_pads_what_does_not_divide(self, scale: int) -> None:
-        torch.manual_seed(0)
-        net = RRDB(scale=scale, channels=4, num_blocks=1, growth_channels=2).eval()
-        reference = RRDBNet(3, 3, scale=scale, num_feat=4, num_block=1, num_grow_ch=2)
-        reference.load_state_dict(net.state_dict())
-        lr = torch.rand(1, 3, 8, 8)
-        with torch.no_grad():
-            assert torch.equal(net(lr), reference(lr))
-            padded = F.pad(lr[..., :7, :5], (0, {1: 3, 2: 1}[scale], 0, 1), mode="replicate")
-            expected = reference(padded)[..., : 7 * scale, : 5 * scale]
-            assert torch.equal(net(lr[..., :7, :5]), expected)
-
-
-class TestCompact:
-    def test_real_checkpoint_loads_and_enlarges(self, shared_data: Path) -> None:
-        file = shared_data / "checkpoints" / "realesr-animevideov3.pth"
-        state = torch.load(file, map_location="cpu", weights_only=True)["params"]
-        net = Compact(scale=4, channels=64, num_convs=16).eval()
-        net.load_state_dict(state)
-        from PIL import Image
-
-        low = np.asarray(Image.open(shared_data / "eval/Set5/LRx4/img_003.png").convert("RGB"))
-        high = np.asarray(Image.open(shared_data / "eval/Set5/HR/img_003.png").convert("RGB"))
-        lr, hr = (torch.from_numpy(x.copy()).permute(2, 0, 1)[None] / 255 for x in (low, high))
-        with torch.no_grad():
-            sr = net(lr)
-        psnr = -10 * torch.log10((sr - hr[..., : sr.shape[-2], : sr.shape[-1]]).square().mean())
-        assert psnr > 20
-        lost = nn.functional.avg_pool2d(sr, 4) - lr  # the colours stay where they were
-        assert lost.mean().abs() < 0.01
-
-    def test_by_hand(self) -> None:
-        net = Compact(scale=2, channels=4, num_convs=1, activation="relu").eval()
-        assert sorted(net.state_dict()) == [f"body.{n}.{p}" for n in (0, 2, 4) for p in ("bias", "weight")]
-        with torch.no_grad():
-            for p in net.parameters():
-                p.zero_()
-            net.body[4].bias.copy_(torch.arange(12.0))
-            sr = net(torch.zeros(1, 3, 1, 1))
-        assert sr.flatten().tolist() == list(range(12))  # channel c, row y, column x is 4c + 2y + x
-
-    def test_wrong_activation(self) -> None:
-        with pytest.raises(ArgumentError, match="activation"):
-            Compact(activation="gelu")  # type: ignore[arg-type]
-
-
-def test_scale_steps() -> None:
-    assert [scale_steps(s) for s in range(1, 9)] == [
-        (), (2,), (3,), (2, 2), (5,), (2, 3), (7,), (2, 2, 2)
-    ]  # fmt: skip
-    for wrong in (0, 9, 2.0, True):
-        with pytest.raises(ArgumentError, match="scale"):
-            scale_steps(wrong)  # type: ignore[arg-type]

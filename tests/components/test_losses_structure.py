@@ -68,7 +68,7 @@ def test_frequency_loss_of_a_wave(frequency: tuple[int, int]) -> None:
     """A cosine of amplitude A on N pixels has one coefficient of A * sqrt(N) / 2 in the half plane."""
     height, width, amplitude = 8, 16, 0.2
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    wave = amplitude * torch.cos(2 * math.pi * (frequency[0] * y / height + frequency[1] * x / width))
+    wave = amplitude * torch.cos(2 * math.pi * (frequency[0] * y / height + frequency[1] * x / width) + 0.7)
     hr = torch.rand(1, 3, height, width)
     coefficient = amplitude * math.sqrt(height * width) / 2
     expected = coefficient / (height * (width // 2 + 1))
