@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kornia_srgan.weights.spec import JSON, WeightSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameters: int | None = None) -> str:
@@ -27,6 +31,14 @@ def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameter
         f"## Integrity\n\nSHA-256 over the tensors: `{spec.tensor_hash}`" if spec.tensor_hash else "",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def count_parameters(state: Mapping[str, Tensor]) -> int:
+    """The parameters of a state dict, without what a BatchNorm counts and averages."""
+    return sum(value.numel() for key, value in state.items() if not key.endswith(_BUFFERS))
+
+
+_BUFFERS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 def _metadata(spec: WeightSpec) -> str:

@@ -113,12 +113,11 @@ def push_to_hub(
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-    from kornia_srgan.weights.card import model_card
+    from kornia_srgan.weights.card import count_parameters, model_card
     from kornia_srgan.weights.files import load_weights
 
     spec, state = load_weights(path, kind=None)
-    parameters = sum(t.numel() for key, t in state.items() if not key.endswith(_BUFFERS))
-    card = model_card(spec, source=f"{PREFIX}{repo}", parameters=parameters)
+    card = model_card(spec, source=f"{PREFIX}{repo}", parameters=count_parameters(state))
     target = HubFile(repo)
     if not _reachable(_endpoint()):
         raise _offline(str(target))
@@ -139,9 +138,6 @@ def push_to_hub(
         raise WeightsError(f"'{repo}' is not a name on the Hub: {_one_line(error)}") from None
     except HfHubHTTPError as error:
         _explain(error, target)
-
-
-_BUFFERS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 def _endpoint() -> str:
