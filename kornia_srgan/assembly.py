@@ -13,6 +13,7 @@ from kornia_srgan.arguments import check_types, recorded_arguments
 from kornia_srgan.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
+    DEGRADATIONS,
     DISCRIMINATORS,
     FEATURE_EXTRACTORS,
     GENERATORS,
@@ -22,7 +23,14 @@ from kornia_srgan.catalog import (
 from kornia_srgan.config import Component, Stage, TrainConfig, WeightedLoss
 from kornia_srgan.errors import ArgumentError, UnknownComponentError, UserError, WeightsError
 from kornia_srgan.plugins import load_plugins
-from kornia_srgan.protocols import AdversarialLoss, Augmentation, FeatureExtractor, ImageLoss, Resizer
+from kornia_srgan.protocols import (
+    AdversarialLoss,
+    Augmentation,
+    Degradation,
+    FeatureExtractor,
+    ImageLoss,
+    Resizer,
+)
 from kornia_srgan.registry import BUILTIN_SOURCE, Registry
 from kornia_srgan.weights.files import load_into, load_weights
 from kornia_srgan.weights.foreign import is_foreign, read_foreign
@@ -98,6 +106,7 @@ class Components:
     stages: tuple[StageComponents, ...]
     augmentations: tuple[Augmentation, ...]
     resizer: Resizer
+    degradation: Degradation | None = None
 
 
 def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec:
@@ -145,10 +154,15 @@ def assemble(config: TrainConfig) -> Components:
             for index, component in enumerate(config.data.augmentations)
         )
         resizer = build(RESIZERS, config.data.resizer, path="data.resizer")
+        degradation = (
+            build(DEGRADATIONS, config.data.degradation, path="data.degradation")
+            if config.data.degradation
+            else None
+        )
     spec = generator_spec(config.generator, config.scale, license=config.license)
     if config.init:
         _initialise(generator, spec, config.init)
-    return Components(generator, spec, stages, augmentations, resizer)
+    return Components(generator, spec, stages, augmentations, resizer, degradation)
 
 
 def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:

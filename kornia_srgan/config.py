@@ -109,6 +109,9 @@ class Data(Model):
     )
     workers: int = Field(default=2, ge=0, description="Decoding processes (cache none).")
     resizer: ComponentField = Field(default=Component(name="matlab_bicubic"), description="Makes LR from HR.")
+    degradation: ComponentField | None = Field(
+        default=None, description="Makes LR instead of the resizer: blur, noise, compression."
+    )
     augmentations: tuple[ComponentField, ...] = Field(
         default=(Component(name="dihedral"),), description="Applied to HR crops on the device, in order."
     )

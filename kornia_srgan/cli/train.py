@@ -10,6 +10,8 @@ import typer
 from kornia_srgan.cli.options import PluginOption
 from kornia_srgan.errors import UserError
 
+STOPPED = 130  # a shell's own code for an interrupted command
+
 
 def command(
     recipe: Annotated[
@@ -62,4 +64,6 @@ def command(
         return
     from kornia_srgan.training.run import train
 
-    train(resolved, output or Path("runs") / resolved.name, resume=resume)
+    complete = train(resolved, output or Path("runs") / resolved.name, resume=resume)
+    if not complete:
+        raise typer.Exit(STOPPED)

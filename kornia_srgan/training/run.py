@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,7 +139,7 @@ def run_identity(config: TrainConfig, crops: CropSource, processes: int) -> dict
         **flat,
         "processes": processes,
         "data.images": crops.num_images,
-        "data.fingerprint": _print(crops),
+        "data.fingerprint": crops.fingerprint,
     }
 
 
@@ -151,12 +149,6 @@ def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if isinstance(node, list) and node:
         return [leaf for i, v in enumerate(node) for leaf in _leaves(v, f"{prefix}.{i}")]
     return [(prefix, node)]
-
-
-def _print(crops: CropSource) -> str:
-    """A hash of the image files' names and sizes, in order."""
-    facts = [(f.path.name, f.path.stat().st_size) for f in getattr(crops, "files", ())]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _facts(config: TrainConfig, crops: CropSource, accelerator: Accelerator) -> dict[str, Any]:

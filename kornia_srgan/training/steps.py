@@ -12,6 +12,7 @@ from kornia_srgan.protocols import (
     AdversarialLoss,
     Augmentation,
     Batch,
+    Degradation,
     Discriminator,
     LossReport,
     Resizer,
@@ -26,6 +27,7 @@ def make_batch(
     scale: int,
     resizer: Resizer,
     augmentations: Sequence[Augmentation] = (),
+    degradation: Degradation | None = None,
 ) -> Batch:
     """Augmented HR crops and their LR versions, made on the device of `images`.
 
@@ -35,6 +37,7 @@ def make_batch(
         scale: The upscaling factor.
         resizer: Makes LR from HR.
         augmentations: Applied to HR, in order.
+        degradation: Makes LR instead of the resizer.
 
     Returns:
         A batch in [0, 1], float32.
@@ -42,7 +45,8 @@ def make_batch(
     hr = images.float().div_(255)
     for augment in augmentations:
         hr = augment(hr, seeds)
-    lr = resizer(hr, (hr.shape[-2] // scale, hr.shape[-1] // scale))
+    size = (hr.shape[-2] // scale, hr.shape[-1] // scale)
+    lr = resizer(hr, size) if degradation is None else degradation(hr, seeds, size)
     return Batch(lr=lr, hr=hr)
 
 

@@ -207,6 +207,7 @@ class Trainer:
                 scale=self.components.spec.scale,
                 resizer=self.components.resizer,
                 augmentations=self.components.augmentations,
+                degradation=self.components.degradation,
             )
             for i in range(0, size * train.accumulate, size)
         ]

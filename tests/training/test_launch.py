@@ -1,0 +1,165 @@
+"""Real processes: `accelerate launch`, torchrun, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kornia_srgan.config_io import dump_config
+from tests.training.helpers import make_photos, small_config
+from tests.training.test_trainer import assert_same_run
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+ONE = [sys.executable, "-m", "kornia_srgan", "train"]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
+LAUNCH = [*ACCELERATE, "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+TWO = [*LAUNCH, "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m", "kornia_srgan.train"]
+TORCHRUN_TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def recipe(tmp_path: Path):
+    photos = make_photos(tmp_path / "photos")
+
+    def write(**sections: Any) -> Path:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(dump_config(small_config(data__folders=[str(photos)], **sections)))
+        return path
+
+    return write
+
+
+def finish(command: list[str], **kwargs: Any) -> str:
+    result = subprocess.run(
+        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False, **kwargs
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stderr
+
+
+def interrupt(command: list[str], run: Path, number: int, *, after_step: int) -> int:
+    """Send a signal once the run has logged a step, to it and all its processes."""
+    process = subprocess.Popen(
+        command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        log = run / "metrics.jsonl"
+        if log.is_file() and f'"total": {after_step}' in log.read_text():
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, "the run ended before the signal"
+    os.killpg(process.pid, number)
+    return process.wait(timeout=120)
+
+
+@pytest.mark.parametrize("launch", [ONE, TWO], ids=["one", "two"])
+def test_sigkill_in_the_second_stage_and_resume(launch: list[str], recipe: Any, tmp_path: Path) -> None:
+    path = recipe(stages__1__steps=60, train__checkpoint_every=8)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish([*launch, str(path), "--output", str(whole)])
+    command = [*launch, str(path), "--output", str(killed)]
+    assert interrupt(command, killed, signal.SIGKILL, after_step=14) != 0
+    assert not (killed / "generator.safetensors").exists()
+    finish([*command, "--resume"])
+    assert_same_run(whole, killed)
+
+
+def test_sigterm_finishes_the_step_saves_and_exits(recipe: Any, tmp_path: Path) -> None:
+    path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
+    run = tmp_path / "run"
+    command = [*ONE, str(path), "--output", str(run)]
+    assert interrupt(command, run, signal.SIGTERM, after_step=10) == 130
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    progress = json.loads((newest / "state.json").read_text())["progress"]
+    assert progress["total"] >= 10
+    assert progress["stage"] == 1
+
+
+def test_two_processes_with_half_the_batch_do_what_one_does(recipe: Any, tmp_path: Path) -> None:
+    """Without BatchNorm in the generator, and with one convolution without it in the discriminator."""
+    discriminator = {"name": "vgg", "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2}}
+    path = recipe(stages__1__discriminator=discriminator, train__ema_decay=0)
+    script = str(Path(__file__).with_name("ranks.py"))
+    one, two = tmp_path / "one", tmp_path / "two"
+    finish([sys.executable, script, str(path), str(one)])
+    finish([*TORCHRUN_TWO, script, str(path), str(two)])
+    for name in ("psnr", "generator"):
+        a, b = load_file(one / f"{name}.safetensors"), load_file(two / f"{name}.safetensors")
+        for key in a:
+            torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=2e-6, msg=f"{name} {key}")
+    single = json.loads((one / "ranks.json").read_text())[0]
+    ranks = json.loads((two / "ranks.json").read_text())
+    assert [r["rank"] for r in ranks] == [0, 1]
+    assert ranks[0]["finals"] == ranks[1]["finals"]  # parameters are the same to the last bit
+    for both, alone in zip(
+        zip(ranks[0]["seeds"], ranks[1]["seeds"], strict=True), single["seeds"], strict=True
+    ):
+        assert both[0] + both[1] == alone  # the ranks share out the single process's crops
+        assert not set(both[0]) & set(both[1])
+
+
+PLUGIN = """
+import torch
+from torch import nn
+
+from kornia_srgan.catalog import GENERATORS
+
+
+@GENERATORS.register("my_backbone", summary="Two convolutions")
+class MyBackbone(nn.Module):
+    def __init__(self, *, scale: int = 4, width: int = 8) -> None:
+        super().__init__()
+        self.scale = scale
+        self.body = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3 * scale**2, 3, padding=1)
+        )
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pixel_shuffle(self.body(lr), self.scale)
+"""
+
+
+@pytest.mark.parametrize("door", ["option", "config"])
+def test_a_users_generator_trains_and_its_weights_load_again(door: str, tmp_path: Path) -> None:
+    photos, plugin = make_photos(tmp_path / "photos"), tmp_path / "my_backbone.py"
+    plugin.write_text(PLUGIN)
+    command = [*ONE, "tiny", "--data", str(photos), "--output", str(tmp_path / "run")]
+    for setting in ("generator=my_backbone", "stages.0.steps=3", "stages.1.steps=2"):
+        command += ["--set", setting]
+    command += ["--plugin", str(plugin)] if door == "option" else ["--set", f"plugins=[{plugin}]"]
+    finish(command)
+    weights = tmp_path / "run/generator.safetensors"
+    load = (
+        "from kornia_srgan.assembly import load_generator; "
+        f"print(type(load_generator({str(weights)!r}).module).__name__)"
+    )
+    with_plugin = f"from kornia_srgan.plugins import load_plugin; load_plugin({str(plugin)!r}); {load}"
+    done = subprocess.run(
+        [sys.executable, "-c", with_plugin], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "MyBackbone"
+    without = subprocess.run(
+        [sys.executable, "-c", load], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert "made by generator 'my_backbone' of plug-in" in without.stderr
+    assert "--plugin" in without.stderr
+
+
+def test_accelerate_launch_and_the_command_are_the_same_run(recipe: Any, tmp_path: Path) -> None:
+    path = recipe(stages__0__steps=4, stages__1__steps=4)
+    finish([*ONE, str(path), "--output", str(tmp_path / "a")])
+    module = [*LAUNCH, "--cpu", "--num_processes", "1", "-m", "kornia_srgan.train"]
+    finish([*module, "--config", str(path), "--output", str(tmp_path / "b")])
+    assert_same_run(tmp_path / "a", tmp_path / "b")
