@@ -100,6 +100,22 @@ def test_wants_one_seed_per_image(degrade):
         degrade(smooth(), (1,), (8, 8))
 
 
+@pytest.mark.parametrize(("side", "scale"), [(256, 4), (64, 2), (64, 8)])
+def test_real_esrgan_works_at_its_extremes(side, scale):
+    degrade = DEGRADATIONS.create("real_esrgan", factor=(1.5, 1.5), second_factor=(0.3, 0.3))
+    size = (side // scale, side // scale)
+    assert degrade(smooth(1, side=side), (3,), size).shape == (1, 3, *size)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_long_shrink_keeps_the_mean_of_each_region(kernel):
+    halves = torch.zeros(1, 3, 90, 90)
+    halves[..., 45:] = 1
+    out = resample(canvas_of(halves), [2], [2], [kernel], room=(2, 2)).pixels
+    torch.testing.assert_close(out[..., 0], torch.zeros(1, 3, 2), atol=0.1, rtol=0)
+    torch.testing.assert_close(out[..., 1], torch.ones(1, 3, 2), atol=0.1, rtol=0)
+
+
 def test_equal_stages_draw_apart_from_each_other():
     noise_stage = {"name": "noise", "args": {"sigma": (10.0, 10.0), "gaussian": 1.0, "grey": 0.0}}
     flat = torch.full((1, 3, 64, 64), 0.5)
@@ -272,8 +288,8 @@ def test_resample_gives_each_image_its_own_size_and_reads_nothing_beyond_it():
 
 
 def test_resample_refuses_what_its_kernels_cannot_reach():
-    with pytest.raises(ArgumentError, match="cannot resize from 64 to 2 pixels; the least is a twentieth"):
-        resample(canvas_of(torch.rand(1, 3, 64, 64)), [2], [2], ["area"], room=(2, 2))
+    with pytest.raises(ArgumentError, match="cannot resize from 99 to 2 pixels; the least is 1/48"):
+        resample(canvas_of(torch.rand(1, 3, 99, 99)), [2], [2], ["area"], room=(2, 2))
 
 
 def test_random_resize_draws_factors_in_its_range():

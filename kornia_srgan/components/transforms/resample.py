@@ -17,7 +17,7 @@ from kornia_srgan.protocols import Canvas
 
 Kernel = Literal["area", "bilinear", "bicubic", "antialiased"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
-_MARGIN = 40  # how far a stretched kernel may reach over the border: shrinking down to 1/20
+_MARGIN = 96  # how far a stretched kernel may reach over the border: shrinking down to 1/48
 
 
 def axis_matrices(
@@ -109,11 +109,11 @@ def resample(
         room: Height and width of the new canvas, at least as large as every image.
 
     Raises:
-        ArgumentError: If an image shrinks to less than a twentieth.
+        ArgumentError: If an image shrinks to less than 1/48.
     """
     for old, new in zip((*canvas.heights, *canvas.widths), (*heights, *widths), strict=True):
         if new < 1 or old > new * _MARGIN // 2:
-            raise ArgumentError(f"cannot resize from {old} to {new} pixels; the least is a twentieth")
+            raise ArgumentError(f"cannot resize from {old} to {new} pixels; the least is 1/48")
     pixels = canvas.pixels
     room_in = pixels.shape[-2:]
     rows = axis_matrices(
