@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kornia_srgan.config_io import load_config
     from kornia_srgan.errors import KorniaSRGANError, UserError
     from kornia_srgan.evaluation.evaluate import evaluate
+    from kornia_srgan.inference.kornia_module import SuperResolve
     from kornia_srgan.inference.upscaler import Upscaler
     from kornia_srgan.plugins import load_plugins
     from kornia_srgan.registry import Registry
@@ -48,6 +49,7 @@ __all__ = [
     "RESIZERS",
     "KorniaSRGANError",
     "Registry",
+    "SuperResolve",
     "TrainConfig",
     "Upscaler",
     "UserError",
@@ -83,6 +85,7 @@ _HOMES = {
     "config_io": ("load_config",),
     "errors": ("KorniaSRGANError", "UserError"),
     "evaluation.evaluate": ("evaluate",),
+    "inference.kornia_module": ("SuperResolve",),
     "inference.upscaler": ("Upscaler",),
     "plugins": ("load_plugins",),
     "registry": ("Registry",),

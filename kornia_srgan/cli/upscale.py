@@ -59,8 +59,8 @@ def command(
     ] = "white",
     name: Annotated[str, typer.Option(help="Names results: {stem}, {ext}, {scale}.")] = "{stem}_x{scale}",
     overwrite: Annotated[
-        bool | None, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
-    ] = None,
+        bool, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
+    ] = True,
     recursive: Annotated[bool, typer.Option(help="Go into folders of folders.")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="Files in the works at once.")] = 1,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 100,
@@ -92,7 +92,7 @@ def command(
             scale=scale or upscaler.scale,
             pattern=name,
             form=form,
-            existing="refuse" if overwrite is None else "overwrite" if overwrite else "skip",
+            existing="overwrite" if overwrite else "skip",
         )
         enlarger = Rescaler(upscaler, wanted)
         outcomes = run(work, enlarger, options, workers=jobs, max_pixels=max_pixels * 1_000_000, quiet=quiet)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from kornia_srgan.errors import DataError, ImageError, UserError
+from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.inference.formats import FORMATS, Format, default_format, format_of
 from kornia_srgan.inference.header import peek
 
-Existing = Literal["refuse", "overwrite", "skip"]
+Existing = Literal["overwrite", "skip"]
 
 # What a folder is searched for. A file named on its own is tried whatever its name.
 _SUFFIXES = {s for f in FORMATS.values() for s in f.suffixes} | {
@@ -112,7 +112,7 @@ def plan(
     scale: float,
     pattern: str = "{stem}_x{scale}",
     form: Format | None = None,
-    existing: Existing = "refuse",
+    existing: Existing = "overwrite",
 ) -> list[Job]:
     """Where each result goes.
 
@@ -184,8 +184,4 @@ def _check_collisions(jobs: list[Job]) -> None:
 
 
 def _with_existing(job: Job, existing: Existing) -> Job:
-    if existing == "overwrite" or not job.target.is_file():
-        return job
-    if existing == "skip":
-        return Job(job.source, job.target, job.form, job.label, job.megapixels, skip=True)
-    raise ImageError(f"'{job.target}' exists; use --overwrite or --skip-existing")
+    return replace(job, skip=existing == "skip" and job.target.is_file())

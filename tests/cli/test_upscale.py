@@ -76,12 +76,15 @@ def test_a_folder_with_a_bad_file(capsys, folder, weights):
     assert found["files"][0]["input_size"] == [6, 5]
 
 
-def test_a_second_run_refuses_skips_or_overwrites(capsys, folder, weights):
+def test_a_second_run_overwrites_or_skips(capsys, folder, weights):
     line = ("upscale", folder / "a.png", "-o", folder / "out", "--weights", weights, "-q")
+    result = folder / "out" / "a_x4.png"
     assert invoke(capsys, *line).code == 0
-    assert_user_error(invoke(capsys, *line), "exists", "--overwrite")
+    result.write_bytes(b"old")
     assert invoke(capsys, *line, "--skip-existing").code == 0
-    assert invoke(capsys, *line, "--overwrite").code == 0
+    assert result.read_bytes() == b"old"
+    assert invoke(capsys, *line).code == 0
+    assert Image.open(result).size == (24, 20)
 
 
 def test_quality_and_format(capsys, folder, weights):
@@ -152,3 +155,34 @@ def test_stdin_to_stdout(folder, weights):
 
     result = Image.open(io.BytesIO(done.stdout))
     assert (result.format, result.size) == ("WEBP", (24, 20))
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        (["--scale", 1.5], (9, 8)),
+        (["--scale", 6], (36, 30)),
+        (["--width", 30], (30, 25)),
+        (["--long-side", 12, "--ensemble", "--color-fix"], (12, 10)),
+    ],
+)
+def test_control(capsys, folder, weights, options, size):
+    out = folder / "out.png"
+    result = invoke(capsys, "upscale", folder / "a.png", "-o", out, "--weights", weights, *options)
+    assert result.code == 0, result.err
+    assert Image.open(out).size == size
+
+
+def test_interpolation_of_weights(capsys, folder, weights):
+    out = folder / "out.png"
+    line = ("upscale", folder / "a.png", "-o", out, "--interpolate", weights, weights)
+    assert invoke(capsys, *line, 0.8).code == 0
+    assert_user_error(invoke(capsys, *line, 3), "[0, 1]")
+    assert_user_error(invoke(capsys, *line, 0.5, "--weights", weights), "--interpolate")
+
+
+def test_names_carry_the_scale_that_was_asked_for(capsys, folder, weights):
+    line = ("upscale", folder / "a.png", "-o", folder / "out", "--weights", weights)
+    invoke(capsys, *line, "--scale", 1.5)
+    invoke(capsys, *line, "--name", "{stem}-large")
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a-large.png", "a_x1.5.png"]

@@ -112,12 +112,10 @@ def test_an_input_is_never_overwritten(tmp_path):
 def test_results_that_are_there(tmp_path):
     sources = find_sources([str(picture(tmp_path / "a.png"))])
     old = picture(tmp_path / "out" / "a_x2.png", size=(1, 1))
-    with pytest.raises(ImageError, match="--overwrite"):
-        plan(sources, tmp_path / "out", scale=2)
     (outcome,) = run(plan(sources, tmp_path / "out", scale=2, existing="skip"), UPSCALER)
     assert outcome.status == "skipped"
     assert Image.open(old).size == (1, 1)
-    (outcome,) = run(plan(sources, tmp_path / "out", scale=2, existing="overwrite"), UPSCALER)
+    (outcome,) = run(plan(sources, tmp_path / "out", scale=2), UPSCALER)
     assert outcome.status == "done"
     assert Image.open(old).size == (8, 6)
 

@@ -1,0 +1,85 @@
+"""Super-resolution as a step of a Kornia pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from kornia.contrib.super_resolution import SuperResolution
+from kornia.core import ImageModule
+from kornia.models.processors import OutputRangePostProcessor
+from torch import Tensor, nn
+
+from kornia_srgan.errors import ImageError
+from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.wrappers import load
+
+
+class SuperResolve(ImageModule):
+    """A `kornia.core.ImageModule` that enlarges images: PIL images, arrays, tensors and paths in and out.
+
+    It chains with Kornia's modules, moves with `.to(device)`, and shows and saves its result by `.show()` and
+    `.save()`. Where the input asks for gradients it goes through the generator whole and is not clamped; else
+    it goes in tiles that leave no trace, and is clamped to [0, 1].
+
+    Args:
+        source: A generator, or weights: a zoo name, a safetensors file, None for the default.
+        tile: Side of a tile in LR pixels; 0 for the whole image at once.
+
+    Shape:
+        - Input: `(B, 3, H, W)` or `(3, H, W)`, floating point in [0, 1].
+        - Output: the same with H and W times `scale`.
+
+    Raises:
+        WeightsError: If there are no such weights or they are damaged.
+
+    Example:
+        >>> class Nearest(nn.Upsample):
+        ...     scale, halo = 2, 0
+        >>> SuperResolve(Nearest(scale_factor=2))(torch.rand(1, 3, 4, 5)).shape
+        torch.Size([1, 3, 8, 10])
+    """
+
+    def __init__(self, source: nn.Module | str | Path | None = None, *, tile: int = 256) -> None:
+        super().__init__()
+        self.generator = source if isinstance(source, nn.Module) else load(source)
+        self.generator.eval()
+        self.scale = int(cast(Any, self.generator).scale)
+        align = int(getattr(self.generator, "align", 1))
+        self._tiling = Tiling(tile, halo_of(self.generator), self.scale, align)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enlarge a batch or one image."""
+        if images.ndim == 3:
+            return self.forward(images[None])[0]
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            shape = tuple(images.shape)
+            raise ImageError(f"images must be (B, 3, H, W), floating point, not {shape} {images.dtype}")
+        if torch.is_grad_enabled() and images.requires_grad:
+            return self.generator(images)
+        with torch.no_grad():
+            return torch.cat([self._tiled(image[None]) for image in images])
+
+    def _tiled(self, image: Tensor) -> Tensor:
+        return torch.cat(list(upscale_bands(self.generator, image, self._tiling)), dim=-2).clamp(0, 1)
+
+
+def as_kornia(source: nn.Module | str | Path | None = None, *, name: str = "kornia_srgan") -> SuperResolution:
+    """A generator as `kornia.contrib.SuperResolution`, whole images of any size, clamped to [0, 1].
+
+    Args:
+        source: A generator, or weights: a zoo name, a safetensors file, None for the default.
+        name: For the names of files that it saves and exports.
+
+    Raises:
+        WeightsError: If there are no such weights or they are damaged.
+    """
+    generator = source if isinstance(source, nn.Module) else load(source)
+    return SuperResolution(
+        generator,
+        pre_processor=nn.Identity(),
+        post_processor=OutputRangePostProcessor(min_val=0.0, max_val=1.0),
+        name=name,
+    )
