@@ -32,18 +32,23 @@ def command(
     device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda, mps.")] = "cpu",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write each image's figures to it.")] = None,
+    crops: Annotated[
+        Path | None, typer.Option("--crops", help="Write a PNG for each image here: all models side by side.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
     plugin: PluginOption = None,
 ) -> None:
     """Score weights on images, beside bicubic, by a named protocol."""
     from kornia_srgan.evaluation.evaluate import evaluate
+    from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.protocols import get_protocol
     from kornia_srgan.plugins import load_plugins
 
     get_protocol(protocol)
     load_plugins(plugin or ())
     models = _load(weights or [], device)
+    sheets = CropSheets(crops) if crops else None
     with console(stderr=True).status("evaluating") as status:
         report = evaluate(
             models,
@@ -52,8 +57,11 @@ def command(
             metrics=metric or DEFAULT_METRICS,
             scale=scale,
             device=device,
-            progress=lambda model, dataset, image: status.update(f"{model}: {dataset} {image}"),
+            progress=lambda model, dataset: status.update(f"{model}: {dataset}"),
+            on_result=sheets.add if sheets else None,
         )
+    if sheets:
+        sheets.write()
     if json_file:
         write_text(json_file, report.to_json())
     if csv_file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
     from kornia_srgan.protocols import Generator
 
 BASELINE = "bicubic"
-Progress = Callable[[str, str, str], None]
+Progress = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """An enlarged image beside the true one, both RGB `(1, 3, H, W)` on the CPU."""
+
+    model: str
+    dataset: str
+    scale: int
+    image: str
+    sr: Tensor
+    hr: Tensor
+    metrics: dict[str, float]
 
 
 def evaluate(
@@ -32,6 +46,7 @@ def evaluate(
     scale: int = 4,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
+    on_result: Callable[[ImageResult], None] | None = None,
 ) -> Report:
     """Score generators on a set, or a folder of sets; see `datasets` for the layouts.
 
@@ -45,7 +60,8 @@ def evaluate(
         metrics: Names of registered metrics.
         scale: The baseline's scale where there is no model.
         device: Where models run; scoring is always float64 on the CPU.
-        progress: Called with model, set and image before each.
+        progress: Called with model and set before each row.
+        on_result: Called with each enlarged image; `pictures.CropSheets.add` fits.
 
     Returns:
         The rows, the bicubic baseline first.
@@ -62,7 +78,10 @@ def evaluate(
         at_scale = {name: model for name, model in models.items() if int(model.scale) == factor}
         for found in find_sets(folder, factor):
             for name, model in {BASELINE: _Bicubic(factor), **at_scale}.items():
-                rows.append(_evaluate_set(name, model, found, score=score, device=device, progress=progress))
+                if progress:
+                    progress(name, found.name)
+                row = _evaluate_set(name, model, found, score=score, device=device, on_result=on_result)
+                rows.append(row)
     return Report(scoring.id, tuple(rows), _versions())
 
 
@@ -87,14 +106,12 @@ def _evaluate_set(
     *,
     score: Callable[..., dict[str, float]],
     device: str | torch.device,
-    progress: Progress | None,
+    on_result: Callable[[ImageResult], None] | None,
 ) -> Row:
     import torch
 
     scores, seconds = [], 0.0
     for image in found.images:
-        if progress:
-            progress(name, found.name, image.name)
         lr, hr = load_pair(image, found.scale)
         start = time.perf_counter()
         with torch.inference_mode():
@@ -105,7 +122,10 @@ def _evaluate_set(
                 f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
                 f"{tuple(hr.shape[-2:])}"
             )
-        scores.append(ImageScore(image.name, score(sr, hr, scale=found.scale)))
+        metrics = score(sr, hr, scale=found.scale)
+        scores.append(ImageScore(image.name, metrics))
+        if on_result:
+            on_result(ImageResult(name, found.name, found.scale, image.name, sr, hr, metrics))
     return Row(name, found.name, found.scale, found.lr_source, tuple(scores), seconds)
 
 

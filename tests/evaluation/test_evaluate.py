@@ -72,10 +72,17 @@ def test_every_model_is_scored_at_its_scale_beside_bicubic(folder):
     assert [i.image for i in report.rows[0].images] == ["a", "b"]
 
 
-def test_progress_names_every_image(folder):
-    seen = []
-    evaluate({"near": Nearest()}, folder, progress=lambda *where: seen.append(where))
-    assert [(m, i) for m, _, i in seen] == [("bicubic", "a"), ("bicubic", "b"), ("near", "a"), ("near", "b")]
+def test_progress_and_results_name_what_they_are(folder):
+    seen, results = [], []
+    evaluate({"near": Nearest()}, folder, progress=lambda *w: seen.append(w), on_result=results.append)
+    assert seen == [("bicubic", folder.name), ("near", folder.name)]
+    assert [(r.model, r.image) for r in results] == [
+        ("bicubic", "a"),
+        ("bicubic", "b"),
+        ("near", "a"),
+        ("near", "b"),
+    ]
+    assert results[0].sr.shape == results[0].hr.shape == (1, 3, 40, 48)
 
 
 def test_reports_agree_with_each_other(folder):
