@@ -1,0 +1,81 @@
+"""Every packaged recipe trains for a few dozen steps, with its networks made small."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.config_io import load_config, recipe_names
+from kornia_srgan.training.run import train
+from tests.training.helpers import cpu_accelerator, make_photos
+
+SMALL_GENERATORS: dict[str, dict[str, Any]] = {
+    "srresnet": {"num_blocks": 1, "channels": 8},
+    "edsr": {"num_blocks": 1, "channels": 8},
+    "rrdb": {"num_blocks": 1, "channels": 8, "growth_channels": 4},
+}
+SMALL_DISCRIMINATORS: dict[str, dict[str, Any]] = {
+    "vgg": {"filters": [8, 8], "strides": [1, 2], "dense": 8, "pool": 2},
+    "unet": {"channels": 8},
+}
+STEPS = 24
+
+
+def shrink(name: str) -> list[str]:
+    """Overrides that keep a recipe's structure: small networks, few steps, VGG features of random weights."""
+    config = load_config(name)
+    crop = 8 * config.scale
+    changes = [
+        f"data.crop={crop}",
+        "train.batch_size=4",
+        "train.lr=1e-3",
+        "train.log_every=8",
+        "data.cache=ram",
+    ]
+    for key, value in SMALL_GENERATORS[config.generator.name].items():
+        changes.append(f"generator.args.{key}={value}")
+    for index, stage in enumerate(config.stages):
+        changes += [f"stages.{index}.steps={STEPS // len(config.stages)}", f"stages.{index}.lr=1e-3"]
+        if stage.discriminator:
+            small = json.dumps(SMALL_DISCRIMINATORS[stage.discriminator.name])
+            changes.append(f"stages.{index}.discriminator.args={small}")
+        for number, loss in enumerate(stage.losses):
+            if loss.name == "perceptual":
+                path = f"stages.{index}.losses.{number}.args.extractor.args.weights"
+                changes.append(f"{path}=random")
+    return changes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipe_trains(name: str, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos")
+    config = load_config(name, shrink(name), data__folders=[str(photos)])
+    assert train(config, tmp_path / "run", accelerator=cpu_accelerator())
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert {line["stage"] for line in lines} == {stage.name for stage in config.stages}
+    assert all(value is not None for line in lines for value in line.values())
+    first = config.stages[0].losses[0].name
+    learnt = [line[first] for line in lines if line["stage"] == config.stages[0].name]
+    assert min(learnt[1:] or learnt) <= learnt[0]
+    loaded = load_generator(tmp_path / "run/generator.safetensors")
+    assert loaded.spec.scale == config.scale
+    assert loaded.spec.training["recipe"] == name
+
+
+def test_the_papers_numbers() -> None:
+    """Ledig et al. 2017, section 3.2."""
+    config = load_config("srgan")
+    first, second = config.stages
+    assert (config.data.crop, config.train.batch_size, config.train.lr) == (96, 16, 1e-4)
+    assert config.train.optimizer.args["betas"][0] == 0.9
+    assert (first.steps, [loss.name for loss in first.losses]) == (1_000_000, ["mse"])
+    assert second.steps == 200_000
+    assert second.schedule.milestones == (100_000,)
+    assert second.adversarial is not None
+    assert second.adversarial.weight == 1e-3
+    (content,) = second.losses
+    assert content.args["feature_scale"] == pytest.approx(1 / 12.75)
+    assert content.args["extractor"]["args"] == {"model": "vgg19", "layers": ["relu5_4"]}
