@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from kornia_srgan.catalog import REGISTRIES
 from kornia_srgan.cli.app import app
-from kornia_srgan.config import TrainConfig
+from kornia_srgan.config import Component, TrainConfig
 from kornia_srgan.config_io import load_config, recipe_names
 
 API = {
@@ -126,9 +126,15 @@ def _field_default(field: Any) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)
-    return (
-        "" if isinstance(default, BaseModel) or default in (None, "", (), {}) else f"`{_cell(str(default))}`"
-    )
+    several = default if isinstance(default, tuple) else (default,)
+    shown = [_default_text(value) for value in several]
+    return f"`{_cell(', '.join(shown))}`" if any(shown) else ""
+
+
+def _default_text(value: Any) -> str:
+    if isinstance(value, Component):
+        return value.name
+    return "" if isinstance(value, BaseModel) or value in (None, {}) else str(value)
 
 
 def _field_text(field: Any, inner: type[BaseModel] | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, console, write_text
+from kornia_srgan.cli.options import PluginOption, check_writable, console, write_text
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 
@@ -46,6 +46,9 @@ def command(
     from kornia_srgan.plugins import load_plugins
 
     get_protocol(protocol)
+    for report_file in (json_file, csv_file):
+        if report_file:
+            check_writable(report_file)
     load_plugins(plugin or ())
     models = _load(weights or [], device)
     sheets = CropSheets(crops) if crops else None

@@ -49,3 +49,22 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
         raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Find out before hours of work whether a file can be written; leaves nothing behind.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    import os
+
+    from kornia_srgan.errors import UserError
+
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise UserError(f"cannot write {path}: {parent} is not a folder that can be written to")

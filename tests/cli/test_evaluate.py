@@ -85,8 +85,22 @@ def test_bad_input_is_one_line(capsys, folder, tmp_path):
     assert_user_error(invoke(capsys, "evaluate", "--data", folder), "c.png")
 
 
-def test_a_report_that_cannot_be_written(capsys, folder, tmp_path):
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+def test_a_report_that_cannot_be_written_is_found_out_first(capsys, folder, tmp_path, monkeypatch, option):
+    monkeypatch.setattr("kornia_srgan.evaluation.evaluate.evaluate", None)
     (tmp_path / "file").write_text("")
-    assert_user_error(
-        invoke(capsys, "evaluate", "--data", folder, "--json", tmp_path / "file/r.json"), "cannot write"
-    )
+    result = invoke(capsys, "evaluate", "--data", folder, option, tmp_path / "file/deep/r")
+    assert_user_error(result, "cannot write", "file is not a folder")
+    assert_user_error(invoke(capsys, "evaluate", "--data", folder, option, tmp_path), "it is a folder")
+
+
+def test_crops(capsys, folder, weights, tmp_path):
+    shown = invoke(capsys, "evaluate", "--data", folder, "--weights", weights, "--crops", tmp_path / "crops")
+    assert shown.code == 0, shown.err
+    assert sorted(p.name for p in (tmp_path / "crops").iterdir()) == ["photos_x4_a.png", "photos_x4_b.png"]
+
+
+def test_chosen_metrics(capsys, folder):
+    shown = invoke(capsys, "evaluate", "--data", folder, "--metric", "ssim", "--markdown").out
+    assert shown.splitlines()[0] == "| model | scale | photos SSIM |"
+    assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--metric", "sim"), "did you mean 'ssim'?")
