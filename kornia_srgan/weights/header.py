@@ -38,7 +38,7 @@ def read_header(path: Path) -> dict[str, Any]:
         header = json.loads(text)
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise WeightsError(f"{path} is damaged: its header is not that of a safetensors file") from None
     if size < expected:
         raise WeightsError(f"{path} is truncated: {size} of {expected} bytes; fetch it again")

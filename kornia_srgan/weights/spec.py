@@ -66,7 +66,7 @@ class WeightSpec:
         """
         try:
             raw = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise WeightsError(f"{where}: the header is damaged: its description is not JSON") from None
         if not isinstance(raw, dict):
             raise WeightsError(f"{where}: the header is damaged: its description is not a mapping")
@@ -83,7 +83,10 @@ class WeightSpec:
 
 def _is_intact(raw: Mapping[str, Any]) -> bool:
     content = {k: v for k, v in raw.items() if k != "checksum"}
-    return raw.get("checksum") == _checksum(content)
+    try:
+        return raw.get("checksum") == _checksum(content)
+    except ValueError:  # a NaN, which Python reads and JSON does not know
+        return False
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

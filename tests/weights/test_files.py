@@ -17,6 +17,7 @@ from kornia_srgan.weights.files import (
     save_weights,
     tensor_hash,
 )
+from kornia_srgan.weights.foreign import is_foreign
 from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -155,6 +156,30 @@ def test_every_truncation_is_noticed(saved, tmp_path):
         for read in (load_weights, read_spec):
             with pytest.raises(WeightsError, match="truncated" if size > 8 else "not a safetensors"):
                 read(bad)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b'{"__metadata__": null}',
+        b'{"__metadata__": []}',
+        b'{"a": null}',
+        b'{"a": {"data_offsets": ["x", "y"]}}',
+        b'{"a": {"data_offsets": []}}',
+        b'{"a":' + b"[" * 100_000,
+        b'{"__metadata__": {"kornia_srgan": "[1, 2"}}',
+        b'{"__metadata__": {"kornia_srgan": "{\\"x\\": NaN}"}}',
+        b"{" + b"\xff" * 20,
+    ],
+)
+def test_headers_of_no_safetensors(header, tmp_path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    for read in (load_weights, read_spec):
+        with pytest.raises(WeightsError) as error:
+            read(path)
+        assert "\n" not in str(error.value)
+    assert isinstance(is_foreign(path), bool)
 
 
 def test_bytes_at_the_end_are_noticed(saved):

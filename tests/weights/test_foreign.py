@@ -1,4 +1,6 @@
 import pickle
+import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -176,6 +178,39 @@ def test_one_tensor_of_another_shape_is_named_on_loading(tmp_path):
 def test_compact_without_prelu_says_that_it_cannot_know(tmp_path):
     path = saved(tmp_path / "w.pth", {k: v for k, v in made(CASES[-1]).items() if v.ndim > 1 or "bias" in k})
     assert "only files with PReLU" in error_of(path)
+
+
+@pytest.mark.parametrize("case", {case.name: case for case in CASES}.values(), ids=lambda case: case.name)
+def test_whatever_is_wrong_with_a_tensor_is_one_line(case, tmp_path):
+    """A key that is missing, doubled or renumbered, a tensor of a strange shape: never another exception."""
+    state = made(case)
+    rng = random.Random(0)
+    path = tmp_path / "w.pth"
+    keys = [k for k in state if not k.endswith("num_batches_tracked")]  # need not be there
+    for key in rng.sample(keys, 3):
+        value = state[key]
+        more = re.sub(r"\d+", lambda m: str(int(m[0]) + 1), key) + "x"
+        without = {k: v for k, v in state.items() if k != key}
+        changes = [
+            without | {more: value},
+            state | {more: value},
+            state | {key: torch.tensor(1.0)},
+            state | {key: value[:0]},
+            state | {key: torch.cat([value, value])},
+        ]
+        if not key.endswith(".bias"):  # a bias before BatchNorm need not be there
+            changes.append(without)
+        for changed in changes:
+            torch.save(changed, path)
+            with pytest.raises(WeightsError) as error:
+                load_generator(path)
+            assert "\n" not in str(error.value)
+
+
+def test_two_layers_that_would_be_one_are_refused(tmp_path):
+    state = made(CASES[0])
+    state["block8.3.weight"] = state["block8.2.weight"]
+    assert "is one layer too many" in error_of(saved(tmp_path / "w.pth", state))
 
 
 class Malicious:

@@ -71,7 +71,7 @@ def is_foreign(path: str | Path) -> bool:
     """
     path = Path(path)
     try:
-        return is_pickle(path) or METADATA_KEY not in read_header(path).get("__metadata__", {})
+        return is_pickle(path) or METADATA_KEY not in (read_header(path).get("__metadata__") or {})
     except WeightsError:
         return False
 
@@ -93,6 +93,10 @@ def import_weights(path: str | Path) -> Imported:
         converted = layout.read(raw.state)
     except WeightsError as error:
         raise WeightsError(f"{path} looks like {layout.name}, but {error}") from None
+    except KeyError as error:
+        raise WeightsError(f"{path} looks like {layout.name}, but lacks its layer {error}") from None
+    except (IndexError, ValueError, RuntimeError, ZeroDivisionError):
+        raise WeightsError(f"{path} looks like {layout.name}, but its tensors have other shapes") from None
     spec = WeightSpec(
         name=converted.name,
         args=converted.args,

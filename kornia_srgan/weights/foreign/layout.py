@@ -70,7 +70,22 @@ class Layout:
 
     def read(self, state: State) -> Converted:
         """Rename and convert a state dict that matches."""
-        return self.convert({str(self.rename(key)): value for key, value in state.items()})
+        return self.convert(rename_keys(state, lambda key: str(self.rename(key))))
+
+
+def rename_keys(state: State, rename: Callable[[str], str]) -> dict[str, Tensor]:
+    """The tensors under other keys.
+
+    Raises:
+        WeightsError: If two keys would become one.
+    """
+    renamed: dict[str, Tensor] = {}
+    for key, value in state.items():
+        name = rename(key)
+        if name in renamed:
+            raise WeightsError(f"'{key}' is one layer too many: there is already one for '{name}'")
+        renamed[name] = value
+    return renamed
 
 
 def count(state: State, prefix: str) -> int:

@@ -5,7 +5,7 @@ Early files close the body with a convolution and a PReLU, later ones with a con
 
 from __future__ import annotations
 
-from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State
+from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State, rename_keys
 from kornia_srgan.weights.foreign.srresnet import srresnet
 
 _FIRST_BLOCK = 2
@@ -13,19 +13,18 @@ _FIRST_BLOCK = 2
 
 def _convert(state: State) -> Converted:
     closing = "end_norm" if "closing.running_mean" in state else "end_act"
-    renamed = {}
-    for key, value in state.items():
+
+    def rename(key: str) -> str:
         match key.split("."):
             case ["block", number, *rest]:
-                name = ".".join(["block", str(int(number) - _FIRST_BLOCK), *rest])
+                return ".".join(["block", str(int(number) - _FIRST_BLOCK), *rest])
             case ["closing", part]:
-                name = f"{closing}.{part}"
+                return f"{closing}.{part}"
             case ["tail", _, part]:  # its number follows those of the upsampling steps
-                name = f"tail.{part}"
-            case _:
-                name = key
-        renamed[name] = value
-    return srresnet(renamed, output="tanh")
+                return f"tail.{part}"
+        return key
+
+    return srresnet(rename_keys(state, rename), output="tanh")
 
 
 LAYOUT = Layout(

@@ -6,21 +6,21 @@ tanh, are another network in another range and are not read.
 
 from __future__ import annotations
 
-from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State
+from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State, rename_keys
 from kornia_srgan.weights.foreign.srresnet import srresnet
 
 _RCB = {"0": "conv1", "1": "norm1", "2": "act", "3": "conv2", "4": "norm2"}
 
 
 def _convert(state: State) -> Converted:
-    renamed = {}
-    for key, value in state.items():
-        match key.split("."):
-            case ["block", number, layer, part]:
-                renamed[f"block.{number}.{_RCB[layer]}.{part}"] = value
-            case _:
-                renamed[key] = value
-    return srresnet(renamed, output="unit")
+    return srresnet(rename_keys(state, _common_key), output="unit")
+
+
+def _common_key(key: str) -> str:
+    match key.split("."):
+        case ["block", number, layer, part]:
+            return f"block.{number}.{_RCB[layer]}.{part}"
+    return key
 
 
 def _layout(name: str, first: str, second: str, third: str) -> Layout:

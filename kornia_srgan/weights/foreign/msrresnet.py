@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count, shuffle_factor
+from kornia_srgan.weights.foreign.layout import (
+    Converted,
+    Layout,
+    State,
+    check_rgb,
+    count,
+    rename_keys,
+    shuffle_factor,
+)
 from kornia_srgan.weights.spec import JSON
 
 
 def _convert(state: State, *, upsample_activation: bool) -> Converted:
-    state = _count_steps_from_zero(state)
+    state = rename_keys(state, _count_steps_from_zero)
     check_rgb(state["conv_first.weight"], state["conv_last.weight"])
     channels = state["conv_first.weight"].shape[0]
     scale = 1
@@ -23,18 +31,14 @@ def _convert(state: State, *, upsample_activation: bool) -> Converted:
         "num_blocks": count(state, "body."),
         "upsample_activation": upsample_activation,
     }
-    return Converted("msrresnet", args, scale, dict(state))
+    return Converted("msrresnet", args, scale, state)
 
 
-def _count_steps_from_zero(state: State) -> State:
-    renamed = {}
-    for key, value in state.items():
-        match key.split("."):
-            case ["upsample", number, *rest]:
-                renamed[".".join(["upsample", str(int(number) - 1), *rest])] = value
-            case _:
-                renamed[key] = value
-    return renamed
+def _count_steps_from_zero(key: str) -> str:
+    match key.split("."):
+        case ["upsample", number, *rest]:
+            return ".".join(["upsample", str(int(number) - 1), *rest])
+    return key
 
 
 _COMMON = ((r"(conv_first|conv_hr|conv_last)\.(weight|bias)", r"\1.\2"),)

@@ -6,10 +6,8 @@ BasicSR, Real-ESRGAN and mmagic say `body`, as Kornia does.
 
 from __future__ import annotations
 
-import re
-
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count
+from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count, rename_keys
 
 _SCALE_OF_INPUTS = {3: 4, 12: 2, 48: 1}  # x2 and x1 take a pixel-unshuffled image
 
@@ -32,20 +30,20 @@ def _convert_flat(state: State) -> Converted:
     if after != [3, 6, 8, 10]:
         raise WeightsError(f"an RRDBNet with layers model.{after} is not x4; only x4 of this layout is read")
     names = dict(zip(after, ("conv_up1", "conv_up2", "conv_hr", "conv_last"), strict=True))
-    renamed = {}
-    for key, value in state.items():
-        part, number, *rest = key.split(".")
-        if part == "model":
-            renamed[".".join([names[int(number)], *rest])] = value
-        elif part == "trunk":
-            renamed[".".join(["conv_body", *rest])] = value
-        else:
-            renamed[re.sub("RDB", "rdb", key)] = value
-    return _convert(renamed)
+
+    def rename(key: str) -> str:
+        match key.split("."):
+            case ["model", number, part]:
+                return f"{names[int(number)]}.{part}"
+            case ["trunk", _, part]:
+                return f"conv_body.{part}"
+        return key.replace("RDB", "rdb")
+
+    return _convert(rename_keys(state, rename))
 
 
 def _convert_kair(state: State) -> Converted:
-    return _convert({key.replace("RDB", "rdb"): value for key, value in state.items()})
+    return _convert(rename_keys(state, lambda key: key.replace("RDB", "rdb")))
 
 
 BASICSR = Layout(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kornia_srgan.weights.foreign.layout import Converted, State, check_rgb, count, shuffle_factor
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.foreign.layout import (
+    Converted,
+    State,
+    check_rgb,
+    count,
+    rename_keys,
+    shuffle_factor,
+)
 from kornia_srgan.weights.spec import JSON
 
 if TYPE_CHECKING:
@@ -32,7 +40,7 @@ def srresnet(state: State, *, output: str) -> Converted:
     args: dict[str, JSON] = {"channels": channels, "num_blocks": blocks, "norm": "batch", "output": output}
     if "end_act.weight" in state:
         args["body_end"] = "prelu"
-    own = {_own_key(key, blocks): value for key, value in _fold_biases(state).items()}
+    own = rename_keys(_fold_biases(state), lambda key: _own_key(key, blocks))
     return Converted("srresnet", args, scale, own)
 
 
@@ -64,6 +72,8 @@ def _fold_biases(state: State) -> dict[str, Tensor]:
         norm = key.removesuffix(".running_mean")
         bias = f"{_conv_before(norm)}.bias"
         if bias in folded:
+            if folded[bias].shape != state[key].shape:  # subtraction would broadcast
+                raise WeightsError(f"its '{bias}' has shape {tuple(folded[bias].shape)}")
             folded[key] = state[key] - folded.pop(bias)
         folded.setdefault(f"{norm}.num_batches_tracked", torch.zeros((), dtype=torch.int64))
     return folded
