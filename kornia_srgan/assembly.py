@@ -207,8 +207,9 @@ def load_generator(source: str | Path, *, device: str | torch.device = "cpu") ->
     """Rebuild a generator from a weight file alone: its header names the component and its arguments.
 
     Args:
-        source: A name in the zoo or the path of a safetensors file. Checkpoints of other projects (`.pth`)
-            are recognised by their keys and shapes, see `weights.foreign`.
+        source: A name in the zoo, the path of a safetensors file, or `hf-hub:owner/name[/file][@revision]`.
+            Checkpoints of other projects (`.pth`) are recognised by their keys and shapes, see
+            `weights.foreign`.
         device: Where to put it.
 
     Raises:
