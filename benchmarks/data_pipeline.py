@@ -5,7 +5,8 @@
 Every loop delivers the same uint8 crops of the same images in the same order (checked before timing). The
 plain loop is the usual one: a Dataset whose item k opens an image, decodes it and cuts one crop, and a
 DataLoader that collates. Time runs from the first batch, when workers and caches are up, to the last.
-With `--train` it also times a training step on fresh batches beside the same step on one constant batch.
+With `--train` it also times a training step on fresh batches beside the same step on one constant batch, and
+the making of a fresh batch alone.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def training_cases(options: argparse.Namespace, device: torch.device) -> dict[st
         loss.backward()
         optimizer.step()
 
-    def time_steps(batches) -> float:
+    def time_steps(batches, step=step) -> float:
         for _ in range(3):
             step(next(batches))
         _wait(device)
@@ -175,6 +176,8 @@ def training_cases(options: argparse.Namespace, device: torch.device) -> dict[st
         "step, constant batch": lambda: time_steps(constant(ram)),
         "step, ram": lambda: time_steps(fresh(ram)),
         "step, device": lambda: time_steps(fresh(on_device)),
+        "crops, flips and LR alone, ram": lambda: time_steps(fresh(ram), lambda batch: None),
+        "crops, flips and LR alone, device": lambda: time_steps(fresh(on_device), lambda batch: None),
     }
 
 
@@ -224,7 +227,8 @@ def _print(results: list[Result]) -> None:
     for r in results:
         beside = f"{r.median / base:8.2f} x the plain loop" if r.unit == "crops/s" else ""
         if r.unit == "ms" and constant:
-            beside = f"{(r.median / constant - 1) * 100:+8.1f} % of the constant batch"
+            more = r.median / constant - (1 if r.name.startswith("step") else 0)
+            beside = f"{more * 100:+8.1f} % of the step on a constant batch"
         print(f"{r.name:40s} {r.median:12.1f} {r.unit:8s} [{r.q1:.1f}, {r.q3:.1f}] {beside}")
 
 
