@@ -52,6 +52,10 @@ ComponentField = Annotated[Component, BeforeValidator(_component)]
 LossField = Annotated[WeightedLoss, BeforeValidator(_component)]
 
 
+def _yaml_no(value: Any) -> Any:
+    return "no" if value is False else value  # YAML reads a plain `no` as false
+
+
 class Optimizer(Model):
     """An optimizer by its name in timm's factory."""
 
@@ -124,7 +128,7 @@ class Train(Model):
     batch_size: PositiveInt = Field(default=16, description="Crops per step over all processes together.")
     lr: PositiveFloat = Field(default=1e-4, description="Learning rate.")
     optimizer: Optimizer = Field(default_factory=Optimizer)
-    precision: Precision = Field(
+    precision: Annotated[Precision, BeforeValidator(_yaml_no)] = Field(
         default="auto", description="auto: bf16 where the device computes it well, else no."
     )
     grad_clip: float = Field(default=0.0, ge=0, description="Largest gradient norm; 0 does not clip.")

@@ -146,3 +146,8 @@ def test_every_key_is_described():
                 yield f"{path}{name}"
 
     assert list(undescribed(TrainConfig)) == []
+
+
+def test_precision_no_may_be_written_without_quotes():
+    config = load_config("tiny", ["train.precision=no"])
+    assert config.train.precision == "no"
