@@ -73,6 +73,13 @@ class Entry(Generic[T]):
         module, _, attribute = self.target.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    @property
+    def factory_path(self) -> str:
+        """Where the factory is defined, `module:attribute`; imports nothing."""
+        if isinstance(self.target, str):
+            return self.target
+        return f"{self.target.__module__}:{getattr(self.target, '__qualname__', repr(self.target))}"
+
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The factory's parameters, with their annotations evaluated where that is possible."""
         factory = self.load()

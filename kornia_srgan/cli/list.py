@@ -14,8 +14,8 @@ def command(
         str | None, typer.Argument(metavar="[KIND]", help="generator, discriminator, image_loss, ...")
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Only components of this source: a part of its name.")
-    ] = None,
+        bool, typer.Option("--source", help="Say also which class or function each component is.")
+    ] = False,
     plugin: PluginOption = None,
 ) -> None:
     """List the registered components with their summary and source."""
@@ -29,15 +29,12 @@ def command(
     load_plugins(plugin or ())
     registries = [get_registry(kind)] if kind else list(REGISTRIES.values())
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("kind", "name", "summary", "source"):
+    headings = ("kind", "name", "summary", "source", *(("factory",) if source else ()))
+    for heading in headings:
         table.add_column(heading, no_wrap=heading in ("kind", "name"), overflow="fold")
     for registry in registries:
         for entry in registry.entries():
-            if source is None or source in entry.source:
-                names = ", ".join((entry.name, *entry.aliases))
-                row = (registry.kind, names, entry.summary, entry.source)
-                table.add_row(*(Text(cell) for cell in row))
-    if table.row_count:
-        console().print(table)
-    else:
-        typer.echo("no component of that kind and source", err=True)
+            names = ", ".join((entry.name, *entry.aliases))
+            row = (registry.kind, names, entry.summary, entry.source, entry.factory_path)
+            table.add_row(*(Text(cell) for cell in row[: len(headings)]))
+    console().print(table)

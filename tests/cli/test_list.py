@@ -41,12 +41,14 @@ def test_plugin_is_listed_with_its_source(capsys, tmp_path):
     plugin = tmp_path / "my_listed.py"
     plugin.write_text(PLUGIN)
     with GENERATORS.temporary():
-        shown = invoke(capsys, "list", "--plugin", plugin, "--source", "my_listed").out
-    lines = shown.splitlines()
-    assert len(lines) == 2
-    assert "listed_by_test" in lines[1]
-    assert "[made] for a test" in lines[1]
-    assert lines[1].rstrip().endswith(str(plugin))
+        plain = invoke(capsys, "list", "--plugin", plugin).out
+        with_factory = invoke(capsys, "list", "--plugin", plugin, "--source").out
+    (line,) = (x for x in plain.splitlines() if "listed_by_test" in x)
+    assert "[made] for a test" in line
+    assert line.rstrip().endswith(str(plugin))
+    (line,) = (x for x in with_factory.splitlines() if "listed_by_test" in x)
+    assert str(plugin) in line
+    assert line.split()[-1].startswith("my_listed:")
 
 
 def test_missing_plugin(capsys, tmp_path):
