@@ -20,7 +20,7 @@ PluginOption = Annotated[
 ]
 
 
-def console(*, stderr: bool = False, width_when_piped: int = 200) -> Console:
+def console(*, stderr: bool = False, width_when_piped: int = 1000) -> Console:
     """Where tables go: the terminal's width, or a fixed one where the output is piped or saved."""
     import sys
 
