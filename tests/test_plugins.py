@@ -129,10 +129,10 @@ def test_door_three_an_installed_distribution(tmp_path):
 
 def test_door_three_is_listed(tmp_path):
     make_distribution(tmp_path, "my-backbones", "my_backbones", LIGHT.format(name="installed_net"))
-    done = in_a_fresh_process(
-        tmp_path, "from kornia_srgan.cli.app import run; run(['list', 'generator', '--source', 'my-back'])"
-    )
-    assert done.stdout.splitlines()[1].split() == ["generator", "installed_net", "my-backbones"]
+    done = in_a_fresh_process(tmp_path, "from kornia_srgan.cli.app import run; run(['list', 'generator'])")
+    assert ["generator", "installed_net", "my-backbones"] in [
+        line.split() for line in done.stdout.splitlines()
+    ]
 
 
 def test_door_three_a_broken_distribution_warns_by_name_and_leaves_the_others(tmp_path):
