@@ -19,6 +19,7 @@ PUBLIC = {
     "RESIZERS",
     "KorniaSRGANError",
     "Registry",
+    "SuperResolve",
     "TrainConfig",
     "Upscaler",
     "UserError",

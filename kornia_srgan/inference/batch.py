@@ -46,6 +46,10 @@ class Outcome:
     seconds: float = 0.0
 
 
+class _StoppedError(KorniaSRGANError):
+    """The whole run was broken off."""
+
+
 class _InTurns:
     """Lets several threads share one enlarger: one tile row computes at a time while others code."""
 
@@ -93,8 +97,15 @@ def run(
     shared = _InTurns(enlarger) if workers > 1 else enlarger
     options = options or WriteOptions()
 
+    stop = threading.Event()
+
+    def rows_done(megapixels: float) -> None:
+        if stop.is_set():
+            raise _StoppedError("stopped")
+        on_rows(megapixels)
+
     def work(job: Job) -> Outcome:
-        return run_one(job, shared, options, max_pixels=max_pixels, on_rows=on_rows)
+        return run_one(job, shared, options, max_pixels=max_pixels, on_rows=rows_done)
 
     outcomes: dict[int, Outcome] = {}
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
@@ -103,7 +114,8 @@ def run(
             for future in as_completed(waiting):
                 outcomes[waiting[future]] = outcome = future.result()
                 on_outcome(outcome)
-        except BaseException:
+        except BaseException:  # Ctrl-C: what is in the works ends at its next rows and leaves nothing behind
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [outcomes[index] for index in range(len(jobs))]

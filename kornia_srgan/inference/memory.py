@@ -27,9 +27,12 @@ def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, ha
     """
     if halo is None:
         return 0
-    budget = min(free_memory(device) // 2, _CPU_BUDGET if device.type == "cpu" else 2**62)
-    side = math.isqrt(int(budget / bytes_per_pixel(generator, device, dtype))) - 2 * halo
-    return max(_SMALLEST, min(_LARGEST, side // 16 * 16))
+    pixel = bytes_per_pixel(generator, device, dtype)
+    largest = math.isqrt(free_memory(device) // 2 // pixel) - 2 * halo
+    if device.type == "cpu":
+        # A tile under three halos wide would spend most of the time in halos.
+        largest = min(largest, max(math.isqrt(_CPU_BUDGET // pixel) - 2 * halo, 3 * halo))
+    return max(_SMALLEST, min(_LARGEST, largest // 16 * 16))
 
 
 def free_memory(device: torch.device) -> int:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ImageError, UserError
-from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.inference.halo import halo_of, practical_halo
 from kornia_srgan.inference.memory import auto_tile
 from kornia_srgan.inference.prepare import pick_device, pick_dtype, prepare
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
@@ -66,8 +66,8 @@ class Upscaler:
         self.scale = int(cast(Any, generator).scale)
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype)
-        self.halo = halo_of(generator)
         self.generator = prepare(generator, self.device, self.dtype)
+        self.halo = practical_halo(self.generator, halo_of(generator)) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         self._tiling = Tiling(self.tile, self.halo, self.scale, align=int(getattr(generator, "align", 1)))
         # Asked only when the device has no memory for the smallest tile.

@@ -203,3 +203,27 @@ def test_files_get_the_usual_permissions(tmp_path):
 
 def test_every_format_says_what_it_can():
     assert {f.name for f in FORMATS.values() if f.alpha} == {"PNG", "WEBP", "TIFF", "AVIF", "GIF"}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_interrupted_stops_soon_and_leaves_no_half_files(tmp_path, workers):
+    for index in range(5):
+        picture(tmp_path / "in" / f"{index}.png", size=(4, 50))
+    rows = []
+
+    class Slow:
+        def size(self, height, width):
+            return height, width
+
+        def bands(self, pixels):
+            for row in pixels:
+                rows.append(1)
+                yield row[None].copy()
+
+    def interrupt(outcome):
+        raise KeyboardInterrupt
+
+    jobs = plan(find_sources([str(tmp_path / "in")]), tmp_path / "out", scale=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, Slow(), workers=workers, on_outcome=interrupt)
+    assert all(p.suffix == ".png" and not p.name.startswith(".") for p in (tmp_path / "out").iterdir())

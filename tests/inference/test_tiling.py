@@ -4,7 +4,7 @@ from torch import nn
 
 from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.halo import halo_of, measure_halo
+from kornia_srgan.inference.halo import halo_of, measure_halo, practical_halo
 from kornia_srgan.inference.tiling import Tiling, upscale_bands, upscale_tiled
 from tests.inference.generators import Chain, Global, Nearest, Unshuffled
 
@@ -132,3 +132,39 @@ def test_other_errors_are_not_taken_for_memory():
 
     with pytest.raises(RuntimeError, match="shapes"):
         list(upscale_bands(broken, torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
+
+
+class Deep(Nearest):
+    """A long chain of weak convolutions around a skip: a receptive field of 100, a reach of a few pixels."""
+
+    halo = 100
+
+    def __init__(self, strength):
+        super().__init__(2)
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList(nn.Conv2d(3, 3, 3, padding=1, bias=False) for _ in range(100))
+        self.strength = strength
+
+    def forward(self, lr):
+        x = lr
+        for layer in self.layers:
+            x = x + self.strength * torch.tanh(layer(x))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("strength", [0.001, 0.02, 0.06])
+def test_a_deep_generators_reach_is_enough(strength):
+    generator = Deep(strength).eval()
+    halo = practical_halo(generator, 100)
+    assert 32 <= halo <= 100
+    image = torch.rand(1, 3, 90, 150, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        whole = generator(image)
+        tiled = upscale_tiled(generator, image, tile=20, halo=halo)
+    assert (tiled - whole).abs().max() < GREY_LEVEL
+
+
+def test_a_weak_chain_reaches_less_than_it_sees():
+    assert practical_halo(Deep(0.001), 100) < 100
+    assert practical_halo(Chain(3), 3) == 3
+    assert practical_halo(Chain(3), None) is None

@@ -139,3 +139,26 @@ def test_what_is_no_image_is_refused(nearest, image, words):
 def test_wrong_options_are_refused(options, words):
     with pytest.raises(UserError, match=words):
         Upscaler(Nearest(2), **{"device": "cpu", **options})
+
+
+def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch):
+    """A device that can hold 20 x 20 pixels, then one that can hold nothing: the picture is the same."""
+    from kornia_srgan.inference import upscaler as module
+
+    generator, pixels = Chain(3), random((40, 50, 3), "uint8")
+    expected = Upscaler(generator, device="cpu", tile=0)(pixels)
+    run, seen = module._run, []
+    for limit in (20, 0):
+        upscaler = Upscaler(generator, device="cpu", tile=32)
+        upscaler._spare = generator
+
+        def limited(module_, device, dtype, piece, limit=limit, upscaler=upscaler):
+            if module_ is upscaler.generator and max(piece.shape[-2:]) > limit:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            seen.append((limit, module_ is upscaler.generator))
+            return run(module_, device, dtype, piece)
+
+        monkeypatch.setattr(module, "_run", limited)
+        assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
+    assert (20, True) in seen
+    assert (0, False) in seen
