@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ def good_image(samples: Samples, i: int, bad: Sequence[bool] | np.ndarray) -> in
     if bad[image]:
         raise DataError(f"none of the {count} images can be decoded")
     return image
+
+
+def ignore_interrupt(worker: int) -> None:
+    """Let Ctrl-C reach the main process alone, which may want to finish its step and save."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class StepDataset(Dataset[tuple[Tensor, Tensor, list[tuple[int, str]]]]):

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from kornia_srgan.data.cache import PixelStore, available_on, available_ram, stored_bytes
-from kornia_srgan.data.decode import ImageFile, StepDataset
+from kornia_srgan.data.decode import ImageFile, StepDataset, ignore_interrupt
 from kornia_srgan.data.images import read_size
 from kornia_srgan.data.sampling import CropPlan, Samples, Weighting
 from kornia_srgan.data.shards import Located, locate_images
@@ -173,6 +173,7 @@ class DecodingSource(_Source):
             sampler=range(start, stop),
             num_workers=min(self.workers, max(0, stop - start)),
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=ignore_interrupt,
             generator=torch.Generator(),  # the loader seeds its workers from it, not from the global one
         )
         for crops, seeds, failures in loader:

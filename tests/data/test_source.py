@@ -1,6 +1,9 @@
 """The crop source: all cache modes alike, resumable, split over ranks, robust against damaged files."""
 
 import logging
+import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -173,3 +176,13 @@ def test_the_fingerprint_tells_other_data_from_the_same(photos):
     assert len({same, fingerprint(seed=1), fingerprint(crop=12), fingerprint(weighting="uniform")}) == 4
     (photos / "a.png").unlink()
     assert fingerprint() != same
+
+
+def test_an_interrupt_from_the_terminal_does_not_reach_the_workers(photos):
+    batches = open_crops(photos, crop=16, cache="none", workers=1).batches(0, 30, batch_size=4)
+    next(batches)
+    workers = multiprocessing.active_children()
+    assert workers
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(batches)) == 29
