@@ -68,7 +68,7 @@ def _reached(generator: nn.Module, length: int, vertical: bool) -> tuple[int, in
 
 
 _DEEP = 64  # halos up to this are taken as they are
-_STRIP = (49, 257)  # height and width of the images on which a deep generator's reach is measured
+_STRIP = 25  # height of the images on which a deep generator's reach is measured
 _UNSEEN = 0.5 / 255  # what all pixels outside the halo may change together
 
 
@@ -88,23 +88,26 @@ def practical_halo(generator: nn.Module, halo: int | None) -> int | None:
     """
     if halo is None or halo <= _DEEP:
         return halo
-    reach = max(_reach(generator, vertical=vertical) for vertical in (False, True))
-    return min(halo, max(_DEEP // 2, reach + reach // 4))
+    for length in (129, 257, 513):
+        reach = _reach(generator, length)
+        if reach is not None:
+            return min(halo, max(_DEEP // 2, reach + reach // 4))
+    return halo
 
 
-def _reach(generator: nn.Module, *, vertical: bool) -> int:
+def _reach(generator: nn.Module, length: int) -> int | None:
+    """The reach to the left and right, measured on a low and long image; None if that is too short."""
     reference = next(generator.parameters(), torch.zeros(()))
-    size = _STRIP[::-1] if vertical else _STRIP
-    noise = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(1, 3, _STRIP, length, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(False), torch.enable_grad():
         image = noise.to(reference.device, reference.dtype).requires_grad_()
         output: Tensor = generator(image)
         centre = output[0, :, output.shape[-2] // 2, output.shape[-1] // 2].abs().sum()
         (gradient,) = torch.autograd.grad(centre, image)
-    weight = gradient[0].float().abs().sum(dim=0).sum(dim=1 if vertical else 0).cpu()
-    middle = len(weight) // 2
+    weight = gradient[0].float().abs().sum(dim=(0, 1)).cpu()
+    middle = length // 2
     both = weight[middle:].clone()
     both[1:] += weight[:middle].flip(0)
-    beyond = 2 * (both.flip(0).cumsum(0).flip(0))  # from this distance on; twice, for the other axis
+    beyond = 2 * both.flip(0).cumsum(0).flip(0)  # from this distance on; twice, for up and down
     inside = (beyond < _UNSEEN).nonzero()
-    return int(inside[0]) if inside.numel() else middle
+    return int(inside[0]) if inside.numel() else None
