@@ -75,7 +75,7 @@ class Entry(Generic[T]):
 
     @property
     def factory_path(self) -> str:
-        """Where the factory is defined, `module:attribute`; imports nothing."""
+        """The import path of the factory, as in `declare`; nothing is imported."""
         if isinstance(self.target, str):
             return self.target
         return f"{self.target.__module__}:{getattr(self.target, '__qualname__', repr(self.target))}"
