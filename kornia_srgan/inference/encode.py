@@ -66,6 +66,7 @@ def write_rasters(
     with atomic(path) as temporary:
         first, icc, notes = fitted(next(supply), form, options, metadata.icc)
         kept = resized(Metadata(icc, metadata.exif, metadata.xmp, metadata.dpi), first.width, first.height)
+        notes += _left_out(kept, form)
         rest = (fitted(r, form, options, metadata.icc)[0] for r in supply)
         try:
             if form.name == "TIFF":
@@ -78,6 +79,14 @@ def write_rasters(
         except (ValueError, TypeError, KeyError) as error:  # what encoders raise on what they cannot hold
             raise ImageError(f"cannot write '{path}' as {form.name}: {error}") from error
         return notes
+
+
+def _left_out(metadata: Metadata, form: Format) -> tuple[str, ...]:
+    if form.name not in ("GIF", "BMP"):
+        return ()
+    stated = (("ICC profile", metadata.icc), ("EXIF", metadata.exif), ("XMP", metadata.xmp))
+    lost = [name for name, value in stated if value is not None]
+    return (f"{form.name} has no place for {', '.join(lost)}: left out",) if lost else ()
 
 
 def _refuse_more(rest: Iterator[Raster], form: Format) -> None:

@@ -162,3 +162,8 @@ def test_damaged_exif_is_left_out_and_said(photographs, tmp_path):
     photo = read(tmp_path / "in.jpg")
     assert photo.width in (20, 30)
     enlarge(tmp_path / "in.jpg", tmp_path / "out.jpg")
+
+
+def test_what_a_format_has_no_place_for_is_said(photographs, tmp_path):
+    (note,) = enlarge(photographs / "in.jpg", tmp_path / "out.bmp").notes
+    assert "ICC profile, EXIF, XMP" in note
