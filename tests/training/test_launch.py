@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,6 +109,31 @@ def test_two_processes_with_half_the_batch_do_what_one_does(recipe: Any, tmp_pat
     ):
         assert both[0] + both[1] == alone  # the ranks share out the single process's crops
         assert not set(both[0]) & set(both[1])
+
+
+def test_two_machines_do_what_two_processes_do(recipe: Any, tmp_path: Path) -> None:
+    """Two launches on the loopback, each with its machine rank."""
+    path = recipe(stages__0__steps=4, stages__1__steps=4)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    address = ["--main_process_ip", "127.0.0.1", "--main_process_port", port]
+    both = [*ACCELERATE, "--multi_gpu", "--num_machines", "2", "--num_processes", "2", *address]
+    both += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    module = ["-m", "kornia_srgan.train", "--config", str(path), "--output", str(tmp_path / "a")]
+    machines = [
+        subprocess.Popen(
+            [*both, "--machine_rank", str(rank), *module],
+            env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    errors = [machine.communicate(timeout=300)[1] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], errors
+    finish([*TWO, str(path), "--output", str(tmp_path / "b")])
+    assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
 PLUGIN = """
