@@ -10,7 +10,8 @@ from kornia_srgan.cli.app import run
 from kornia_srgan.weights.locate import zoo_names
 from tests.snippets import ROOT, run_python, snippets
 
-PAGES = ["README.md", "docs/quickstart.md", *(f"docs/guides/{p.name}" for p in ROOT.glob("docs/guides/*.md"))]
+GUIDES = sorted(f"docs/guides/{p.name}" for p in ROOT.glob("docs/guides/*.md"))
+PAGES = ["README.md", "docs/quickstart.md", "docs/concepts.md", *GUIDES]
 COMMANDS = [
     pytest.param(command, id=f"{snippet.file}:{snippet.line}:{number}")
     for page in PAGES

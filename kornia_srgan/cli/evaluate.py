@@ -12,6 +12,8 @@ from kornia_srgan.cli.options import PluginOption, check_writable, console, writ
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 
 if TYPE_CHECKING:
+    import torch
+
     from kornia_srgan.evaluation.report import Report
     from kornia_srgan.protocols import Generator
 
@@ -29,7 +31,7 @@ def command(
         typer.Option(help="psnr, ssim, niqe, lpips, dists; several times [default: psnr, ssim, niqe]"),
     ] = None,
     scale: Annotated[int, typer.Option(min=2, help="The baseline's scale where no weights are given.")] = 4,
-    device: Annotated[str, typer.Option(help="Where the models run: cpu, cuda, mps.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where models run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write each image's figures to it.")] = None,
     crops: Annotated[
@@ -43,6 +45,7 @@ def command(
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.protocols import get_protocol
+    from kornia_srgan.inference.prepare import pick_device
     from kornia_srgan.plugins import load_plugins
 
     get_protocol(protocol)
@@ -50,7 +53,8 @@ def command(
         if report_file:
             check_writable(report_file)
     load_plugins(plugin or ())
-    models = _load(weights or [], device)
+    where = pick_device(device)
+    models = _load(weights or [], where)
     sheets = CropSheets(crops) if crops else None
     with console(stderr=True).status("evaluating") as status:
         report = evaluate(
@@ -59,7 +63,7 @@ def command(
             protocol=protocol,
             metrics=metric or DEFAULT_METRICS,
             scale=scale,
-            device=device,
+            device=where,
             progress=lambda model, dataset: status.update(f"{model}: {dataset}"),
             on_result=sheets.add if sheets else None,
         )
@@ -77,7 +81,7 @@ def command(
         _print_means(report)
 
 
-def _load(sources: list[str], device: str) -> dict[str, Generator]:
+def _load(sources: list[str], device: torch.device) -> dict[str, Generator]:
     """Generators by a short name that is unique among them."""
     from kornia_srgan.assembly import load_generator
 

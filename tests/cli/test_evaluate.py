@@ -81,6 +81,7 @@ def test_bad_input_is_one_line(capsys, folder, tmp_path):
     protocol = invoke(capsys, "evaluate", "--data", folder, "--protocol", "ledig")
     assert_user_error(protocol, "did you mean 'ledig-y'?")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--weights", "no-such-x4"), "no-such-x4")
+    assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--device", "tpu9"), "device 'tpu9'")
     (folder / "c.png").write_text("not an image")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder), "c.png")
 
