@@ -1,0 +1,184 @@
+"""The optimised generator gives the image of the plain one."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.components.generators.edsr import EDSR
+from kornia_srgan.components.generators.srresnet import SRResNet
+from kornia_srgan.inference.optimize import before_shuffle, optimize_for_inference
+from tests.components.test_generators import scales, small
+from tests.inference.generators import Unshuffled
+
+SIZES = ((1, 1), (2, 1), (5, 3), (1, 8), (7, 13))
+
+
+def trained(net: nn.Module, seed: int = 0) -> nn.Module:
+    """The generator with statistics, slopes, biases and weights that are not those it starts with."""
+    random = torch.Generator().manual_seed(seed)
+
+    def uniform(tensor: torch.Tensor, low: float, high: float) -> None:
+        tensor.copy_(torch.rand(tensor.shape, generator=random) * (high - low) + low)
+
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                for tensor, low, high in (
+                    (module.running_mean, -0.5, 0.5),
+                    (module.running_var, 0.3, 3.0),
+                    (module.weight, 0.3, 1.5),
+                    (module.bias, -0.5, 0.5),
+                ):
+                    assert tensor is not None
+                    uniform(tensor, low, high)
+            elif isinstance(module, nn.PReLU):
+                uniform(module.weight, -0.3, 0.6)
+            elif isinstance(module, nn.Conv2d) and module.bias is not None:
+                uniform(module.bias, -0.2, 0.2)
+        last = [m for m in net.modules() if isinstance(m, nn.Conv2d)][-1]
+        last.weight.mul_(5)  # it starts near zero; the image must depend on what comes before it
+    return net
+
+
+def check(net: nn.Module, tolerance: float = 1e-4, dtype: torch.dtype | None = None) -> nn.Module:
+    ready = optimize_for_inference(net, dtype=dtype)
+    net.eval()
+    random = torch.Generator().manual_seed(1)
+    for size in SIZES:
+        lr = torch.rand(2, 3, *size, generator=random)
+        with torch.no_grad():
+            expected, found = net(lr), ready(lr if dtype is None else lr.to(dtype))
+        assert found.dtype == (dtype or expected.dtype)
+        torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=0)
+    return ready
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("name", GENERATORS.names())
+class TestEveryGenerator:
+    def test_gives_the_same_image(self, name, scale):
+        if scale not in scales(name):
+            pytest.skip(f"{name} has no x{scale}")
+        check(trained(small(name, scale=scale)))
+
+    def test_in_bfloat16_as_near_as_the_plain_module(self, name, scale):
+        if scale not in scales(name):
+            pytest.skip(f"{name} has no x{scale}")
+        net = trained(small(name, scale=scale)).eval()
+        lr = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(2))
+        with torch.no_grad():
+            exact = net(lr)
+            plain = copy.deepcopy(net).bfloat16()(lr.bfloat16()).float()
+        lost = (plain - exact).abs().max().item()
+        with torch.no_grad():
+            found = optimize_for_inference(net, dtype=torch.bfloat16)(lr.bfloat16())
+        assert found.dtype == torch.bfloat16
+        assert (found.float() - exact).abs().max().item() <= 2 * lost + 0.01
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_keeps_what_the_upscaler_asks_for_and_the_original(name):
+    net = trained(small(name, scale=2)).train()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    ready = optimize_for_inference(net, dtype=torch.bfloat16)
+    for attribute in ("scale", "halo", "align"):
+        assert getattr(ready, attribute, None) == getattr(net, attribute, None)
+    assert not any(m.training for m in ready.modules())
+    assert all(not p.requires_grad and p.dtype == torch.bfloat16 for p in ready.parameters())
+    assert all(m.training for m in net.modules())
+    assert all(p.requires_grad and p.dtype == torch.float32 for p in net.parameters())
+    assert net.state_dict().keys() == before.keys()
+    for key, value in net.state_dict().items():
+        assert torch.equal(value, before[key])
+        assert value.is_contiguous()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"norm": "none"},
+        {"upsampler": "resize"},
+        {"output": "tanh"},
+        {"output": "unit", "body_end": "prelu"},
+    ],
+)
+def test_every_kind_of_srresnet(options):
+    check(trained(SRResNet(scale=4, channels=6, num_blocks=2, **options)))
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 6])
+def test_edsr_of_the_paper(scale):
+    net = EDSR(scale=scale, channels=6, num_blocks=1, upsampler="pixelshuffle", bilinear_skip=False)
+    ready = check(trained(net))
+    kernels = [m.out_channels for m in ready.modules() if isinstance(m, nn.Conv2d)]
+    last_factor = {1: 1, 2: 2, 3: 3, 4: 2, 6: 3}[scale]
+    assert kernels[-1] == 3 * last_factor**2
+
+
+def test_what_becomes_of_srresnet():
+    ready = optimize_for_inference(SRResNet(scale=4, channels=64, num_blocks=1))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in ready.modules())
+    tail = [m for m in ready.modules() if isinstance(m, nn.Conv2d)][-1]
+    assert (tail.in_channels, tail.out_channels, tail.kernel_size) == (256, 12, (5, 5))
+    assert tail.weight.is_contiguous(memory_format=torch.channels_last)
+    plain = optimize_for_inference(SRResNet(channels=8, num_blocks=1), channels_last=False)
+    assert all(p.is_contiguous() for p in plain.parameters())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7, 9])
+def test_a_convolution_before_the_shuffle(kernel, factor, bias):
+    torch.manual_seed(kernel * factor)
+    conv = nn.Conv2d(2, 3, kernel, padding=kernel // 2, bias=bias).double()
+    wide = before_shuffle(conv, factor)
+    shuffle = nn.PixelShuffle(factor)
+    for size in SIZES:
+        x = torch.randn(2, 2 * factor**2, *size, dtype=torch.float64)
+        torch.testing.assert_close(shuffle(wide(x)), conv(shuffle(x)))
+
+
+def test_leaves_other_modules_as_they_are():
+    class Reordered(SRResNet):
+        """The same modules, used otherwise: folding them would change the image."""
+
+        def forward(self, lr):
+            inner = self.head(lr)
+            inner = self.body[-2](self.body[-1](inner))
+            return self.tail(self.upsample(inner))
+
+    check(trained(Reordered(scale=2, channels=6, num_blocks=1)))
+    check(Unshuffled())
+
+
+def test_leaves_what_carries_a_hook_or_a_parametrization():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1))
+    nn.utils.parametrizations.spectral_norm(net.tail)
+    net.eval()(torch.rand(1, 3, 4, 4))
+    check(net)
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1))
+    net.body[-1].register_forward_hook(lambda module, inputs, output: output * 2)
+    check(net)
+
+
+def test_a_channel_wise_slope_stays_behind_its_shuffle():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1))
+    net.upsample[0][2] = nn.PReLU(6)
+    with torch.no_grad():
+        net.upsample[0][2].weight.copy_(torch.linspace(-0.5, 0.5, 6))
+    ready = check(net)
+    assert isinstance(ready.tail, nn.Conv2d)
+
+
+def test_the_gradient_of_the_image_is_the_same():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1)).eval()
+    lr = torch.rand(1, 3, 5, 4)
+    gradients = []
+    for module in (net, optimize_for_inference(net)):
+        given = lr.clone().requires_grad_()
+        module(given).square().sum().backward()
+        gradients.append(given.grad)
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-3, rtol=1e-4)
