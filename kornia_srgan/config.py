@@ -108,6 +108,9 @@ class Data(Model):
     crops_per_image: PositiveInt = Field(
         default=1, description="Crops taken from one decoded image before the next (cache none)."
     )
+    weighting: Literal["area", "uniform"] = Field(
+        default="area", description="Crops per image: as many as fit into it, or the same for all."
+    )
     cache: Cache = Field(
         default="auto", description="Keep decoded images: none, ram, device; auto picks by their size."
     )

@@ -115,6 +115,7 @@ def _open_crops(config: TrainConfig, accelerator: Accelerator) -> CropSource:
         cache=data.cache,
         workers=data.workers,
         crops_per_image=data.crops_per_image,
+        weighting=data.weighting,
         seed=config.train.seed,
         device=accelerator.device,
     )
