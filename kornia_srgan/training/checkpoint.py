@@ -95,18 +95,22 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return complete[-1] if complete else None
 
 
-def read_progress(checkpoint: Path) -> tuple[Progress, dict[str, Any]]:
-    """Where the checkpoint's run stood, and its identity."""
-    state = json.loads((checkpoint / _STATE).read_text("utf-8"))
-    return Progress(**state["progress"]), state["identity"]
+def read_progress(checkpoint: Path) -> Progress:
+    """Where the checkpoint's run stood."""
+    return Progress(**_read_state(checkpoint)["progress"])
 
 
-def check_identity(found: dict[str, Any], expected: dict[str, Any], checkpoint: Path) -> None:
+def _read_state(checkpoint: Path) -> dict[str, Any]:
+    return json.loads((checkpoint / _STATE).read_text("utf-8"))
+
+
+def check_identity(checkpoint: Path, expected: dict[str, Any]) -> None:
     """Refuse to resume a run that is not the same.
 
     Raises:
         ConfigError: Naming the first thing that differs and both values.
     """
+    found = _read_state(checkpoint)["identity"]
     for key in sorted(found.keys() | expected.keys()):
         if found.get(key) != expected.get(key):
             raise ConfigError(

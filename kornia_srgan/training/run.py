@@ -16,6 +16,7 @@ from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config import Precision, TrainConfig
 from kornia_srgan.data.source import CropSource, open_crops
 from kornia_srgan.errors import ConfigError
+from kornia_srgan.training.checkpoint import check_identity, newest_checkpoint
 from kornia_srgan.training.journal import check_trackers
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.trainer import Trainer
@@ -48,10 +49,16 @@ def train(
     accelerator = accelerator or make_accelerator(config, folder)
     check_batch(config, accelerator.num_processes)
     if accelerator.is_main_process:
-        folder.open(config, resume=resume)
+        folder.open(resume=resume)
     accelerator.wait_for_everyone()
     components = assemble(config)
     crops = _open_crops(config, accelerator)
+    identity = run_identity(config, crops, accelerator.num_processes)
+    checkpoint = newest_checkpoint(folder.checkpoints) if resume else None
+    if checkpoint is not None:
+        check_identity(checkpoint, identity)
+    if accelerator.is_main_process:
+        folder.describe(config)
     if config.train.trackers:
         accelerator.init_trackers("kornia_srgan", config=_flat(config))
     trainer = Trainer(
@@ -60,7 +67,7 @@ def train(
         accelerator,
         crops,
         folder,
-        identity=run_identity(config, crops, accelerator.num_processes),
+        identity=identity,
         training_facts=_facts(config, crops, accelerator),
         validator=_validator(config, components, folder, accelerator),
     )

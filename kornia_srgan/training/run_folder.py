@@ -65,8 +65,8 @@ class RunFolder:
         """The validation grid of a step."""
         return self.path / "validation" / f"step-{total:08d}.png"
 
-    def open(self, config: TrainConfig, *, resume: bool) -> None:
-        """Make the folder and write what the run is.
+    def open(self, *, resume: bool) -> None:
+        """Make the folder.
 
         Raises:
             DataError: If the folder cannot be written, or holds another run that is not to be resumed.
@@ -78,10 +78,13 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.config, dump_config(config))
             write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
         except OSError as error:
             raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
+
+    def describe(self, config: TrainConfig) -> None:
+        """Write the resolved config, once it is known to be this run's."""
+        write_text(self.config, dump_config(config))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,6 @@ from kornia_srgan.data.source import CropBatch, CropSource
 from kornia_srgan.errors import TrainingError
 from kornia_srgan.training.checkpoint import (
     Progress,
-    check_identity,
     newest_checkpoint,
     read_progress,
     save_checkpoint,
@@ -71,7 +70,7 @@ class Trainer:
         accelerator: Devices, precision, processes.
         crops: The data.
         folder: Where everything is written.
-        identity: What a resumed run must agree with.
+        identity: Kept in checkpoints: what a resumed run must agree with.
         training_facts: Goes into the weights' header.
         validator: Scores the generator at intervals.
     """
@@ -112,8 +111,7 @@ class Trainer:
         checkpoint = newest_checkpoint(self.folder.checkpoints) if resume else None
         progress = Progress()
         if checkpoint is not None:
-            progress, identity = read_progress(checkpoint)
-            check_identity(identity, self.identity, checkpoint)
+            progress = read_progress(checkpoint)
             self.journal.rewind(progress.total, step=progress.step)
             self.journal.say(f"resuming at step {progress.total} from {checkpoint}")
         with StopRequest() as stop:
@@ -232,7 +230,7 @@ class Trainer:
                 "train.grad_clip, or find the operation with train.detect_anomaly=true"
             )
         self.accelerator.load_state(str(checkpoint))
-        progress, _ = read_progress(checkpoint)
+        progress = read_progress(checkpoint)
         progress = replace(progress, lr_factor=ROLLBACK_LR_FACTOR**rollbacks)
         self.journal.rewind(progress.total, step=progress.step, keep_events=True)
         self.journal.say(

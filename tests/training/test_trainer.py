@@ -156,8 +156,10 @@ def test_resuming_another_recipe_is_refused(
     photos: Path, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     run(photos, tmp_path / "run")
+    config = (tmp_path / "run/config.yaml").read_text()
     with pytest.raises(ConfigError, match=message):
         run(photos, tmp_path / "run", resume=True, **change)
+    assert (tmp_path / "run/config.yaml").read_text() == config
 
 
 def test_resuming_on_other_photographs_is_refused(photos: Path, tmp_path: Path) -> None:
