@@ -35,6 +35,8 @@ def fitted(
         background = options.background
         picture = _mapped(picture, lambda band: _flattened(band, background), alpha=False)
         notes.append(f"{form.name} has no transparency: put on the background colour")
+    if picture.alpha and form.name == "GIF":
+        picture = _mapped(picture, _seen_or_not)
     target = _depth(picture.dtype, form)
     if target != picture.dtype:
         notes.append(f"{form.name} has no {picture.dtype}: rounded to {target}")
@@ -60,6 +62,13 @@ def _mapped(picture: Raster, change: Callable[[Pixels], Pixels], **fields: objec
 def _in_depth(band: Pixels, source: np.dtype, target: np.dtype) -> Pixels:
     factor = white_of(target) / white_of(source)
     return (band.astype(np.float32) * factor + 0.5).astype(target)
+
+
+def _seen_or_not(band: Pixels) -> Pixels:
+    """Half-transparent pixels as opaque or transparent ones: a GIF knows no others."""
+    white = white_of(band.dtype)
+    alpha = np.where(band[..., -1:] >= white / 2, white, 0).astype(band.dtype)
+    return np.concatenate([band[..., :-1], alpha], axis=-1)
 
 
 def _flattened(band: Pixels, background: tuple[int, int, int]) -> Pixels:

@@ -81,7 +81,8 @@ def _decode(data: bytes, max_pixels: int) -> Photo:
         else:
             metadata, orientation, notes = read_metadata(image)
         animated = count > 1 and image.format in _ANIMATED
-        loop = image.info.get("loop")
+        # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
+        loop = image.info.get("loop", 0 if image.format == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
         _check_frames(frames, space)
         return Photo(frames, space, image.format or "", metadata, animated, loop, notes)

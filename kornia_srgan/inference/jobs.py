@@ -82,11 +82,23 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> list[Sourc
         elif os.path.lexists(path):
             found.append(Source(path))
         else:
-            matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(text) else []
+            matches = list(_matches(path)) if glob.has_magic(text) else []
             if not matches:
                 raise DataError(f"no such file or folder: '{text}'")
-            found += [Source(Path(m)) for m in matches if not Path(m).is_dir()]
+            found += matches
     return found
+
+
+def _matches(pattern: Path) -> Iterator[Source]:
+    """The files that a pattern means, below the last folder without a wildcard; each once."""
+    plain = next(p for p in pattern.parents if not glob.has_magic(str(p)))
+    seen: set[tuple[str, str]] = set()
+    paths = [Path(m) for m in glob.glob(str(pattern), recursive=True)]
+    for path in sorted(paths, key=lambda p: (len(p.parts), str(p))):
+        place = (os.path.realpath(path.parent), path.name)
+        if place not in seen and not path.is_dir():
+            seen.add(place)
+            yield Source(path, path.parent.relative_to(plain))
 
 
 def _walk(root: Path, recursive: bool) -> Iterator[Source]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kornia_srgan.inference.alpha import bled
+from kornia_srgan.inference.alpha import bled, flat_kept
 from kornia_srgan.inference.decode import from_pil
 from kornia_srgan.inference.encode import canvas
 from kornia_srgan.inference.photo import Frame, Photo, Pixels, Raster, Space, white_of
@@ -64,9 +64,11 @@ def _colour_bands(frame: Frame, space: Space, enlarger: Enlarger) -> Iterator[Pi
 
 
 def _alpha_bands(alpha: Pixels, enlarger: Enlarger) -> Iterator[Pixels]:
-    if alpha.min() != alpha.max():
-        return enlarger.bands(alpha)
     height, width = enlarger.size(*alpha.shape[:2])
+    if alpha.min() != alpha.max():
+        bands = enlarger.bands(alpha)
+        larger = height >= alpha.shape[0] and width >= alpha.shape[1]
+        return flat_kept(bands, alpha, height, width) if larger else bands
     constant = alpha.flat[0]
     return iter([np.broadcast_to(constant, (height, width, 1))])
 

@@ -48,6 +48,17 @@ def test_patterns(tree):
     assert names(find_sources([f"{tree}/**/*.tif"]), tree) == ["sub/c.tif"]
 
 
+def test_patterns_keep_the_tree_and_survive_loops(tree, monkeypatch):
+    (tree / "sub" / "again").symlink_to(tree, target_is_directory=True)
+    picture(tree / "sub" / "a.png")
+    found = find_sources([f"{tree}/**/*.png"])
+    assert names(found, tree) == ["a.png", "sub/a.png"]
+    assert [str(s.below) for s in found] == [".", "sub"]
+    monkeypatch.chdir(tree)
+    assert [str(s.below) for s in find_sources(["*/*.png"])] == ["sub"]
+    assert [str(s.below) for s in find_sources(["*.png"])] == ["."]
+
+
 def test_a_name_with_brackets_is_a_file_first(tmp_path):
     path = picture(tmp_path / "a[1].png")
     assert find_sources([str(path)])[0].path == path

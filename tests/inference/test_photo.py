@@ -245,6 +245,13 @@ def test_sixteen_bit_tiff_is_turned_too(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), repeated(np.rot90(pixels, -1)))
 
 
+def test_the_shape_that_tifffile_notes_is_not_kept(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", values((4, 5, 3), "uint16"), photometric="rgb")
+    enlarge(tmp_path / "in.tif", tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.pages[0].description == ""
+
+
 def test_transparent_colour_does_not_fringe(tmp_path):
     """A red disc on what an editor left black: the half-transparent edge stays red in every pixel."""
 
@@ -272,6 +279,27 @@ def test_transparent_colour_does_not_fringe(tmp_path):
     assert naive[seen].min() < 255  # what would have come out
 
 
+def test_cut_outs_get_no_ghost_of_their_outline():
+    """A generator that rings, as real ones do beside hard edges."""
+
+    class Ringing(Nearest):
+        halo = 3
+
+        def forward(self, lr):
+            import torch
+            from torch.nn import functional as F
+
+            blurred = F.avg_pool2d(F.pad(lr, (3, 3, 3, 3), mode="replicate"), 7, stride=1)
+            near_an_edge = (blurred > 0) & (blurred < 1)
+            return super().forward(torch.where(near_an_edge, 0.1 + 0.8 * lr, lr))
+
+    pixels = np.zeros((20, 24, 4), np.uint8)
+    pixels[:10] = 255
+    result = np.asarray(Upscaler(Ringing(2), device="cpu", tile=7)(Image.fromarray(pixels, "RGBA")))[..., 3]
+    assert (result[:18] == 255).all()
+    assert (result[22:] == 0).all()
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_animations_keep_frames_and_timing(tmp_path, suffix):
     frames = [Image.new("RGB", (8, 6), c) for c in ("red", "lime", "blue")]
@@ -290,6 +318,15 @@ def test_animations_keep_frames_and_timing(tmp_path, suffix):
             assert after.convert("RGB").getpixel((9, 7)) == before.convert("RGB").getpixel((4, 3))
             after.load()
             assert after.info["duration"] == time
+
+
+def test_a_gif_is_seen_or_not(tmp_path):
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[..., 3] = np.array([0, 100, 150, 255])[:, None]
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "in.png")
+    enlarge(tmp_path / "in.png", tmp_path / "out.gif")
+    alpha = np.asarray(Image.open(tmp_path / "out.gif").convert("RGBA"))[..., 3]
+    np.testing.assert_array_equal(alpha[:, 0], [0, 0, 0, 0, 255, 255, 255, 255])
 
 
 def test_an_animation_does_not_fit_into_jpeg(tmp_path):
