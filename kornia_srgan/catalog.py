@@ -201,6 +201,7 @@ ADVERSARIAL_LOSSES.declare(
     paper="Jolicoeur-Martineau 2018, arXiv 1807.00734",
 )
 
+_CUTBLUR = "Yoo et al. 2020, arXiv 2004.00448"
 _AUGMENT = "kornia_srgan.components.transforms.augment"
 AUGMENTATIONS.declare(
     "dihedral", f"{_AUGMENT}:Dihedral", summary="One of the eight flips and quarter turns, exactly"
@@ -210,6 +211,12 @@ AUGMENTATIONS.declare(
 )
 AUGMENTATIONS.declare(
     "kornia", f"{_AUGMENT}:KorniaAugmentation", summary="Any augmentation of kornia.augmentation by its name"
+)
+AUGMENTATIONS.declare(
+    "mixup",
+    "kornia_srgan.components.transforms.mix:MixUp",
+    summary="Blends an image with itself turned by half a turn",
+    paper=_CUTBLUR,
 )
 
 _RESIZE = "kornia_srgan.components.transforms.resize"
@@ -234,6 +241,12 @@ DEGRADATIONS.declare(
 )
 DEGRADATIONS.declare(
     "pipeline", f"{_DEGRADE}:DegradationPipeline", summary="Degradation stages of your choice, in order"
+)
+DEGRADATIONS.declare(
+    "cutblur",
+    "kornia_srgan.components.transforms.mix:CutBlur",
+    summary="Real-ESRGAN's degradation with a rectangle of clean LR, or the other way round",
+    paper=_CUTBLUR,
 )
 _STAGES = "kornia_srgan.components.transforms"
 for _name, _target, _summary in (

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 
 from kornia_srgan._version import __version__
 from kornia_srgan.assembly import Components, assemble
@@ -47,6 +47,7 @@ def train(
     check_trackers(config.train.trackers)
     folder = RunFolder(Path(output))
     accelerator = accelerator or make_accelerator(config, folder)
+    check_strategy(accelerator)
     check_batch(config, accelerator.num_processes)
     if accelerator.is_main_process:
         folder.open(resume=resume)
@@ -100,6 +101,20 @@ def resolve_precision(precision: Precision) -> str:
     if precision != "auto":
         return precision
     return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+
+
+def check_strategy(accelerator: Accelerator) -> None:
+    """Whole networks on every process: two players are not split over devices.
+
+    Raises:
+        ConfigError: Under FSDP, DeepSpeed and what else shards networks.
+    """
+    plain = (DistributedType.NO, *(kind for kind in DistributedType if kind.value.startswith("MULTI_")))
+    if accelerator.distributed_type not in plain:
+        raise ConfigError(
+            f"accelerate's {accelerator.distributed_type.value} shards networks, which the two networks of a "
+            "GAN do not go through here; choose multi-GPU (DDP), with train.accumulate for large generators"
+        )
 
 
 def check_batch(config: TrainConfig, processes: int) -> None:

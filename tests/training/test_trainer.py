@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.utils import DistributedType
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -290,6 +291,16 @@ def test_an_output_that_is_a_file(photos: Path, tmp_path: Path) -> None:
 def test_a_batch_that_cannot_be_shared_out(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"train\.batch_size 4 cannot be shared .* multiple of 3"):
         run(photos, tmp_path / "run", train__accumulate=3)
+
+
+def test_sharding_strategies_are_refused(photos: Path, tmp_path: Path) -> None:
+    class Sharded:
+        distributed_type = DistributedType.FSDP
+        num_processes = 2
+
+    config = small_config(data__folders=[str(photos)])
+    with pytest.raises(ConfigError, match="FSDP shards networks.* choose multi-GPU"):
+        train(config, tmp_path / "run", accelerator=Sharded())  # type: ignore[arg-type]
 
 
 def test_init_starts_from_weights_and_refuses_those_of_another_model(photos: Path, tmp_path: Path) -> None:
