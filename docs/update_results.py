@@ -11,12 +11,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kornia_srgan import evaluate, load_generator
+from PIL import Image
+
+from kornia_srgan import Upscaler, evaluate, load_generator
 from kornia_srgan.evaluation.pictures import CropSheets
 from kornia_srgan.weights.locate import zoo_names
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = "docs/images/before-after.png"
+BEFORE_AFTER = "docs/images/upscaled-coffee.png"
 
 
 def main(data: str) -> None:
@@ -30,9 +33,22 @@ def main(data: str) -> None:
         four = {name: model for name, model in models.items() if model.scale == 4}
         evaluate(four, ROOT / "docs/images/hr", metrics=("psnr", "ssim"), on_result=sheets.add)
         shutil.move(sheets.write()[0], ROOT / PICTURE)  # may be another file system
+    before_after(ROOT / "docs/images/coffee_lr.png", ROOT / BEFORE_AFTER)
     caption = f"Bicubic, {', '.join(four)}, and the photograph"
     replace(ROOT / "README.md", "picture", f"![{caption}]({PICTURE})\n")
     print(table, end="")
+
+
+def before_after(photo: Path, picture: Path) -> None:
+    """The photograph's own pixels beside what the default weights make of them."""
+    with Image.open(photo) as opened:
+        before = opened.convert("RGB")
+    after = Upscaler.from_pretrained()(before)
+    width, height = after.size
+    both = Image.new("RGB", (2 * width + 6, height), "white")
+    both.paste(before.resize(after.size, Image.Resampling.NEAREST), (0, 0))
+    both.paste(after, (width + 6, 0))
+    both.save(picture, optimize=True)
 
 
 def replace(page: Path, mark: str, text: str) -> None:

@@ -299,7 +299,7 @@ def test_sharding_strategies_are_refused(photos: Path, tmp_path: Path) -> None:
         num_processes = 2
 
     config = small_config(data__folders=[str(photos)])
-    with pytest.raises(ConfigError, match="FSDP shards networks.* choose multi-GPU"):
+    with pytest.raises(ConfigError, match=r"FSDP shards networks.* choose multi-GPU"):
         train(config, tmp_path / "run", accelerator=Sharded())  # type: ignore[arg-type]
 
 
