@@ -67,6 +67,7 @@ class Upscaler:
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype)
         self.generator = prepare(generator, self.device, self.dtype)
+        self._plain = prepare(generator, self.device, self.dtype, optimized=False)  # for gradients
         self.halo = practical_halo(self.generator, halo_of(generator)) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         self._tiling = Tiling(self.tile, self.halo, self.scale, align=int(getattr(generator, "align", 1)))
@@ -162,7 +163,7 @@ class Upscaler:
         if differentiable:
             if not images.dtype.is_floating_point:
                 raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
-            output = _forward(self.generator, images.to(self.device, self.dtype))
+            output = _forward(self._plain, images.to(self.device, self.dtype))
             return output.to(images.device, images.dtype)
         batch, channels, height, width = images.shape
         shape = (batch, channels, self.scale * height, self.scale * width)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ImageError, UserError
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.inference.generators import Chain, Nearest
@@ -84,6 +85,18 @@ def test_gradients_flow_when_asked():
     assert images.grad is not None
     assert images.grad.abs().min() > 0
     assert all(p.grad is None for p in upscaler.generator.parameters())
+
+
+def test_runs_the_optimised_generator_but_differentiates_the_plain_one():
+    generator = SRResNet(scale=2, channels=4, num_blocks=1)
+    upscaler = Upscaler(generator, device="cpu", tile=0)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in upscaler.generator.modules())
+    images = torch.rand(1, 3, 6, 5, requires_grad=True)
+    expected = generator.eval()(images)
+    torch.testing.assert_close(upscaler(images), expected.clamp(0, 1), atol=1e-4, rtol=0)
+    found = upscaler(images, differentiable=True)
+    gradients = [torch.autograd.grad(result.square().sum(), images)[0] for result in (found, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_the_generator_given_stays_as_it_is():
