@@ -30,7 +30,7 @@ def test_writes_both_forms_and_reports_a_failed_case(tmp_path, capsys):
         ("none", 4, "failed"),
         ("none", 6, "failed"),
     ]
-    assert written["cases"][0]["largest_difference"] < 1e-4
+    assert written["cases"][0]["relative_difference"] < 1e-4
     assert "none" in written["cases"][2]["error"]
     assert "failed" in capsys.readouterr().out
 
