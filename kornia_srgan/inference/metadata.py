@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from kornia_srgan.inference.photo import Metadata
 
@@ -113,6 +113,10 @@ def _clean_exif(found: Image.Exif, from_tiff: bool) -> bytes | None:
 
 
 def _tiff_structure(exif: Image.Exif) -> bytes:
+    for tag, value in exif.items():
+        # Pillow reads texts as Latin-1, byte for byte, but writes only ASCII.
+        if isinstance(value, str) and not value.isascii() and TiffTags.lookup(tag).type == TiffTags.ASCII:
+            exif[tag] = value.encode("latin-1", "replace")
     return exif.tobytes().removeprefix(b"Exif\x00\x00")
 
 
@@ -163,8 +167,9 @@ def tiff_directory(exif: bytes, tag: int, offset: int, prefix: bytes = b"II") ->
     return directory.tobytes(offset)
 
 
-def tiff_texts(exif: bytes) -> dict[int, str]:
-    """The describing texts of an EXIF structure's first directory."""
+def tiff_texts(exif: bytes) -> dict[int, bytes]:
+    """The describing texts of an EXIF structure's first directory, in the bytes that they are in there."""
     parsed = Image.Exif()
     parsed.load(b"Exif\x00\x00" + exif)
-    return {tag: value for tag, value in parsed.items() if tag in _DESCRIPTIVE and isinstance(value, str)}
+    texts = {tag: value for tag, value in parsed.items() if tag in _DESCRIPTIVE and isinstance(value, str)}
+    return {tag: text.encode("latin-1", "replace") for tag, text in texts.items()}

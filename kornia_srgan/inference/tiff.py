@@ -46,7 +46,7 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
         shape = shape[:2]
     dpi = metadata.dpi
     texts = tiff_texts(metadata.exif) if metadata.exif is not None else {}
-    if texts.get(0x010E, "").startswith('{"shape"'):  # tifffile's own note on the array that it wrote
+    if texts.get(0x010E, b"").startswith(b'{"shape"'):  # tifffile's own note on the array that it wrote
         del texts[0x010E]
     description, software, date = (texts.pop(tag, None) for tag in (0x010E, 0x0131, 0x0132))
     extra: list[tuple[Any, ...]] = [(tag, "s", 0, text, True) for tag, text in texts.items()]
@@ -70,7 +70,7 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
         resolutionunit="inch" if dpi is not None else None,
         description=description,
         software=software or False,
-        datetime=date,
+        datetime=date.decode("ascii", "replace") if date is not None else None,
         metadata=None,
         extratags=extra,
     )

@@ -200,7 +200,7 @@ def fill(output: Pixels, bands: Iterator[Pixels]) -> None:
 
 def _check_array_dtype(pixels: Pixels) -> None:
     try:
-        dtype = torch.from_numpy(pixels[:0]).dtype
+        dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
     except TypeError as error:
         raise ImageError(f"an array of {pixels.dtype} is no image; use uint8, uint16 or float32") from error
     check_dtype(dtype)

@@ -155,6 +155,22 @@ def test_a_thumbnail_of_the_smaller_picture_is_not_kept(photographs, tmp_path):
     assert found["ExifIFD:ISO"] == 400
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_texts_in_any_script_are_kept(tmp_path, suffix):
+    """UTF-8, which Pillow reads as Latin-1 and would write as question marks."""
+    exif = Image.Exif()
+    exif[0x8298] = "\u00a9 Zo\u00eb \u5199\u771f".encode()
+    exif[0x010E] = "Gr\u00f6\u00dfe".encode()
+    Image.new("RGB", (8, 6)).save(tmp_path / "in.jpg", exif=exif)
+    target = tmp_path / f"out{suffix}"
+    job = Job(tmp_path / "in.jpg", target, format_of(target), "in.jpg")
+    assert run_one(job, UPSCALER, WriteOptions()).status == "done"
+    with Image.open(target) as image:
+        kept = image.getexif()
+    for tag in (0x8298, 0x010E):
+        assert kept[tag].encode("latin-1") == exif[tag]
+
+
 def test_damaged_exif_is_left_out_and_said(photographs, tmp_path):
     data = (photographs / "in.jpg").read_bytes()
     start = data.index(b"Exif\x00\x00") + 6

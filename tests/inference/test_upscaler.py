@@ -60,6 +60,12 @@ def test_pil_images_keep_their_mode(nearest, mode):
     np.testing.assert_array_equal(np.asarray(result), repeated(np.asarray(image)))
 
 
+@pytest.mark.filterwarnings("error")
+def test_arrays_may_be_read_only(nearest):
+    pixels = np.asarray(Image.new("RGB", (4, 3), "red"))
+    assert nearest(pixels).shape == (6, 8, 3)
+
+
 def test_pil_info_is_kept(nearest):
     image = Image.new("RGB", (2, 2))
     image.info.update(icc_profile=b"profile", dpi=(300, 300))
