@@ -96,7 +96,7 @@ def _matches(pattern: Path) -> Iterator[Source]:
     paths = [Path(m) for m in glob.glob(str(pattern), recursive=True)]
     for path in sorted(paths, key=lambda p: (len(p.parts), str(p))):
         place = (os.path.realpath(path.parent), path.name)
-        if place not in seen and not path.is_dir():
+        if place not in seen and _may_be_picture(path):
             seen.add(place)
             yield Source(path, path.parent.relative_to(plain))
 
@@ -113,8 +113,14 @@ def _walk(root: Path, recursive: bool) -> Iterator[Source]:
             folders.clear()
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in names:
-            if Path(name).suffix.lower() in _SUFFIXES and not name.startswith("."):
+            known = Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+            if known and _may_be_picture(Path(folder, name)):
                 yield Source(Path(folder, name), Path(folder).relative_to(root))
+
+
+def _may_be_picture(path: Path) -> bool:
+    """A file, or a link to nowhere, which is to be reported; no pipe, that would never end."""
+    return path.is_file() or not path.exists()
 
 
 def plan(

@@ -64,6 +64,12 @@ def test_a_name_with_brackets_is_a_file_first(tmp_path):
     assert find_sources([str(path)])[0].path == path
 
 
+def test_a_pipe_is_not_waited_for(tree):
+    os.mkfifo(tree / "pipe.png")
+    assert len(find_sources([str(tree)])) == 4
+    assert names(find_sources([f"{tree}/*.png"]), tree) == ["a.png"]
+
+
 def test_a_loop_of_links_ends(tree):
     (tree / "sub" / "again").symlink_to(tree, target_is_directory=True)
     assert len(find_sources([str(tree)])) == 4
