@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ def small_config(**sections: Any) -> TrainConfig:
             "checkpoint_every": 4,
             "precision": "no",
         },
-        "stages": [{"name": "psnr", "steps": 6, "losses": ["mse"], "schedule": {"name": "cosine"}}, GAN],
+        "stages": [
+            {"name": "psnr", "steps": 6, "losses": ["mse"], "schedule": {"name": "cosine"}},
+            deepcopy(GAN),
+        ],
     }
     for key, value in sections.items():
         node = raw
