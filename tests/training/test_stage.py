@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 
 import pytest
@@ -148,3 +149,19 @@ def test_an_unknown_optimizer_is_named_with_a_suggestion() -> None:
         make_optimizer(Optimizer(name="adamm"), nn.Linear(1, 1), 1.0)
     with pytest.raises(ConfigError, match=r"train\.optimizer\.args: 'adam'"):
         make_optimizer(Optimizer(args={"beta": 1}), nn.Linear(1, 1), 1.0)
+
+
+def test_batchnorm_statistics_see_each_micro_batch_once() -> None:
+    """The discriminator's turn needs images too, but must not count them a second time."""
+    stage, accelerator = make_stage(generator={"name": "srresnet", "args": {"num_blocks": 1, "channels": 4}})
+    alone = copy.deepcopy(stage.generator.plain)
+    micro = halves(random_batch())
+    with torch.no_grad():
+        for batch in micro:
+            alone(batch.lr)
+    train_step(stage, micro, accelerator)
+    expected = {n: b for n, b in alone.named_buffers() if "running" in n}
+    found = dict(stage.generator.plain.named_buffers())
+    assert expected
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name)
