@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -94,6 +95,8 @@ def command(
             form=form,
             existing="overwrite" if overwrite else "skip",
         )
+        if str(output) == STREAM:
+            work = [replace(job, target_label=STREAM) for job in work]
         enlarger = Rescaler(upscaler, wanted)
         outcomes = run(work, enlarger, options, workers=jobs, max_pixels=max_pixels * 1_000_000, quiet=quiet)
         if str(output) == STREAM and outcomes[0].status == "done":

@@ -73,9 +73,9 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.status == "failed":
         return []
     if outcome.status == "skipped":
-        return [f"{job.label}: skipped, {job.target} exists"]
+        return [f"{job.label}: skipped, {job.target_name} exists"]
     speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
-    done = f"{job.label} -> {job.target} ({outcome.seconds:.1f} s, {speed:.2f} MP/s)"
+    done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.2f} MP/s)"
     return [done, *(f"  note: {note}" for note in outcome.notes)]
 
 
@@ -91,7 +91,7 @@ def report(outcomes: Sequence[Outcome], upscaler: Upscaler) -> str:
     files = [
         {
             "source": outcome.job.label,
-            "target": str(outcome.job.target) if outcome.status != "failed" else None,
+            "target": outcome.job.target_name if outcome.status != "failed" else None,
             "status": outcome.status,
             "error": outcome.error or None,
             "notes": list(outcome.notes),

@@ -53,6 +53,7 @@ class Job:
         label: What to call the source in messages.
         megapixels: Of the source, as its header says; 0 where it cannot be read.
         skip: The result is there already and is to be left alone.
+        target_label: What to call the target in messages, where that is not its path.
     """
 
     source: Path | bytes
@@ -61,6 +62,12 @@ class Job:
     label: str
     megapixels: float = 0.0
     skip: bool = False
+    target_label: str = ""
+
+    @property
+    def target_name(self) -> str:
+        """What to call the target in messages."""
+        return self.target_label or str(self.target)
 
 
 def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> list[Source]:

@@ -138,6 +138,8 @@ def test_stdin_to_stdout(folder, weights):
             "-m",
             "kornia_srgan",
             "upscale",
+            "--json",
+            str(folder.parent / "report.json"),
             "-",
             "-o",
             "-",
@@ -153,6 +155,9 @@ def test_stdin_to_stdout(folder, weights):
     assert done.returncode == 0, done.stderr.decode()
     import io
 
+    assert "stdin -> - (" in done.stderr.decode()
+    (file,) = json.loads((folder.parent / "report.json").read_text())["files"]
+    assert file["target"] == "-"
     result = Image.open(io.BytesIO(done.stdout))
     assert (result.format, result.size) == ("WEBP", (24, 20))
 
