@@ -100,7 +100,8 @@ def main() -> None:
                 )
     if options.json:
         setting = {"tile": options.tile, "weights": options.weights or "untrained edsr"}
-        setting |= {"channels": options.channels, "blocks": options.blocks}
+        if options.weights is None:
+            setting |= {"channels": options.channels, "blocks": options.blocks}
         write_json(options.json, document("upscale_memory", setting, results, "cpu"))
 
 
