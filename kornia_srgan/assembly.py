@@ -32,7 +32,7 @@ from kornia_srgan.protocols import (
     Resizer,
 )
 from kornia_srgan.registry import BUILTIN_SOURCE, Registry
-from kornia_srgan.weights.files import load_into, load_weights
+from kornia_srgan.weights.files import load_into, load_matching, load_weights
 from kornia_srgan.weights.foreign import is_foreign, read_foreign
 from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.spec import WeightSpec
@@ -99,7 +99,10 @@ class StageComponents:
 
 @dataclass(frozen=True)
 class Components:
-    """Everything a run needs, built and checked."""
+    """Everything a run needs, built and checked.
+
+    `init_note` says what the generator took from weights of another scale; empty where it took all or none.
+    """
 
     generator: nn.Module
     spec: WeightSpec
@@ -107,6 +110,7 @@ class Components:
     augmentations: tuple[Augmentation, ...]
     resizer: Resizer
     degradation: Degradation | None = None
+    init_note: str = ""
 
 
 def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec:
@@ -160,9 +164,8 @@ def assemble(config: TrainConfig) -> Components:
             else None
         )
     spec = generator_spec(config.generator, config.scale, license=config.license)
-    if config.init:
-        _initialise(generator, spec, config.init)
-    return Components(generator, spec, stages, augmentations, resizer, degradation)
+    note = _initialise(generator, spec, config.init) if config.init else ""
+    return Components(generator, spec, stages, augmentations, resizer, degradation, note)
 
 
 def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
@@ -186,13 +189,19 @@ def _unique_name(losses: tuple[WeightedLoss, ...], index: int) -> str:
     return name if sum(x.name == name for x in losses) == 1 else f"{name}_{index}"
 
 
-def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> None:
+def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> str:
+    """Start from weights: all of them, or for another scale those that fit, which the answer names."""
     found, state = _read_weights(source)
-    if (found.name, found.scale) != (spec.name, spec.scale):
+    if found.name != spec.name:
         raise WeightsError(
             f"init: {source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
         )
-    load_into(generator, state, f"init: {source}")
+    if found.scale == spec.scale:
+        load_into(generator, state, f"init: {source}")
+        return ""
+    fresh = load_matching(generator, state, f"init: {source}")
+    kept = len(generator.state_dict()) - len(fresh)
+    return f"init: {kept} tensors from {source} (x{found.scale}); {len(fresh)} start fresh: {', '.join(fresh)}"
 
 
 @dataclass(frozen=True)

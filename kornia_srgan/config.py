@@ -163,7 +163,10 @@ class TrainConfig(Model):
     summary: str = Field(default="", description="One line about it.")
     scale: PositiveInt = Field(default=4, description="Upscaling factor.")
     generator: ComponentField
-    init: str | None = Field(default=None, description="Weights (name or path) to start the generator from.")
+    init: str | None = Field(
+        default=None,
+        description="Weights (name or path) to start the generator from; at another scale, those that fit.",
+    )
     stages: tuple[Stage, ...] = Field(min_length=1)
     data: Data = Field(default_factory=Data)
     train: Train = Field(default_factory=Train)

@@ -72,6 +72,8 @@ def train(
         training_facts=_facts(config, crops, accelerator),
         validator=_validator(config, components, folder, accelerator),
     )
+    if components.init_note:
+        trainer.journal.say(components.init_note)
     try:
         return trainer.fit(resume=resume)
     finally:

@@ -125,6 +125,28 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path)
     module.load_state_dict(dict(state), strict=True)
 
 
+def load_matching(module: nn.Module, state: Mapping[str, Tensor], where: str | Path) -> list[str]:
+    """Copy the tensors that a module has under the same key and in the same shape.
+
+    Args:
+        module: Changed in place; keeps its device and dtypes.
+        state: The tensors, such as those of the same architecture at another scale.
+        where: The file, for the message.
+
+    Returns:
+        The module's keys that got nothing.
+
+    Raises:
+        WeightsError: If nothing fits.
+    """
+    own = module.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    if not fitting:
+        raise WeightsError(f"{where}: none of its {len(state)} tensors fits {type(module).__name__}")
+    module.load_state_dict(fitting, strict=False)
+    return [k for k in own if k not in fitting]
+
+
 def clean_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Take off what wrappers put into keys: `module.` of data parallelism, `_orig_mod` of `torch.compile`.
 

@@ -303,12 +303,22 @@ def test_sharding_strategies_are_refused(photos: Path, tmp_path: Path) -> None:
         train(config, tmp_path / "run", accelerator=Sharded())  # type: ignore[arg-type]
 
 
-def test_init_starts_from_weights_and_refuses_those_of_another_model(photos: Path, tmp_path: Path) -> None:
+def test_init_starts_from_weights_and_refuses_those_of_another_model(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(photos, tmp_path / "first")
     weights = str(tmp_path / "first/generator.safetensors")
     run(photos, tmp_path / "second", init=weights, train__checkpoint_every=100)
     start = load_file(tmp_path / "second/checkpoints/step-00000000/model.safetensors")
     assert_equal_trees(start, load_file(weights), "init")
+    run(photos, tmp_path / "other_scale", init=weights, train__checkpoint_every=100, scale=2)
+    said = capsys.readouterr().err
+    start = load_file(tmp_path / "other_scale/checkpoints/step-00000000/model.safetensors")
+    fits = {k: v for k, v in load_file(weights).items() if start[k].shape == v.shape}
+    assert 0 < len(fits) < len(start)
+    assert_equal_trees({k: start[k] for k in fits}, fits, "init of another scale")
+    assert f"init: {len(fits)} tensors from {weights} (x4)" in said
+    assert all(k in said for k in start.keys() - fits.keys())
     with pytest.raises(UserError, match=r"init: .* holds edsr x4, the run trains srresnet x4"):
         run(
             photos,
