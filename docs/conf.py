@@ -15,18 +15,20 @@ copyright = "2026, the kornia_srgan authors"
 version = release = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build", "images/CREDITS.md"]
 html_theme = "furo"
 html_title = f"kornia_srgan {__version__}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+nb_execution_mode = "off"  # docs/run_notebooks.py runs them and keeps the outputs
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
