@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from torch import Tensor
 
 from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
@@ -57,14 +58,15 @@ class Journal:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._since = (time.perf_counter(), 0)
-        self.console = Console(stderr=True, quiet=not accelerator.is_main_process)
+        self.console = _console(quiet=not accelerator.is_main_process)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", table_column=Column(ratio=1, no_wrap=True)),
             TimeRemainingColumn(),
             console=self.console,
+            expand=True,  # the note takes what is left: at 80 columns a GAN's losses are cut, not the bar
             disable=not (accelerator.is_main_process and self.console.is_terminal),
         )
         self._task: TaskID | None = None
@@ -144,6 +146,14 @@ class Journal:
         """Draw the losses of metrics.jsonl."""
         if self._accelerator.is_main_process and self._folder.metrics.is_file():
             plot_losses(self._folder.metrics, self._folder.plot)
+
+
+def _console(*, quiet: bool) -> Console:
+    console = Console(stderr=True, quiet=quiet)
+    if not console.is_jupyter:
+        return console
+    # In a notebook each line would become an output of its own, and each turn of the bar one more.
+    return Console(stderr=True, quiet=quiet, force_jupyter=False, force_terminal=False)
 
 
 def _jsonable(value: Any) -> Any:
