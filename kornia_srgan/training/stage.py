@@ -77,7 +77,9 @@ def prepare_stage(
     config = components.config
     lr = config.lr or train.lr
     for entry in components.losses:
-        cast("nn.Module", entry.loss).to(accelerator.device)
+        loss = cast("nn.Module", entry.loss).to(accelerator.device)
+        if train.channels_last:
+            loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     player = _prepare_player(generator, train, lr, components, accelerator)
     if components.discriminator is None:
         return ActiveStage(player, components.losses)
@@ -191,7 +193,7 @@ def _step(
     Gradients are reduced over the ranks before this, so every rank sees the same norm and decides alike.
     """
     accelerator.unscale_gradients(player.optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(player.parameters, grad_clip or float("inf"))
+    norm = _gradient_norm(player, grad_clip)
     terms = {**meter.terms, norm_name: norm.detach()}
     finite = bool(torch.isfinite(norm))
     if not hold and (finite or accelerator.scaler is not None):  # a scaler refuses by itself
@@ -203,6 +205,13 @@ def _step(
     if accelerator.scaler is not None and not bad_terms:
         return StepResult(terms, skipped=True)
     return StepResult(terms, bad_terms[0] if bad_terms else norm_name, skipped=True)
+
+
+def _gradient_norm(player: Player, grad_clip: float) -> Tensor:
+    """The norm of all gradients, which are clipped to `grad_clip` unless it is 0."""
+    if grad_clip:
+        return torch.nn.utils.clip_grad_norm_(player.parameters, grad_clip)
+    return torch.nn.utils.get_total_norm(p.grad for p in player.parameters if p.grad is not None)
 
 
 @dataclass

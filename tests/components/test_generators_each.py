@@ -1,5 +1,6 @@
 """What only one of the generators promises."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,23 @@ class TestSRResNet:
         assert sum(p.numel() for p in net.tail.parameters()) == tail
         total = sum(p.numel() for p in net.parameters())
         assert total == head + 16 * block + body_end + upsample + tail == 1_547_350
+
+    @pytest.mark.parametrize("scale", [1, 2, 3, 4, 6])
+    def test_training_runs_the_tail_before_the_shuffle_with_the_same_result(self, scale: int) -> None:
+        torch.manual_seed(0)
+        net = SRResNet(scale=scale, channels=4, num_blocks=1).double().train()
+        net.tail.weight.data.mul_(10)
+        other = copy.deepcopy(net)
+        lr = torch.rand(2, 3, 5, 7, dtype=torch.float64)
+        found = net(lr)
+        first = other.head(lr)
+        expected = (other.tail(other.upsample(first + other.body(first))) + 1) / 2
+        torch.testing.assert_close(found, expected)
+        weight = torch.rand_like(found)
+        for image in (found, expected):
+            (image * weight).sum().backward()
+        for (name, a), b in zip(net.named_parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(a.grad, b.grad, msg=name)
 
     def test_equals_fig_4_written_out(self) -> None:
         torch.manual_seed(0)

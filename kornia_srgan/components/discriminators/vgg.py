@@ -77,11 +77,14 @@ class VGGDiscriminator(nn.Module):
             layers.append(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=first))
             if not first:
                 layers.append(nn.BatchNorm2d(outputs))
-            layers.append(nn.LeakyReLU(0.2))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))  # nobody needs its input
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(pool)
         self.classifier = nn.Sequential(
-            nn.Flatten(), nn.Linear(filters[-1] * pool**2, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1)
+            nn.Flatten(),
+            nn.Linear(filters[-1] * pool**2, dense),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Linear(dense, 1),
         )
         self._initialise()
 

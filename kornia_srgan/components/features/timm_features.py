@@ -112,9 +112,9 @@ class _VGGTaps(nn.Module):
         self.indices = [_vgg_index(model, name, names, ends) for name in layers]
         self.features = backbone.features[: max(self.indices) + 1]
         self.stride = 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in self.features)
-        for layer in self.features:
+        for index, layer in enumerate(self.features):
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # in place it would overwrite a tapped convolution
+                layer.inplace = index - 1 not in self.indices  # it would overwrite a tapped convolution
 
     def fit(self, x: Tensor) -> Tensor:
         return pad_to(x, self.stride, self.stride)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from kornia_srgan.components.generators.layers import (
     Upsampling,
     check_positive,
     conv,
+    conv_before_shuffle,
     init_convolutions,
     receptive_halo,
     resize_halo,
@@ -125,7 +126,23 @@ class SRResNet(nn.Module):
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""
         features = self.head(lr)
         features = features + self.body(features)
-        image = self.tail(self.upsample(features))
+        image = self._enlarge(features)
         if self.output == "unit":
             return image
         return to_unit(torch.tanh(image) if self.output == "tanh" else image)
+
+    def _enlarge(self, features: Tensor) -> Tensor:
+        """`tail(upsample(features))`, in training on a CPU with the last pixel shuffle after the tail.
+
+        PReLU has one slope for all channels, so it does not mind what the pixel shuffle has not yet moved.
+        """
+        if not (self.training and features.device.type == "cpu" and len(self.upsample)):
+            return self.tail(self.upsample(features))
+        *steps, last = self.upsample
+        for step in steps:
+            features = step(features)
+        convolution, shuffle, activation = cast(nn.Sequential, last)
+        if not isinstance(shuffle, nn.PixelShuffle):
+            return self.tail(last(features))
+        factor = shuffle.upscale_factor
+        return shuffle(conv_before_shuffle(activation(convolution(features)), self.tail, factor))
