@@ -1,0 +1,178 @@
+"""The layout of the page, and what its buttons do."""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from kornia_srgan.cli.errors import explain
+from kornia_srgan.demo.choices import Choice, Choices, chosen, with_upload
+from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, parse_tile, size_in_words
+from kornia_srgan.errors import UserError
+
+OWN_SCALE = "what the weights make"
+SCALES = {OWN_SCALE: None, "×2": 2, "×3": 3, "×4": 4}
+WHOLE, DETAIL = "the whole picture", "a detail, pixel for pixel"
+CSS = """
+.gradio-container { max-width: 1280px !important; }
+#sizes .size { font-size: 1.5rem; font-weight: 600; }
+#sizes p { margin: 0.25rem 0; }
+#sizes .note { color: var(--body-text-color-subdued); }
+"""
+INTRO = (
+    "# kornia_srgan\nEnlarge a photograph. It goes to the computer that runs this page and no further, "
+    "and is deleted when the page's server stops."
+)
+NO_PHOTO = "<p>Drop a photograph on the left.</p>"
+DAY = 24 * 60 * 60
+
+
+def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
+    """The page.
+
+    Args:
+        service: Does the work.
+        choices: The weights to begin with.
+        folder: Where results go; the server deletes it.
+    """
+    first = next(iter(choices))
+    with gr.Blocks(title="kornia_srgan", analytics_enabled=False, delete_cache=(DAY // 24, DAY)) as page:
+        known, shown = gr.State(dict(choices)), gr.State(None)
+        gr.Markdown(INTRO)
+        with gr.Row():
+            with gr.Column(scale=1, min_width=320):
+                photo = gr.File(label="Photograph", elem_id="photo", height=150)
+                with gr.Group():
+                    weights = gr.Dropdown(_listed(choices), value=first, label="Weights", elem_id="weights")
+                    own = gr.UploadButton("Add a .safetensors file", size="sm", elem_id="own-weights")
+                with gr.Group():
+                    scale = gr.Dropdown(list(SCALES), value=OWN_SCALE, label="Size")
+                    form = gr.Dropdown(list(FORMAT_NAMES), value=SAME, label="File format")
+                with gr.Accordion("More", open=False):
+                    color_fix = gr.Checkbox(label="Colour fix", info="Coarse colour from the photograph.")
+                    ensemble = gr.Checkbox(
+                        label="Ensemble", info="Mean of eight turns; eight times the work."
+                    )
+                    tile = gr.Textbox("auto", label="Tile", info="Side in pixels; auto; 0: all at once.")
+                go = gr.Button("Enlarge", variant="primary", elem_id="enlarge")
+            with gr.Column(scale=3):
+                with gr.Row(equal_height=True):
+                    sizes = gr.HTML(NO_PHOTO, elem_id="sizes")
+                    download = gr.DownloadButton("Download", visible=False, scale=0, elem_id="download")
+                view = gr.Radio([WHOLE, DETAIL], value=WHOLE, container=False, visible=False, elem_id="view")
+                slider = gr.ImageSlider(
+                    label="before (bicubic) | after",
+                    interactive=False,
+                    buttons=["fullscreen"],
+                    max_height=600,
+                    elem_id="slider",
+                )
+
+        plan = _told(lambda *values: _plan(service, *values))
+        gone = [view, slider, download]
+        for event in (photo.change, weights.change, scale.change):
+            event(plan, [photo, weights, scale, known], sizes, show_progress="hidden")
+        photo.change(_nothing_yet, None, gone, show_progress="hidden")
+        own.upload(_told(_add_weights), [own, known], [weights, known], show_progress="hidden")
+        view.change(_view, [view, shown], slider, show_progress="hidden")
+
+        def enlarge(
+            path: str | None,
+            label: str,
+            size: str,
+            form: str,
+            tile: str,
+            color_fix: bool,
+            ensemble: bool,
+            known: Choices,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio wants it
+        ) -> tuple[Any, ...]:
+            if path is None:
+                raise UserError("choose a photograph first")
+            wish = Wish(
+                chosen(known, label).source, SCALES[size], form, parse_tile(tile), color_fix, ensemble
+            )
+            progress(0, desc="Enlarging")
+            target = Path(tempfile.mkdtemp(dir=folder))
+            result = service.enlarge(Path(path), target, wish, lambda part: progress(part, desc="Enlarging"))
+            return _result(result)
+
+        go.click(
+            _told(enlarge),
+            [photo, weights, scale, form, tile, color_fix, ensemble, known],
+            [sizes, view, slider, download, shown],
+            show_progress_on=slider,
+            concurrency_limit=1,
+        )
+    for function in page.fns.values():  # a page, not a service for programs
+        function.api_visibility = "private"
+    page.queue(max_size=16)
+    return page
+
+
+def _told(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with errors as one line in the page and no traceback anywhere."""
+    import functools
+
+    @functools.wraps(action)
+    def wrapped(*values: Any, **named: Any) -> Any:
+        try:
+            return action(*values, **named)
+        except Exception as error:
+            line = explain(error)[0].removeprefix("error: ")
+            raise gr.Error(
+                html.escape(line[:1].upper() + line[1:]), duration=None, print_exception=False
+            ) from None
+
+    return wrapped
+
+
+def _plan(service: Service, path: str | None, label: str, size: str, known: dict[str, Choice]) -> str:
+    """What will come of the photograph: its size."""
+    if path is None:
+        return NO_PHOTO
+    photo, factor = service.open(Path(path)), SCALES[size] or chosen(known, label).scale
+    words = size_in_words(photo, factor * photo.width, factor * photo.height)
+    return f"<p class='size'>{words}</p><p class='note'>Not enlarged yet.</p>"
+
+
+def _nothing_yet() -> tuple[Any, ...]:
+    """A new photograph: the last result would only confuse."""
+    return gr.Radio(visible=False), None, gr.DownloadButton(visible=False)
+
+
+def _add_weights(path: str | None, known: dict[str, Choice]) -> tuple[Any, Choices]:
+    if path is None:
+        raise UserError("no file came")
+    label, more = with_upload(known, Path(path))
+    return gr.Dropdown(choices=_listed(more), value=label), more
+
+
+def _result(result: Result) -> tuple[Any, ...]:
+    views = {
+        name: (str(pair.before), str(pair.after))
+        for name, pair in ((WHOLE, result.whole), (DETAIL, result.detail))
+    }
+    view = DETAIL if result.reduced else WHOLE
+    size = result.path.stat().st_size / 1e6
+    lines = [
+        f"<p class='size'>{html.escape(result.words)}</p>",
+        f"<p>{html.escape(result.path.name)}, {size:.1f} MB, {result.seconds:.1f} s</p>",
+        *(f"<p class='note'>Note: {html.escape(note)}</p>" for note in result.notes),
+    ]
+    button = gr.DownloadButton(f"Download {result.path.name}", value=str(result.path), visible=True)
+    return "".join(lines), gr.Radio(value=view, visible=True), views[view], button, views
+
+
+def _view(name: str, views: dict[str, tuple[str, str]] | None) -> tuple[str, str] | None:
+    return views[name] if views else None
+
+
+def _listed(choices: Choices) -> list[tuple[str, str]]:
+    """What the list shows, and the label that it stands for."""
+    return [(f"{label} ({choice.text})", label) for label, choice in choices.items()]

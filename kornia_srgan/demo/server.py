@@ -1,0 +1,127 @@
+"""Serves the page on this machine until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from kornia_srgan.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+_OFFLINE = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_RUN_HISTORY": "False",
+    "GRADIO_SSR_MODE": "False",
+    "GRADIO_MCP_SERVER": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+"""Gradio reads most of its settings from here only, and when it is imported."""
+
+
+def require_gradio() -> None:
+    """Fail early and in one line.
+
+    Raises:
+        MissingExtraError: If Gradio is not installed.
+    """
+    if find_spec("gradio") is None:
+        raise MissingExtraError('the demo needs Gradio; install it: pip install "kornia-srgan[demo]"')
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Raises:
+        UserError: If the address cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (socket.gaierror, UnicodeError, OverflowError):
+        raise UserError(f"--host '{host}' is not an address of this machine") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = "is taken by another program; choose another --port, or 0 for any that is free"
+        elif error.errno == errno.EACCES:
+            reason = "may not be used by you; choose one above 1023"
+        elif error.errno == errno.EADDRNOTAVAIL:
+            raise UserError(f"--host '{host}' is not an address of this machine") from None
+        else:
+            reason = f"cannot be used: {error.strerror or error}"
+        raise UserError(f"port {port} {reason}") from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """What to type into a browser."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    """A folder for uploads and results that goes when the block ends; Gradio is told of it."""
+    with TemporaryDirectory(prefix="kornia-srgan-demo-", ignore_cleanup_errors=True) as name:
+        changed = {**_OFFLINE, "GRADIO_TEMP_DIR": name}
+        before = {key: os.environ.get(key) for key in changed}
+        os.environ.update(changed)
+        try:
+            yield Path(name)
+        finally:
+            for key, value in before.items():
+                os.environ.pop(key, None) if value is None else os.environ.update({key: value})
+
+
+def serve(
+    page: gr.Blocks, listener: socket.socket, *, css: str, max_upload: int, ready: Callable[[], Any]
+) -> None:
+    """Serve a page until Ctrl-C or a signal to stop.
+
+    Args:
+        page: The page.
+        listener: Where.
+        css: Of the page.
+        max_upload: Refuse larger files, in bytes.
+        ready: Called when the page can be opened.
+    """
+    import gradio as gr
+    import uvicorn
+    from fastapi import FastAPI
+
+    sans, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
+    app = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        page,
+        "/",
+        theme=gr.themes.Default(font=sans, font_mono=mono),
+        css=css,
+        max_file_size=max_upload,
+        show_error=False,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+    )
+    # Only `launch` sets it, and without it Gradio takes any path that a browser names for an upload.
+    page.has_launched = True
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(settings)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    try:
+        ready()
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # how a server is stopped

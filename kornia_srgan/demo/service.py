@@ -1,0 +1,204 @@
+"""What the page does, without the page: paths in, paths out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any, Literal
+
+from kornia_srgan.demo.choices import Source
+from kornia_srgan.demo.preview import Pair, pairs
+from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
+from kornia_srgan.inference.batch import run_one
+from kornia_srgan.inference.decode import read
+from kornia_srgan.inference.formats import FORMATS, Format, WriteOptions, default_format, named_format
+from kornia_srgan.inference.header import Header, peek
+from kornia_srgan.inference.jobs import Job, named
+from kornia_srgan.inference.photo import Photo
+from kornia_srgan.inference.rescale import Rescaler, Wanted
+from kornia_srgan.inference.upscaler import Upscaler
+
+SAME, LOSSLESS = "as the photograph", "lossless"
+FORMAT_NAMES = (SAME, LOSSLESS, *(f.name.lower() for f in FORMATS.values()))
+_SAME_FORMAT = {"MPO": "JPEG"}  # a JPEG with more pictures behind the first, as some telephones write
+_NO_LIMIT = 2**62
+
+OnProgress = Callable[[float], Any]
+"""Told which part of the photograph is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to enlarge.
+
+    Attributes:
+        weights: What `load_generator` takes.
+        scale: Times the photograph; None for what the weights make.
+        form: One of `FORMAT_NAMES`.
+        tile: Side of a tile in pixels, `"auto"`, or 0 for all at once.
+        color_fix: Take the coarse colour from the photograph.
+        ensemble: The mean over eight flips and turns.
+    """
+
+    weights: Source
+    scale: int | None = None
+    form: str = SAME
+    tile: int | Literal["auto"] = "auto"
+    color_fix: bool = False
+    ensemble: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """An enlarged photograph.
+
+    Attributes:
+        path: The file, called after the photograph.
+        words: Its size beside the photograph's.
+        notes: What could not be kept, one sentence each.
+        seconds: From decoding to the written file.
+        whole: All of it, before and after, small enough for a screen.
+        detail: A part, pixel for pixel.
+        reduced: `whole` is smaller than the result.
+    """
+
+    path: Path
+    words: str
+    notes: tuple[str, ...]
+    seconds: float
+    whole: Pair
+    detail: Pair
+    reduced: bool
+
+
+@dataclass
+class Service:
+    """Enlarges one photograph at a time.
+
+    Args:
+        max_pixels: Refuse larger photographs, by their headers.
+        device: Where to compute; None for the fastest device here.
+        dtype: What to compute in.
+    """
+
+    max_pixels: int
+    device: str | None = None
+    dtype: str = "float32"
+    _ready: dict[Wish, Upscaler] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+    _stopped: Event = field(default_factory=Event)
+
+    def open(self, path: Path) -> Photo:
+        """Decode a photograph, so that a bad file is known before the work begins.
+
+        Raises:
+            ImageError: If it cannot be read or is too large, in one line that names the file.
+        """
+        if not path.is_file():
+            raise ImageError(f"'{path.name}' is not here any more; choose it again")
+        return read(path, max_pixels=self.max_pixels, name=path.name)
+
+    def enlarge(
+        self, path: Path, folder: Path, wish: Wish, on_progress: OnProgress = lambda _: None
+    ) -> Result:
+        """Enlarge a photograph as the command `upscale` does.
+
+        Args:
+            path: The photograph.
+            folder: Where the result and its previews go; it should be empty.
+            wish: How.
+            on_progress: Told after each row of tiles.
+
+        Raises:
+            UserError: If the photograph or the weights cannot be used, in one line.
+        """
+        photo = self.open(path)
+        header = peek(path)
+        with self._lock:
+            upscaler = self._upscaler(wish)
+            rescaler = Rescaler(upscaler, Wanted(wish.scale))
+            form = format_for(header, wish.form)
+            name = result_name(path.name, wish.scale or upscaler.scale, form)
+            job = Job(path, folder / name, form, path.name, target_label=name)
+            done = 0.0
+
+            def on_rows(megapixels: float) -> None:
+                nonlocal done
+                if self._stopped.is_set():
+                    raise KorniaSRGANError("stopped")
+                done += megapixels
+                on_progress(min(1.0, done / photo.megapixels))
+
+            outcome = run_one(job, rescaler, WriteOptions(), max_pixels=self.max_pixels, on_rows=on_rows)
+            if outcome.status != "done":
+                raise ImageError(outcome.error.replace(str(job.target), name))
+            enlarged = read(job.target, max_pixels=_NO_LIMIT, name=name)
+            whole, detail, reduced = pairs(photo, enlarged, folder)
+            words = size_in_words(photo, enlarged.width, enlarged.height)
+            return Result(job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced)
+
+    def stop(self) -> None:
+        """Break off what is being done and wait until it has let go of its files; nothing starts after it."""
+        self._stopped.set()
+        if self._lock.acquire(timeout=30):
+            self._lock.release()
+
+    def _upscaler(self, wish: Wish) -> Upscaler:
+        """The one of last time where it still fits: another takes its place."""
+        from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, load
+
+        key = Wish(wish.weights, tile=wish.tile, color_fix=wish.color_fix, ensemble=wish.ensemble)
+        if key not in self._ready:
+            generator = load(wish.weights)
+            generator = SelfEnsemble(generator) if wish.ensemble else generator
+            generator = ColorFix(generator) if wish.color_fix else generator
+            self._ready.clear()
+            self._ready[key] = Upscaler(generator, tile=wish.tile, device=self.device, dtype=self.dtype)
+        return self._ready[key]
+
+
+def size_in_words(photo: Photo, width: int, height: int) -> str:
+    """`640 × 480 → 2560 × 1920`."""
+    frames = f", {len(photo.frames)} frames" if len(photo.frames) > 1 else ""
+    return f"{photo.width} × {photo.height} → {width} × {height}{frames}"
+
+
+def format_for(header: Header | None, wanted: str) -> Format:
+    """The format of the result.
+
+    Args:
+        header: Of the photograph.
+        wanted: One of `FORMAT_NAMES`. The photograph's own becomes a lossless one where we cannot write it.
+
+    Raises:
+        UserError: If the format is unknown.
+    """
+    if wanted not in (SAME, LOSSLESS):
+        return named_format(wanted)
+    if header is None:  # `read` knows more kinds of TIFF than `peek`
+        return FORMATS["TIFF"]
+    same = FORMATS.get(_SAME_FORMAT.get(header.format, header.format))
+    return same if same is not None and wanted == SAME else default_format(header)
+
+
+def result_name(original: str, scale: int, form: Format) -> str:
+    """`holiday_x4.JPG` for `holiday.JPG`: its own suffix where that fits the format."""
+    path = Path(original)
+    suffix = path.suffix if path.suffix.lower() in form.suffixes else form.suffixes[0]
+    return named(path, scale, "{stem}_x{scale}") + suffix
+
+
+def parse_tile(text: str) -> int | Literal["auto"]:
+    """What the field for the tile says.
+
+    Raises:
+        UserError: If it is neither `auto` nor a number.
+    """
+    text = text.strip().lower()
+    if text in ("", "auto"):
+        return "auto"
+    if not (text.isascii() and text.isdigit()) or len(text) > 6:
+        raise UserError(f"tile is '{text}'; it must be auto, a number of pixels, or 0 for all at once")
+    return int(text)

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A tiny untrained `edsr`, x4."""
+    import torch
+
+    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.weights.files import save_weights
+    from kornia_srgan.weights.spec import WeightSpec
+
+    args = {"channels": 4, "num_blocks": 1}
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = GENERATORS.create("edsr", scale=4, **args)
+    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
+    return path
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    """A folder of photographs of many kinds; `camera.JPG` says what a camera says and lies on its side."""
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 255, (20, 30, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    image = Image.fromarray(rgb)
+    image.save(folder / "camera.JPG", exif=exif, icc_profile=PROFILE, quality=90)
+    image.save(folder / "plain.webp", lossless=True)
+    image.save(folder / "plain.bmp")
+    image.save(folder / "plain.ppm")
+    image.convert("CMYK").save(folder / "print.jpg")
+    Image.fromarray(rgb[..., 0]).save(folder / "grey.png")
+    Image.fromarray(rng.integers(0, 65535, (20, 30), np.uint16)).save(folder / "deep.png")
+    alpha = rng.integers(0, 255, (20, 30, 1), np.uint8)
+    Image.fromarray(np.concatenate([rgb, alpha], axis=-1)).save(folder / "see-through.png")
+    image.save(folder / "pages.tif", save_all=True, append_images=[image])
+    return folder

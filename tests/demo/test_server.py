@@ -1,0 +1,71 @@
+"""The command up to where the page would open."""
+
+import os
+import socket
+
+import pytest
+
+from kornia_srgan.demo import server
+from kornia_srgan.errors import UserError
+from tests.cli.runner import assert_user_error, invoke
+
+
+def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setattr(server, "find_spec", lambda name: None)
+    assert_user_error(invoke(capsys, "demo"), 'pip install "kornia-srgan[demo]"')
+
+
+@pytest.fixture
+def gradio_here(monkeypatch):
+    """It is not imported before the port is had."""
+    monkeypatch.setattr(server, "find_spec", lambda name: name)
+
+
+@pytest.mark.usefixtures("gradio_here")
+class TestAddress:
+    def test_a_taken_port(self, capsys):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            result = invoke(capsys, "demo", "--port", port)
+        assert_user_error(result, f"port {port} is taken", "--port")
+
+    def test_not_an_address_of_this_machine(self, capsys):
+        assert_user_error(invoke(capsys, "demo", "--host", "192.0.2.1"), "192.0.2.1", "not an address")
+        assert_user_error(invoke(capsys, "demo", "--host", "a b"), "'a b'", "not an address")
+
+    def test_weights_are_looked_at_first(self, capsys):
+        assert_user_error(invoke(capsys, "demo", "--weights", "nothing"), "'nothing' not found")
+
+
+def test_it_listens_on_this_machine_only():
+    with server.listen("127.0.0.1", 0) as listener:
+        host, port = listener.getsockname()
+        assert host == "127.0.0.1"
+        assert server.address_of(listener) == f"http://127.0.0.1:{port}"
+
+
+def test_everywhere_has_an_address_to_type():
+    with server.listen("0.0.0.0", 0) as listener:
+        assert server.address_of(listener).startswith("http://127.0.0.1:")
+
+
+def test_a_port_below_is_refused_in_words(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(UserError, match="port 80 may not be used"):
+        server.listen("127.0.0.1", 80)
+
+
+def test_the_working_folder_goes_and_the_environment_is_as_before(monkeypatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    before = dict(os.environ)
+    with server.working_folder() as folder:
+        (folder / "some").mkdir()
+        (folder / "some" / "file").write_text("x")
+        assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+    assert not folder.exists()
+    assert dict(os.environ) == before
