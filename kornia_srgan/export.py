@@ -22,7 +22,7 @@ from torch.export import Dim, ExportedProgram
 
 from kornia_srgan.assembly import LoadedGenerator, load_generator
 from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
-from kornia_srgan.weights.files import write_atomically
+from kornia_srgan.files import write_bytes
 from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -102,7 +102,7 @@ def export_generator(
             f"{path}: the exported '{loaded.spec.name}' differs from the original by {worst:.2g}; "
             "nothing was written"
         )
-    write_atomically(path, data)
+    write_bytes(path, data)
     return Exported(path, chosen, loaded.spec, align, parity)
 
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "kornia_srgan"
 # one floor may import each other, but for the rooms of `SIBLINGS`, and never in a circle.
 FLOORS = (
     ("_version", "errors"),
-    ("registry", "protocols", "config", "recipes"),
+    ("files", "registry", "protocols", "config", "recipes"),
     ("plugins", "config_io"),
     ("catalog", "arguments"),
     (
@@ -26,7 +26,7 @@ FLOORS = (
     ),
     ("assembly", "training.steps", "training.optim", "training.stage", "evaluation.protocols"),
     ("inference", "export", "evaluation.datasets"),
-    ("evaluation",),
+    ("evaluation", "benchmarking"),
     ("training",),
     ("cli", "train", "benchmarks", "demo"),
     ("__main__", "__init__"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from kornia_srgan.files import write_bytes, write_text  # noqa: F401
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,24 +34,19 @@ def console(*, stderr: bool = False, width_when_piped: int = 1000) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a report so that it is there as a whole or not at all.
+def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str] = ()) -> None:
+    """Print a table on stdout, with lines of notes under it; brackets are shown as they are."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
 
-    Raises:
-        UserError: If the file cannot be written.
-    """
-    import os
-
-    from kornia_srgan.errors import UserError
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out = console()
+    out.print(table)
+    for note in notes:
+        out.print(note)
 
 
 def check_writable(path: Path) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from kornia_srgan.data.decode import pad_to_crop
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.files import replacing
 
 if TYPE_CHECKING:
     from kornia_srgan.protocols import Resizer
@@ -176,10 +177,5 @@ def write_png(path: Path, image: np.ndarray) -> None:
     Raises:
         ImageError: If it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path, ImageError) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ImageError(f"cannot write image '{path}': {error.strerror or error}") from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.report import METRIC_FORMATS, format_metrics
+from kornia_srgan.files import replacing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -106,10 +105,5 @@ def _sheet(panels: list[Panel]) -> Image.Image:
 
 
 def _save(picture: Image.Image, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
         picture.save(temporary, format="png")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.files import replacing
 from kornia_srgan.inference.adapt import fitted
 from kornia_srgan.inference.deep_png import write_deep_png
-from kornia_srgan.inference.files import atomic
 from kornia_srgan.inference.formats import Format, WriteOptions, format_of
 from kornia_srgan.inference.metadata import resized
 from kornia_srgan.inference.photo import Metadata, Photo, Raster, raster
@@ -63,7 +63,7 @@ def write_rasters(
     options = options or WriteOptions()
     form = form or format_of(path)
     supply = iter(rasters)
-    with atomic(path) as temporary:
+    with replacing(path, ImageError) as temporary:
         first, icc, notes = fitted(next(supply), form, options, metadata.icc)
         kept = resized(Metadata(icc, metadata.exif, metadata.xmp, metadata.dpi), first.width, first.height)
         notes += _left_out(kept, form)

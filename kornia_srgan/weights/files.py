@@ -6,17 +6,15 @@ of its own, so the spec carries a hash of the tensors and loading verifies it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.files import write_bytes
 from kornia_srgan.weights.header import METADATA_KEY, read_header, spec_in
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -50,7 +48,7 @@ def save_weights(
 
     tensors = {key: _stored(key, value, dtype) for key, value in clean_keys(state_dict).items()}
     written = replace(spec, tensor_hash=tensor_hash(tensors))
-    write_atomically(Path(path), save(tensors, metadata={METADATA_KEY: written.to_json()}))
+    write_bytes(Path(path), save(tensors, metadata={METADATA_KEY: written.to_json()}), WeightsError)
     return written
 
 
@@ -174,27 +172,6 @@ def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
         digest.update(json.dumps([key, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a temporary file beside it, flushed to disk, then renamed.
-
-    Raises:
-        WeightsError: If the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):  # renamed by now, or never made
-            temporary.unlink()
 
 
 def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.errors import WeightsError
+from kornia_srgan.files import write_text
 from kornia_srgan.weights.card import count_parameters, model_card
-from kornia_srgan.weights.files import load_weights, save_weights, write_atomically
+from kornia_srgan.weights.files import load_weights, save_weights
 from kornia_srgan.weights.spec import JSON, WeightSpec
 
 if TYPE_CHECKING:
@@ -46,5 +48,5 @@ def release(
     told = replace(spec, training=training, license=license or spec.license)
     written = save_weights(target, state, told, dtype=dtype)
     card = model_card(written, source=called or target.name, parameters=count_parameters(state))
-    write_atomically(target.with_suffix(".md"), card.encode())
+    write_text(target.with_suffix(".md"), card, WeightsError)
     return written

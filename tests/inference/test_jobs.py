@@ -7,7 +7,6 @@ from PIL import Image
 
 from kornia_srgan.errors import DataError, ImageError, UserError
 from kornia_srgan.inference.batch import run
-from kornia_srgan.inference.files import atomic
 from kornia_srgan.inference.formats import FORMATS
 from kornia_srgan.inference.jobs import find_sources, named, plan
 from kornia_srgan.inference.upscaler import Upscaler
@@ -198,24 +197,6 @@ def test_an_unwritable_folder_is_said_before_computing(tmp_path):
     (outcome,) = run(job, Never())
     assert outcome.status == "failed"
     assert "cannot write" in outcome.error
-
-
-def test_what_breaks_off_leaves_nothing(tmp_path):
-    def half():
-        with atomic(tmp_path / "a.png") as temporary:
-            temporary.write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_files_get_the_usual_permissions(tmp_path):
-    with atomic(tmp_path / "a.png") as temporary:
-        temporary.write_bytes(b"x")
-    (tmp_path / "b").write_bytes(b"x")
-    assert os.stat(tmp_path / "a.png").st_mode == os.stat(tmp_path / "b").st_mode
 
 
 def test_every_format_says_what_it_can():

@@ -248,7 +248,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(saved, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"w.safetensors cannot be written: No space left on device"):
+    with pytest.raises(UserError, match=r"cannot write .*w.safetensors: No space left on device"):
         save_weights(saved, net(1).state_dict(), SPEC)
     assert saved.read_bytes() == good
     assert list(saved.parent.iterdir()) == [saved]
@@ -256,10 +256,10 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(saved, monkeypatch):
 
 def test_paths_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be written: "):
+    with pytest.raises(UserError, match="cannot write "):
         save_weights(tmp_path / "file" / "w.safetensors", {}, SPEC)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match="cannot be written: Is a directory"):
+    with pytest.raises(UserError, match=r"cannot write .*folder: it is a folder"):
         save_weights(tmp_path / "folder", {}, SPEC)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
 

@@ -1,0 +1,63 @@
+"""Files that are there whole or not at all. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kornia_srgan.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path, error: type[UserError] = UserError) -> Iterator[Path]:
+    """A temporary path in the same folder that takes the place of `path` when the block ends well.
+
+    The folder is made if need be. A block that fails or is interrupted leaves what was there.
+
+    Args:
+        path: The file to write.
+        error: What is raised.
+
+    Raises:
+        UserError: As `error`, if the folder or the file cannot be written.
+    """
+    # Its own name, not one made of `path`, which may be as long as names can be; PIL looks at the suffix.
+    temporary = path.with_name(f".kornia-srgan-{secrets.token_hex(6)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as problem:
+        raise error(f"cannot write {path}: {problem.strerror or problem}") from problem
+    finally:
+        with contextlib.suppress(OSError):  # renamed by now, or never made
+            temporary.unlink()
+
+
+def write_bytes(path: Path, data: bytes, error: type[UserError] = UserError) -> None:
+    """Write a file whole or not at all, also if the machine stops: it is on the disk before it has its name.
+
+    Raises:
+        UserError: As `error`, if it cannot be written.
+    """
+    with replacing(path, error) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str, error: type[UserError] = UserError) -> None:
+    """`write_bytes` of a text as UTF-8.
+
+    Raises:
+        UserError: As `error`, if it cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8"), error)
