@@ -152,8 +152,7 @@ def training_cases(options: argparse.Namespace, device: torch.device) -> dict[st
         optimizer.step()
 
     def time_steps(batches, step=step) -> float:
-        for _ in range(3):
-            step(next(batches))
+        step(next(batches))  # warm-up
         _wait(device)
         start = time.perf_counter()
         for _ in range(options.train_steps):

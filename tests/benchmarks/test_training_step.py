@@ -1,0 +1,52 @@
+"""The training step benchmark: both loops are the same training, and what is written."""
+
+import copy
+import json
+
+import pytest
+import torch
+
+from benchmarks.training_step import Ours, check_losses, main, make_config, make_plain, parse
+from kornia_srgan.assembly import assemble
+
+SIZES = "--device cpu --crop 32 --batch 2 --channels 4 --blocks 1 --width 4 --repeats 2"
+
+
+def test_both_loops_train_alike_for_several_steps():
+    options = parse(SIZES.split())
+    config = make_config(options)
+    components = assemble(config)
+    plain = make_plain(components, options, torch.device("cpu"))
+    start = copy.deepcopy(plain.generator.state_dict())
+    ours = Ours(components, config, torch.device("cpu"))
+    for _ in range(3):
+        check_losses(plain(ours.batch.lr, ours.batch.hr), ours.step())
+    trained = ours.stage.generator.plain.state_dict()
+    for (name, value), other in zip(plain.generator.state_dict().items(), trained.values(), strict=True):
+        torch.testing.assert_close(value, other, rtol=1e-3, atol=2e-5, msg=name)
+        if name == "tail.weight":
+            assert not torch.equal(value, start[name])
+
+
+def test_loops_that_differ_are_not_timed():
+    with pytest.raises(SystemExit, match=r"d_true is 1 in the plain loop and 1\.1 in ours"):
+        check_losses({"d_true": torch.tensor(1.0)}, {"d_true": torch.tensor(1.1)})
+
+
+def test_writes_rates_parts_and_shares(tmp_path, capsys):
+    path = tmp_path / "x.json"
+    main([*SIZES.split(), "--json", str(path)])
+    written = json.loads(path.read_text())
+    assert written["benchmark"] == "training_step"
+    units = {r["name"]: r["unit"] for r in written["results"]}
+    assert [n for n, u in units.items() if u == "images/s"] == [
+        "plain loop",
+        "our step",
+        "our step with flips and LR",
+    ]
+    parts = {n for n, u in units.items() if u == "ms"}
+    assert {"generator forward", "perceptual term", "optimizers", "flips and LR"} <= parts
+    assert set(written["summary"]) == parts | {"speedup"}
+    assert written["summary"]["speedup"] > 0
+    assert set(written["first_step_losses"]) == {"d_true", "d_false", "perceptual", "adversarial"}
+    assert "x the plain loop" in capsys.readouterr().out
