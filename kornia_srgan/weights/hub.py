@@ -1,4 +1,4 @@
-"""Weights on the Hugging Face Hub: `hf-hub:owner/name[/file][@revision]`, and publishing there."""
+"""Weights on the Hugging Face Hub: `hf-hub:owner/name[/file][@revision]`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kornia_srgan.errors import OfflineError, UserError, WeightsError
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfApi
 
 PREFIX = "hf-hub:"
 FILE = "model.safetensors"
@@ -69,84 +66,28 @@ def fetch(source: str) -> Path:
                 wanted.repo,
                 wanted.file,
                 revision=wanted.revision,
-                endpoint=_endpoint(),
-                local_files_only=not _reachable(_endpoint()),
+                endpoint=endpoint(),
+                local_files_only=not reachable(endpoint()),
             )
         )
     except LocalEntryNotFoundError as error:  # offline, or the server failed
-        raise _offline(str(wanted)) from error
+        raise offline(str(wanted)) from error
     except HFValidationError as error:
-        raise WeightsError(f"'{source}' is not a name on the Hub: {_one_line(error)}") from None
+        raise WeightsError(f"'{source}' is not a name on the Hub: {one_line(error)}") from None
     except HfHubHTTPError as error:
-        _explain(error, wanted)
+        explain(error, wanted)
     except OSError as error:
-        raise OfflineError(f"{wanted} could not be downloaded: {_one_line(error)}; try again") from error
+        raise OfflineError(f"{wanted} could not be downloaded: {one_line(error)}; try again") from error
 
 
-def push_to_hub(
-    path: str | Path,
-    repo: str,
-    *,
-    private: bool = False,
-    message: str = "Upload weights",
-    token: str | None = None,
-) -> str:
-    """Publish a weight file with a model card generated from its header.
-
-    The repository is made if need be; its files `model.safetensors` and `README.md` are replaced in one
-    commit.
-
-    Args:
-        path: A file that `save_weights` wrote; it is verified first.
-        repo: `owner/name`.
-        private: Whether a new repository is private.
-        message: Of the commit.
-        token: By default the one that `hf auth login` stored, or `HF_TOKEN`.
-
-    Returns:
-        The address of the commit.
-
-    Raises:
-        WeightsError: If the file is not sound, or the Hub refuses it.
-        OfflineError: If the Hub cannot be reached.
-    """
-    from huggingface_hub import CommitOperationAdd, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
-    from kornia_srgan.weights.card import count_parameters, model_card
-    from kornia_srgan.weights.files import load_weights
-
-    spec, state = load_weights(path, kind=None)
-    card = model_card(spec, source=f"{PREFIX}{repo}", parameters=count_parameters(state))
-    target = HubFile(repo)
-    if not _reachable(_endpoint()):
-        raise _offline(str(target))
-    api: HfApi = HfApi(endpoint=_endpoint(), token=token)
-    try:
-        api.create_repo(repo, private=private, exist_ok=True)
-        commit = api.create_commit(
-            repo,
-            [CommitOperationAdd(FILE, str(path)), CommitOperationAdd("README.md", card.encode())],
-            commit_message=message,
-        )
-        return commit.commit_url
-    except LocalTokenNotFoundError:
-        raise WeightsError(
-            f"publishing to {repo} needs an account: run `hf auth login`, or set HF_TOKEN"
-        ) from None
-    except HFValidationError as error:
-        raise WeightsError(f"'{repo}' is not a name on the Hub: {_one_line(error)}") from None
-    except HfHubHTTPError as error:
-        _explain(error, target)
-
-
-def _endpoint() -> str:
+def endpoint() -> str:
+    """The Hub's address, or that of `HF_ENDPOINT`."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
-def _reachable(endpoint: str) -> bool:
+def reachable(endpoint: str) -> bool:
     """Whether a connection can be opened; huggingface_hub itself retries for most of a minute."""
     from huggingface_hub import constants
 
@@ -174,14 +115,16 @@ def _reachable(endpoint: str) -> bool:
     return reached.is_set()
 
 
-def _offline(what: str) -> OfflineError:
+def offline(what: str) -> OfflineError:
+    """The error for what cannot be reached."""
     return OfflineError(
-        f"{what} is not in the cache and {_endpoint()} cannot be reached; connect to the network, or "
+        f"{what} is not in the cache and {endpoint()} cannot be reached; connect to the network, or "
         "download the file elsewhere and give its path"
     )
 
 
-def _explain(error: Exception, wanted: HubFile) -> NoReturn:
+def explain(error: Exception, wanted: HubFile) -> NoReturn:
+    """Raise what the Hub answered as an error of ours, with what to do."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -192,7 +135,7 @@ def _explain(error: Exception, wanted: HubFile) -> NoReturn:
     problem: UserError
     match error:
         case GatedRepoError():
-            problem = WeightsError(f"{wanted}: access must be asked for at {_endpoint()}/{wanted.repo}")
+            problem = WeightsError(f"{wanted}: access must be asked for at {endpoint()}/{wanted.repo}")
         case RepositoryNotFoundError():
             problem = WeightsError(
                 f"{wanted}: no such repository; if it is private, run `hf auth login` or set HF_TOKEN"
@@ -204,9 +147,10 @@ def _explain(error: Exception, wanted: HubFile) -> NoReturn:
                 f"{wanted}: the repository has no file '{wanted.file}'; name one: {PREFIX}{wanted.repo}/FILE"
             )
         case _:
-            problem = WeightsError(f"{wanted}: the Hub refused: {_one_line(error)}")
+            problem = WeightsError(f"{wanted}: the Hub refused: {one_line(error)}")
     raise problem from error
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error's text without line breaks."""
     return " ".join(str(error).split())

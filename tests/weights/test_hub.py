@@ -8,8 +8,9 @@ from torch import nn
 from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.weights.files import load_weights, read_spec, save_weights
 from kornia_srgan.weights.foreign import import_weights
-from kornia_srgan.weights.hub import HubFile, push_to_hub
+from kornia_srgan.weights.hub import HubFile
 from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.publish import push_to_hub
 from kornia_srgan.weights.spec import WeightSpec
 from tests.weights.hub_server import Hub, serve
 from tests.weights.layouts import compact
