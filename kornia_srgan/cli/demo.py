@@ -49,6 +49,6 @@ def command(
             typer.echo(f"{address_of(listener)} (Ctrl-C stops it)")
 
         try:
-            serve(page, listener, css=CSS, max_upload=max_upload * 1_000_000, ready=ready)
+            serve(page, listener, css=CSS, max_upload=max_upload * 2**20, ready=ready)
         finally:
             service.stop()

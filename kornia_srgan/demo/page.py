@@ -76,8 +76,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
         plan = _told(lambda *values: _plan(service, *values))
         gone = [view, slider, download]
         for event in (photo.change, weights.change, scale.change):
-            event(plan, [photo, weights, scale, known], sizes, show_progress="hidden")
-        photo.change(_nothing_yet, None, gone, show_progress="hidden")
+            event(plan, [photo, weights, scale, known], [sizes, *gone], show_progress="hidden")
         own.upload(_told(_add_weights), [own, known], [weights, known], show_progress="hidden")
         view.change(_view, [view, shown], slider, show_progress="hidden")
 
@@ -132,18 +131,16 @@ def _told(action: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _plan(service: Service, path: str | None, label: str, size: str, known: dict[str, Choice]) -> str:
-    """What will come of the photograph: its size."""
+def _plan(
+    service: Service, path: str | None, label: str, size: str, known: dict[str, Choice]
+) -> tuple[Any, ...]:
+    """What will come of the photograph: its size. The last result goes: it would only confuse."""
+    gone = (gr.Radio(visible=False), None, gr.DownloadButton(visible=False))
     if path is None:
-        return NO_PHOTO
+        return NO_PHOTO, *gone
     photo, factor = service.open(Path(path)), SCALES[size] or chosen(known, label).scale
     words = size_in_words(photo, factor * photo.width, factor * photo.height)
-    return f"<p class='size'>{words}</p><p class='note'>Not enlarged yet.</p>"
-
-
-def _nothing_yet() -> tuple[Any, ...]:
-    """A new photograph: the last result would only confuse."""
-    return gr.Radio(visible=False), None, gr.DownloadButton(visible=False)
+    return f"<p class='size'>{words}</p><p class='note'>Not enlarged yet.</p>", *gone
 
 
 def _add_weights(path: str | None, known: dict[str, Choice]) -> tuple[Any, Choices]:
@@ -165,7 +162,7 @@ def _result(result: Result) -> tuple[Any, ...]:
         f"<p>{html.escape(result.path.name)}, {size:.1f} MB, {result.seconds:.1f} s</p>",
         *(f"<p class='note'>Note: {html.escape(note)}</p>" for note in result.notes),
     ]
-    button = gr.DownloadButton(f"Download {result.path.name}", value=str(result.path), visible=True)
+    button = gr.DownloadButton(value=str(result.path), visible=True)
     return "".join(lines), gr.Radio(value=view, visible=True), views[view], button, views
 
 

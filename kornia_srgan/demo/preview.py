@@ -16,7 +16,7 @@ from kornia_srgan.inference.photo import Frame, Photo, Pixels, white_of
 
 LONGEST = 2048
 """Of the whole picture, in pixels; larger results are reduced for the screen."""
-DETAIL = (960, 640)
+DETAIL = (880, 580)
 """Width and height of the part that is shown pixel for pixel."""
 
 _SEARCHED = 320  # the detail is looked for in a picture of this size
