@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, check_writable, console, write_text
+from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table, write_text
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 
@@ -96,9 +96,7 @@ def _load(sources: list[str], device: torch.device) -> dict[str, Generator]:
 def _print_means(report: Report) -> None:
     headings, lines = report.table()
     lr_sources = ", ".join(dict.fromkeys(row.lr_source for row in report.rows))
-    _print_table(
-        headings, lines, caption=f"protocol {report.protocol}, mean over the images; LR: {lr_sources}"
-    )
+    print_table(headings, lines, [f"protocol {report.protocol}, mean over the images; LR: {lr_sources}"])
 
 
 def _print_images(report: Report) -> None:
@@ -109,18 +107,4 @@ def _print_images(report: Report) -> None:
         for row in report.rows
         for image in row.images
     ]
-    _print_table(["model", "scale", "set", "image", report.metric_heading], lines)
-
-
-def _print_table(headings: list[str], lines: list[list[str]], caption: str | None = None) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    out = console()
-    out.print(table)
-    if caption:
-        out.print(caption)
+    print_table(["model", "scale", "set", "image", report.metric_heading], lines)

@@ -1,0 +1,199 @@
+"""The engines that run a generator: this package's own way, and the others it is set beside.
+
+Each gets the same network and the same input, is told to use as many threads as torch does, and answers with
+a function that does one forward and returns the image as a tensor.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.assembly import LoadedGenerator
+from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
+from kornia_srgan.export import INPUT, OUTPUT, export_generator
+from kornia_srgan.inference.optimize import optimize_for_inference
+
+Forward = Callable[[], Tensor]
+EXTRA = "benchmark"
+
+
+class Network:
+    """A generator, plain, on the CPU in float32; exported once for all engines that read ONNX."""
+
+    def __init__(self, loaded: LoadedGenerator) -> None:
+        self.module: nn.Module = loaded.module
+        self.spec = loaded.spec
+        self._loaded = loaded
+
+    @cached_property
+    def onnx(self) -> bytes:
+        """The network as ONNX with free sizes, checked against the module."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "generator.onnx"
+            export_generator(self._loaded, path)
+            return path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Work:
+    """The one forward that every engine does; `images` are in the dtype and on the device of the case."""
+
+    network: Network
+    images: Tensor
+
+    @property
+    def plain(self) -> nn.Module:
+        """A copy of the module as it is, on the device and in the dtype."""
+        module = copy.deepcopy(self.network.module).to(self.images.device, self.images.dtype)
+        return module.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Own:
+    """This package's way: the module and its input, to count, and the forward, which may be compiled."""
+
+    module: nn.Module
+    images: Tensor
+    forward: Forward
+
+
+def ours(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) -> Own:
+    """Set up this package's way."""
+    images = work.images
+    if optimized:
+        module = optimize_for_inference(
+            work.network.module, dtype=images.dtype, channels_last=channels_last
+        ).to(images.device)
+    else:
+        module = work.plain
+    if channels_last:
+        module = module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        images = images.contiguous(memory_format=torch.channels_last)
+    run = module
+    if compiled:
+        torch.compiler.reset()  # graphs of earlier cases would count against the limit of recompilations
+        run = torch.compile(module, dynamic=False)
+        with torch.inference_mode():
+            run(images)
+    return Own(module, images, lambda: run(images))
+
+
+def _eager(work: Work) -> Forward:
+    module, images = work.plain, work.images.contiguous()
+    return lambda: module(images)
+
+
+def _spandrel(work: Work) -> Forward:
+    spandrel = importlib.import_module("spandrel")
+    state = {key: value.clone() for key, value in work.network.module.state_dict().items()}
+    try:
+        found = spandrel.ModelLoader().load_from_state_dict(state)
+    except spandrel.UnsupportedModelError:
+        raise UserError("spandrel has no such architecture") from None
+    module = found.model.to(work.images.device, work.images.dtype).eval().requires_grad_(False)
+    images = work.images.contiguous()
+    return lambda: module(images)
+
+
+def _onnxruntime(work: Work) -> Forward:
+    _require_cpu("onnxruntime", work, torch.float32)
+    onnxruntime = importlib.import_module("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    sizes = dict(zip(("batch", "height", "width"), (work.images.shape[i] for i in (0, 2, 3)), strict=True))
+    for name, size in sizes.items():  # fixed sizes let it plan better; a name that is not there is ignored
+        options.add_free_dimension_override_by_name(name, size)
+    session = onnxruntime.InferenceSession(work.network.onnx, options, providers=["CPUExecutionProvider"])
+    feed = {INPUT: work.images.contiguous().numpy()}
+    return lambda: torch.from_numpy(session.run([OUTPUT], feed)[0])
+
+
+def _openvino(work: Work) -> Forward:
+    _require_cpu("openvino", work, torch.float32, torch.bfloat16)
+    openvino = importlib.import_module("openvino")
+    core = openvino.Core()
+    model = core.read_model(work.network.onnx, b"")
+    model.reshape(list(work.images.shape))
+    precision = {torch.float32: "f32", torch.bfloat16: "bf16"}[work.images.dtype]
+    settings: dict[str, Any] = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": precision,  # left alone it may take bfloat16 for float32
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = core.compile_model(model, "CPU", settings)
+    images = work.images.float().contiguous().numpy()
+    return lambda: torch.from_numpy(compiled(images, share_inputs=True, share_outputs=True)[0])
+
+
+def _require_cpu(name: str, work: Work, *dtypes: torch.dtype) -> None:
+    if work.images.device.type != "cpu":
+        raise UserError(f"{name} is measured on the CPU only")
+    if work.images.dtype not in dtypes:
+        raise UserError(f"{name} is not measured in {str(work.images.dtype).removeprefix('torch.')}")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Another way to run a generator: what it needs (the last gives its version), and how it starts."""
+
+    name: str
+    packages: tuple[str, ...]
+    start: Callable[[Work], Forward]
+
+    @property
+    def version(self) -> str:
+        """The installed version."""
+        try:
+            return version(self.packages[-1])
+        except PackageNotFoundError:
+            return ""
+
+
+_ONNX = ("onnx", "onnxscript", "onnxruntime")
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine("eager", ("torch",), _eager),
+        Engine("spandrel", ("spandrel",), _spandrel),
+        Engine("onnxruntime", _ONNX, _onnxruntime),
+        Engine("openvino", (*_ONNX, "openvino"), _openvino),
+    )
+}
+
+
+def find_engines(names: Iterable[str]) -> list[Engine]:
+    """The engines of those names, each once.
+
+    Raises:
+        UserError: If one is not known.
+        MissingExtraError: If a package that one needs is not installed.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        if name not in ENGINES:
+            raise UserError(
+                f"engine '{name}' is not known{did_you_mean(name, ENGINES)}; use {', '.join(ENGINES)}"
+            )
+        engine = ENGINES[name]
+        missing = [package for package in engine.packages if importlib.util.find_spec(package) is None]
+        if missing:
+            raise MissingExtraError(
+                f"engine '{name}' needs {', '.join(missing)}; "
+                f'install with `pip install "kornia-srgan[{EXTRA}]"`'
+            )
+        found.append(engine)
+    return found

@@ -1,0 +1,306 @@
+"""The forward pass of generators: speed, memory and operations, beside other engines in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops, matmul_rate, seconds_of
+from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, ours
+from kornia_srgan.benchmarking.measurements import Result, alternate
+from kornia_srgan.benchmarking.memory import memory_method, peak_memory
+from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, document
+from kornia_srgan.benchmarking.subjects import Subject
+from kornia_srgan.errors import KorniaSRGANError
+from kornia_srgan.inference.prepare import pick_dtype
+
+MemoryFormat = Literal["channels_last", "contiguous"]
+UNIT = "MP/s"
+# Before each measurement: threads of the engine before spin on for some milliseconds, which is not its cost.
+_PAUSE = 0.02
+# A larger difference, relative to the output, is another image and no rounding.
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: the product of sizes, batches, dtypes and memory formats, for each network.
+
+    Attributes:
+        sizes: Height and width of the LR input.
+        batches: Images in a batch.
+        dtypes: `float32`, `bfloat16`, `float16`, or their short names.
+        memory_formats: `channels_last`, `contiguous`, of this package's own run.
+        compiled: Whether its module goes through `torch.compile`.
+        optimized: Whether it goes through `optimize_for_inference`, as in the `Upscaler`.
+        repeats: Measured forwards of each engine on each case.
+        warmup: Forwards before, the one that memory is measured on among them.
+    """
+
+    sizes: Sequence[tuple[int, int]] = ((128, 128),)
+    batches: Sequence[int] = (1,)
+    dtypes: Sequence[str] = ("float32",)
+    memory_formats: Sequence[MemoryFormat] = ("channels_last",)
+    compiled: bool = False
+    optimized: bool = True
+    repeats: int = 7
+    warmup: int = 2
+
+
+@dataclass
+class _Draft:
+    """A case while its runs come in."""
+
+    facts: dict[str, Any]
+    runs: list[Run] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def case(self) -> Case:
+        return Case(**self.facts, runs=tuple(self.runs))
+
+
+def run_forward(
+    subjects: Sequence[Subject],
+    plan: Plan,
+    *,
+    engines: Sequence[Engine] = (),
+    device: torch.device | str = "cpu",
+    progress: Callable[[str], None] = lambda label: None,
+) -> ForwardDocument:
+    """Measure every network on every input, in turns with the other engines.
+
+    A network that cannot be made, an engine that cannot run it, and a run that gives another image are
+    results as well: their `status` is `failed`, with the reason.
+
+    Args:
+        subjects: Networks, see `subjects.find_subjects`.
+        plan: The inputs and how often.
+        engines: Other engines, see `engines.find_engines`.
+        device: Where this package runs.
+        progress: Called with the label of the case that begins.
+    """
+    device = torch.device(device)
+    rates: dict[str, float] = {}
+    drafts: list[_Draft] = []
+    for subject in subjects:
+        network, error = _load(subject)
+        for facts in _inputs(subject, network, plan):
+            draft = _Draft(facts)
+            progress(draft.case.label)
+            if facts["dtype"] not in rates:
+                _update_rate(rates, device, facts["dtype"])
+            if network is None:
+                draft.runs = [_failed(name, "", error) for name in (OURS, *(e.name for e in engines))]
+            else:
+                _measure(draft, network, plan, engines, device)
+                _update_rate(rates, device, facts["dtype"])
+            drafts.append(draft)
+    content = document(
+        FORWARD,
+        asdict(plan) | {"subjects": [s.label for s in subjects], "against": [e.name for e in engines]},
+        [result for draft in drafts for result in draft.results],
+        str(device),
+        matmul_flops_per_second=rates,
+        memory=memory_method(device),
+        cases=[_with_fractions(draft, rates) for draft in drafts],
+    )
+    return ForwardDocument.model_validate(content)
+
+
+def _load(subject: Subject) -> tuple[Network | None, str]:
+    try:
+        return Network(subject.load()), ""
+    except Exception as error:  # a plug-in's constructor may raise anything
+        return None, _reason(error)
+
+
+def _inputs(subject: Subject, network: Network | None, plan: Plan) -> Iterator[dict[str, Any]]:
+    """What is known of each case before it runs."""
+    size = sum(p.numel() for p in network.module.parameters()) if network else None
+    dtypes = [str(pick_dtype(dtype)).removeprefix("torch.") for dtype in plan.dtypes]
+    inputs = product(plan.sizes, plan.batches, dtypes, plan.memory_formats)
+    for (height, width), batch, dtype, memory_format in dict.fromkeys(inputs):
+        yield {
+            "subject": subject.label,
+            "kind": subject.kind,
+            "scale": network.spec.scale if network else subject.scale,
+            "parameters": size,
+            "flops": None,
+            "batch": batch,
+            "height": height,
+            "width": width,
+            "dtype": dtype,
+            "memory_format": memory_format,
+            "compiled": plan.compiled,
+            "optimized": plan.optimized,
+        }
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """An engine that has done its first forward."""
+
+    forward: Forward
+    output: Tensor
+    memory: float | None
+    flops: int | None
+    version: str
+
+
+def _measure(
+    draft: _Draft, network: Network, plan: Plan, engines: Sequence[Engine], device: torch.device
+) -> None:
+    """Fill in the runs of a case, this package's first."""
+    dtype = pick_dtype(draft.facts["dtype"])
+    shape = (draft.facts["batch"], 3, draft.facts["height"], draft.facts["width"])
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    work = Work(network, images)
+    draft.facts["flops"] = _counted(count_plain_flops, network.module, images)
+    ready: dict[str, _Ready] = {}
+    errors: dict[str, str] = {}
+    for name in (OURS, *(engine.name for engine in engines)):
+        engine = next((e for e in engines if e.name == name), None)
+        try:
+            started = _start(engine, work, draft, plan)
+            _check(started.output, ready.get(OURS), work)
+            ready[name] = started
+        except Exception as error:
+            errors[name] = _reason(error)
+    times: dict[str, list[float]] = {}
+    try:
+        times = alternate({n: _timed(r.forward, device) for n, r in ready.items()}, repeats=plan.repeats)
+    except Exception as error:  # the device failed under load, whoever's turn it was
+        errors |= dict.fromkeys(ready, _reason(error))
+    megapixels = (network.spec.scale**2) * images.shape[0] * images.shape[2] * images.shape[3] / 1e6
+    label = draft.case.label
+    for name in (OURS, *(engine.name for engine in engines)):
+        if name in errors:
+            version = next((e.version for e in engines if e.name == name), "")
+            draft.runs.append(_failed(name, version, errors[name]))
+        else:
+            result = Result.of(f"{label} / {name}", UNIT, [megapixels / t for t in times[name]])
+            draft.results.append(result)
+            draft.runs.append(_run(name, result, ready, draft))
+
+
+def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Ready:
+    """Set an engine up and run it as often as the warm-up wants."""
+    if engine is None:
+        own = ours(
+            work,
+            optimized=plan.optimized,
+            channels_last=draft.facts["memory_format"] == "channels_last",
+            compiled=plan.compiled,
+        )
+        forward, version = own.forward, _own_version()
+    else:
+        own, forward, version = None, engine.start(work), engine.version
+    with torch.inference_mode():
+        output, memory = peak_memory(forward, work.images.device)
+        for _ in range(plan.warmup - 1):
+            forward()
+    flops = _counted(count_flops, own.module, own.images) if own else draft.facts["flops"]
+    return _Ready(forward, output.float().cpu(), memory, flops, version)
+
+
+def _counted(count: Callable[[nn.Module, Tensor], int], module: nn.Module, images: Tensor) -> int | None:
+    try:
+        return count(module, images) or None
+    except Exception:  # what cannot be counted can still be timed
+        return None
+
+
+def _check(output: Tensor, reference: _Ready | None, work: Work) -> None:
+    """Refuse an image of another size, one that is not finite, and one that is not the reference."""
+    scale = work.network.spec.scale
+    batch, _, height, width = work.images.shape
+    if output.shape != (batch, 3, scale * height, scale * width):
+        raise KorniaSRGANError(f"it gave {tuple(output.shape)} for {tuple(work.images.shape)} at x{scale}")
+    if not torch.isfinite(output).all():
+        raise KorniaSRGANError("its output is not finite")
+    if reference is not None:
+        _, relative = _difference(output, reference.output)
+        if relative > _TOLERANCE[work.images.dtype]:
+            raise KorniaSRGANError(f"its output differs from {OURS}'s by {relative:.2g} of the largest value")
+
+
+def _difference(output: Tensor, reference: Tensor) -> tuple[float, float]:
+    largest = (output - reference).abs().max().item()
+    return largest, largest / max(reference.abs().max().item(), 1e-12)
+
+
+def _timed(forward: Forward, device: torch.device) -> Callable[[], float]:
+    def seconds() -> float:
+        time.sleep(_PAUSE)
+        with torch.inference_mode():
+            return seconds_of(forward, device)
+
+    return seconds
+
+
+def _run(name: str, result: Result, ready: dict[str, _Ready], draft: _Draft) -> Run:
+    own = ready[name]
+    facts: dict[str, Any] = {}
+    if name != OURS and OURS in ready:
+        speed = next((r for r in draft.results if r.name.endswith(f" / {OURS}")), None)
+        facts["ratio"] = speed.median / result.median if speed else None
+        facts["max_difference"], facts["relative_difference"] = _difference(own.output, ready[OURS].output)
+    return Run(
+        engine=name,
+        version=own.version,
+        status="ok",
+        result=result.name,
+        peak_memory_mib=own.memory,
+        flops=own.flops,
+        **facts,
+    )
+
+
+def _failed(name: str, version: str, error: str) -> Run:
+    return Run(
+        engine=name, version=version or (_own_version() if name == OURS else ""), status="failed", error=error
+    )
+
+
+def _with_fractions(draft: _Draft, rates: dict[str, float]) -> Case:
+    """The case, its rates set beside the best matrix product of the whole run."""
+    peak = rates.get(draft.facts["dtype"])
+    medians = {result.name: result.median for result in draft.results}
+    pixels = draft.facts["batch"] * draft.facts["height"] * draft.facts["width"]
+    megapixels = (draft.facts["scale"] or 0) ** 2 * pixels / 1e6
+
+    def fractions(run: Run) -> dict[str, float | None]:
+        counts = {"matmul_fraction": run.flops, "effective_fraction": draft.facts["flops"]}
+        if run.result is None or not peak:
+            return dict.fromkeys(counts)
+        seconds = megapixels / medians[run.result]
+        return {key: flops / seconds / peak if flops else None for key, flops in counts.items()}
+
+    runs = (run.model_copy(update=fractions(run)) for run in draft.runs)
+    return Case(**draft.facts, runs=tuple(runs))
+
+
+def _update_rate(rates: dict[str, float], device: torch.device, dtype: str) -> None:
+    """Measure the matrix product once more: a busy moment must not lower what others are set beside."""
+    try:
+        found = matmul_rate(device, pick_dtype(dtype))
+    except RuntimeError:  # this device has no such product
+        return
+    rates[dtype] = max(found, rates.get(dtype, 0.0))
+
+
+def _own_version() -> str:
+    from kornia_srgan._version import __version__
+
+    return __version__
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,83 @@
+"""The machine and the versions that a figure belongs to."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kornia
+import torch
+
+import kornia_srgan._version
+
+_ROOT = Path(__file__).resolve().parents[2]
+# What makes two machines one as far as figures go.
+_IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
+
+
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """The machine in words and numbers; `threads` is what torch uses and every engine is told to use."""
+    found = {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else [],
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "kornia": kornia.__version__,
+        "kornia_srgan": kornia_srgan._version.__version__,
+        "revision": _revision(),
+        "device": device,
+    }
+    if device.startswith("cuda"):
+        found["gpu"] = torch.cuda.get_device_name(device)
+        found["cuda"] = torch.version.cuda
+    return found
+
+
+def describe(found: dict[str, Any]) -> str:
+    """A machine in one line."""
+    where = found.get("gpu") or f"{found['cpu']}, {found['threads']} of {found['cores']} cores in use"
+    return (
+        f"{where}; torch {found['torch']}, kornia_srgan {found['kornia_srgan']} {found['revision']}".strip()
+    )
+
+
+def machine_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """In what two machines are not the same one, in words; empty where figures may be compared."""
+    return [
+        f"{key} '{old.get(key)}' there, '{new.get(key)}' here"
+        for key in _IDENTITY
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), platform.machine()
+    )
+
+
+def _revision() -> str:
+    """The commit of a source tree; none for an installed package, which may lie in another project's."""
+    if not (_ROOT / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,65 @@
+"""How much memory a call needs at its peak, beyond what was in use before it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+CPU_METHOD = "growth of the process's peak resident memory (VmHWM) during the first forward"
+CUDA_METHOD = "growth of torch's peak allocated device memory during the first forward"
+NO_METHOD = "not measured on this system"
+
+_RESET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def memory_method(device: torch.device) -> str:
+    """How `peak_memory` measures on a device, in words."""
+    if device.type == "cuda":
+        return CUDA_METHOD
+    return CPU_METHOD if device.type == "cpu" and _reset_peak() else NO_METHOD
+
+
+def peak_memory(call: Callable[[], T], device: torch.device) -> tuple[T, float | None]:
+    """What a call returns, and the MiB it needed at its peak; None where the system does not say.
+
+    On a CPU free pages are handed back first, so that memory that an earlier call left to the allocator
+    counts again. The call's result is counted; libraries that keep an arena show it in their first call only.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        result = call()
+        torch.cuda.synchronize(device)
+        return result, (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    _trim()
+    if device.type != "cpu" or not _reset_peak():
+        return call(), None
+    before = _status_kib("VmRSS")
+    result = call()
+    return result, max(0, _status_kib("VmHWM") - before) / 2**10
+
+
+def _reset_peak() -> bool:
+    try:
+        _RESET.write_text("5")  # VmHWM starts again from what is resident now
+    except OSError:
+        return False
+    return True
+
+
+def _status_kib(name: str) -> int:
+    line = next(x for x in _STATUS.read_text().splitlines() if x.startswith(f"{name}:"))
+    return int(line.split()[1])
+
+
+def _trim() -> None:
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):  # not glibc
+        return

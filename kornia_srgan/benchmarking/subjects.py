@@ -1,0 +1,120 @@
+"""What is measured: registered generators by name and arguments, and weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+import yaml
+from torch import nn
+
+from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec, load_generator
+from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.config import Component
+from kornia_srgan.errors import UserError
+from kornia_srgan.plugins import load_entry_points
+from kornia_srgan.weights.locate import locate
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to measure, made when its turn comes; what it raises then is a failed case.
+
+    Attributes:
+        label: Its name in the results.
+        kind: Whether it is untrained or comes from a weight file.
+        scale: The factor that was asked for; None for weights, which have their own.
+        load: Makes it, on the CPU, in eval mode.
+    """
+
+    label: str
+    kind: Literal["generator", "weights"]
+    scale: int | None
+    load: Callable[[], LoadedGenerator]
+
+
+def find_subjects(
+    generators: Iterable[str] = (), weights: Iterable[str] = (), *, scale: int = 4
+) -> list[Subject]:
+    """The networks that were asked for; every registered generator where none was.
+
+    Args:
+        generators: `NAME` or `NAME:ARGUMENT=VALUE,...` of registered generators.
+        weights: Packaged names, or paths of weight files.
+        scale: The factor of the generators; weights have their own.
+
+    Raises:
+        UserError: If a name is not known or a file is not there.
+    """
+    named, sources = list(generators), list(weights)
+    if not named and not sources:
+        load_entry_points()
+        named = GENERATORS.names()
+    subjects = {subject.label: subject for subject in (_generator(text, scale) for text in named)}
+    for source in sources:
+        locate(source)
+        label = f"weights {source}" if source in named else source
+        subjects[label] = Subject(label, "weights", None, partial(load_generator, source))
+    return list(subjects.values())
+
+
+def _generator(text: str, scale: int) -> Subject:
+    name, _, arguments = text.partition(":")
+    component = Component(name=GENERATORS.get(name).name, args=_arguments(arguments, text))
+    label = f"{component.name}:{arguments}" if arguments else component.name
+    return Subject(label, "generator", scale, partial(_untrained, component, scale))
+
+
+def _arguments(text: str, where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(
+                f"--generator {where}: expected NAME:ARGUMENT=VALUE,..., such as srresnet:num_blocks=8"
+            )
+        found[key.strip()] = yaml.safe_load(value)
+    return found
+
+
+def _untrained(component: Component, scale: int) -> LoadedGenerator:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = build_generator(component, scale=scale, path=component.name)
+        _settle(module)
+    return LoadedGenerator(module.eval(), generator_spec(component, scale))
+
+
+@torch.no_grad()
+def _settle(module: nn.Module) -> None:
+    """Give BatchNorm the statistics of an image, as training would.
+
+    With those it starts with, values grow from block to block into the hundreds, where engines differ by
+    rounding and half precision overflows.
+    """
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the plain mean over all it sees
+        norm.reset_running_stats()
+    if norms:
+        module.train()(torch.rand(2, 3, 32, 32))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    module.eval()
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of `128` or `180x320`.
+
+    Raises:
+        UserError: If it is neither.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text.strip())
+    if not match:
+        raise UserError(f"size '{text}' is neither a side, such as 128, nor HEIGHTxWIDTH, such as 180x320")
+    return int(match[1]), int(match[2] or match[1])

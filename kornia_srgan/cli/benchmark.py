@@ -1,0 +1,157 @@
+"""`kornia-srgan benchmark`: how fast generators are here, beside other engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kornia_srgan.cli.options import (
+    PluginOption,
+    check_writable,
+    console,
+    print_table,
+    write_bytes,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from kornia_srgan.benchmarking.schema import ForwardDocument
+
+
+def command(
+    *,
+    generator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:ARG=VALUE,...]",
+            help="An untrained generator; several times. Without it and --weights: every registered one.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="Packaged name or .safetensors file; may be given several times."),
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Factor of the generators; weights have their own.")] = 4,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIDE|HxW", help="Size of the LR input; several times [default: 128]"),
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Images in a batch; several times [default: 1]")
+    ] = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(help="fp32, bf16, fp16; several times [default: fp32]")
+    ] = None,
+    memory_format: Annotated[
+        list[str] | None,
+        typer.Option(help="channels-last, contiguous; several times [default: channels-last]"),
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Through torch.compile.")] = False,
+    optimized: Annotated[
+        bool,
+        typer.Option("--optimize/--no-optimize", help="With less work for the same image, as in upscale."),
+    ] = True,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Set beside eager, onnxruntime, openvino or spandrel; several times."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Measured forwards of each engine.")] = 7,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the speeds into this PNG.")] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD.json", help="Show the change since this --json of this machine."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Measure the forward pass of generators: speed, memory, operations; beside other engines.
+
+    Exit code 1 if this package failed on a case; engines that fail are reported only.
+    """
+    from kornia_srgan.benchmarking.engines import find_engines
+    from kornia_srgan.benchmarking.forward import Plan, run_forward
+    from kornia_srgan.benchmarking.schema import OURS, read_forward
+    from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
+    from kornia_srgan.inference.prepare import pick_device, pick_dtype
+    from kornia_srgan.plugins import load_plugins
+
+    for file in (json_file, plot):
+        if file:
+            check_writable(file)
+    engines = find_engines(against or ())
+    old = read_forward(compare) if compare else None
+    load_plugins(plugin or ())
+    plan = Plan(
+        sizes=[parse_size(text) for text in size or ["128"]],
+        batches=batch or [1],
+        dtypes=dtype or ["float32"],
+        memory_formats=[_memory_format(text) for text in memory_format or ["channels-last"]],
+        compiled=compiled,
+        optimized=optimized,
+        repeats=repeats,
+    )
+    for name in plan.dtypes:
+        pick_dtype(name)
+    subjects = find_subjects(generator or (), weights or (), scale=scale)
+    where = pick_device(device)
+    with console(stderr=True).status("measuring") as status:
+        document = run_forward(subjects, plan, engines=engines, device=where, progress=status.update)
+    if json_file:
+        write_text(json_file, document.model_dump_json(by_alias=True, indent=1) + "\n")
+    if plot:
+        _plot(document, plot)
+    _print(document, markdown=markdown)
+    if old is not None:
+        _print_changes(old, document, str(compare), markdown=markdown)
+    if any(r.engine == OURS and r.status == "failed" for case in document.cases for r in case.runs):
+        raise typer.Exit(1)
+
+
+def _memory_format(text: str) -> Any:
+    from kornia_srgan.errors import UserError
+
+    name = text.replace("-", "_")
+    if name not in ("channels_last", "contiguous"):
+        raise UserError(f"memory format '{text}' is not known; use channels-last or contiguous")
+    return name
+
+
+def _plot(document: ForwardDocument, path: Path) -> None:
+    from kornia_srgan.benchmarking.plot import plot_png
+
+    write_bytes(path, plot_png(document))
+
+
+def _print(document: ForwardDocument, *, markdown: bool) -> None:
+    from kornia_srgan.benchmarking import tables
+
+    _table(tables.HEADINGS, tables.rows(document), tables.notes(document), markdown=markdown)
+
+
+def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, markdown: bool) -> None:
+    from kornia_srgan.benchmarking import compare
+
+    reason = compare.why_not_comparable(old, new)
+    if reason:
+        typer.echo(f"warning: {source} is not compared, it is of another machine: {reason}", err=True)
+        return
+    note = (
+        f"MP/s before: {source}, {old.date:%Y-%m-%d}, torch {old.machine['torch']} {old.machine['revision']}"
+    )
+    _table(compare.HEADINGS, compare.change_rows(compare.changes(old, new)), [note], markdown=markdown)
+
+
+def _table(
+    headings: Iterable[str], rows: Iterable[tuple[str, ...]], notes: list[str], *, markdown: bool
+) -> None:
+    from kornia_srgan.benchmarking.tables import markdown_table
+
+    if markdown:
+        typer.echo(markdown_table(headings, rows, notes), nl=False)
+    else:
+        print_table(headings, rows, notes)

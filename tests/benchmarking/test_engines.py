@@ -1,0 +1,61 @@
+"""The other engines run the same network; one that is not installed is said so."""
+
+import re
+import tomllib
+
+import pytest
+
+from kornia_srgan.benchmarking import engines
+from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.errors import MissingExtraError, UserError
+from tests.benchmarking.documents import SMALL_EDSR, measure
+from tests.snippets import ROOT
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_engines_that_read_onnx(name):
+    for package in engines.ENGINES[name].packages:
+        pytest.importorskip(package)
+    plan = Plan(sizes=[(5, 7)], dtypes=["float32", "float16"], repeats=2, warmup=1)
+    document = measure(SMALL_EDSR, plan=plan, engines=engines.find_engines([name]))
+    for case in document.cases:
+        run = case.runs[1]
+        assert run.version
+        if case.dtype == "float32":
+            assert (run.status, run.error) == ("ok", "")
+            assert run.relative_difference < 1e-5
+        else:
+            assert run.error == f"{name} is not measured in float16"
+
+
+def test_spandrel_runs_the_architectures_that_it_has():
+    pytest.importorskip("spandrel")
+    names = ("compact:channels=4,num_convs=1", "rrdb:num_blocks=1,channels=8", SMALL_EDSR)
+    document = measure(*names, engines=engines.find_engines(["spandrel"]))
+    compact, rrdb, edsr = (case.runs[1] for case in document.cases)
+    for run in (compact, rrdb):
+        assert (run.status, run.error) == ("ok", "")
+        assert run.relative_difference < 1e-5
+    assert edsr.error == "spandrel has no such architecture"
+
+
+def test_a_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(
+        engines.importlib.util, "find_spec", lambda name: None if name == "onnx" else object()
+    )
+    with pytest.raises(
+        MissingExtraError, match=re.escape('needs onnx; install with `pip install "kornia-srgan[')
+    ):
+        engines.find_engines(["eager", "openvino"])
+    assert [e.name for e in engines.find_engines(["eager", "eager"])] == ["eager"]
+
+
+def test_an_unknown_engine():
+    with pytest.raises(UserError, match="did you mean 'openvino'"):
+        engines.find_engines(["open-vino"])
+
+
+def test_the_extra_has_what_the_engines_need():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extra = {re.split(r"[^\w-]", text)[0] for text in project["optional-dependencies"][engines.EXTRA]}
+    assert extra == {package for e in engines.ENGINES.values() for package in e.packages} - {"torch"}

@@ -1,0 +1,202 @@
+"""What the forward benchmark measures and reports; no test looks at how long anything took."""
+
+import pytest
+import torch
+from torch import nn
+
+from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops
+from kornia_srgan.benchmarking.engines import Engine, find_engines
+from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.benchmarking.memory import CPU_METHOD, memory_method, peak_memory
+from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
+from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.components.generators.srresnet import SRResNet
+from kornia_srgan.errors import UserError
+from kornia_srgan.inference.optimize import optimize_for_inference
+from tests.benchmarking.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def registry():
+    with GENERATORS.temporary():
+        yield GENERATORS
+
+
+def test_every_input_is_a_case_and_every_engine_a_run():
+    plan = Plan(
+        sizes=[(5, 7)], batches=[1, 2], dtypes=["fp32", "bf16", "float32"],
+        memory_formats=["channels_last", "contiguous"], repeats=3, warmup=1,
+    )  # fmt: skip
+    document = measure(SMALL_EDSR, plan=plan, engines=find_engines(["eager"]))
+    inputs = [(c.height, c.width, c.batch, c.dtype, c.memory_format) for c in document.cases]
+    assert len(set(inputs)) == len(inputs) == 2 * 2 * 2  # fp32 and float32 are one
+    assert inputs[0] == (5, 7, 1, "float32", "channels_last")
+    assert all([r.engine for r in c.runs] == ["kornia_srgan", "eager"] for c in document.cases)
+    assert len(document.results) == 2 * len(inputs)
+    for case in document.cases:
+        own, eager = case.runs
+        for run in case.runs:
+            speed = document.speed(run)
+            assert run.status == "ok"
+            assert speed.unit == "MP/s"
+            assert len(speed.values) == 3
+            assert 0 < speed.q1 <= speed.median <= speed.q3
+        assert own.ratio is None
+        assert eager.ratio == document.speed(own).median / document.speed(eager).median
+        assert eager.relative_difference < (1e-5 if case.dtype == "float32" else 0.1)
+
+
+def test_speed_and_fraction_belong_to_the_output_and_the_flops():
+    document = measure("edsr:channels=4,num_blocks=1", plan=Plan(sizes=[(6, 5)], batches=[3], repeats=1))
+    (case,) = document.cases
+    (run,) = case.runs
+    seconds = 3 * 24 * 20 / 1e6 / document.speed(run).median
+    assert case.parameters == sum(
+        p.numel() for p in find_subjects([SMALL_EDSR])[0].load().module.parameters()
+    )
+    expected = run.flops / seconds / document.matmul_flops_per_second["float32"]
+    assert run.matmul_fraction == pytest.approx(expected)
+    assert run.effective_fraction == pytest.approx(expected * case.flops / run.flops)
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_every_generator_gives_the_image_of_the_plain_module(name):
+    small = {"channels": 4, "num_blocks": 1, "num_convs": 1, "growth_channels": 2}
+    known = GENERATORS.get(name).parameters()
+    arguments = ",".join(f"{k}={v}" for k, v in small.items() if k in known)
+    for scale in (2, 4):
+        document = measure(f"{name}:{arguments}", engines=find_engines(["eager"]), scale=scale)
+        own, eager = document.cases[0].runs
+        assert (own.status, eager.status, own.error, eager.error) == ("ok", "ok", "", "")
+        assert eager.relative_difference < 1e-4
+        assert own.flops > 0
+        assert eager.flops > 0
+
+
+class TestFailures:
+    def test_what_cannot_be_made_or_run_is_failed_and_the_rest_goes_on(self, registry):
+        for name, made in {"broken": Broken, "picky": Picky, "dreaming": Dreaming, "mine": Shuffle}.items():
+            registry.register(name)(made)
+        plan = Plan(sizes=[(4, 4), (4, 9)], repeats=1, warmup=1)
+        engines = find_engines(["eager"])
+        document = measure("broken", "picky", "dreaming", "mine", plan=plan, engines=engines)
+        found = [[(r.status, r.error) for r in case.runs] for case in document.cases]
+        away, wide = ("failed", "its licence server is away"), ("failed", "too wide")
+        ok, dream = ("ok", ""), ("failed", "its output is not finite")
+        assert found == [[away] * 2] * 2 + [[ok] * 2, [wide] * 2] + [[dream] * 2] * 2 + [[ok] * 2] * 2
+        assert document.cases[0].label == "broken x4, 1x4x4, float32"
+        assert document.cases[2].runs[0].flops == 2 * 16 * 9 * 3 * 48  # counted on a real image
+
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [(lambda x: x + 0.1, "differs from kornia_srgan's by"), (lambda x: x[..., :-1], "it gave (1, 3,")],
+    )
+    def test_another_image_is_not_the_same_work(self, change, error):
+        def start(work):
+            module = work.plain
+            return lambda: change(module(work.images))
+
+        own, other = measure(SMALL_EDSR, engines=[Engine("other", ("torch",), start)]).cases[0].runs
+        assert own.status == "ok"
+        assert other.status == "failed"
+        assert error in other.error
+        assert other.version == torch.__version__.partition("+")[0] or other.version == torch.__version__
+
+    def test_a_failure_while_measuring_is_reported(self):
+        calls = []
+
+        def start(work):
+            module = work.plain
+
+            def forward():
+                calls.append(1)
+                if len(calls) > 1:
+                    raise MemoryError
+                return module(work.images)
+
+            return forward
+
+        document = measure(SMALL_EDSR, engines=[Engine("tired", ("torch",), start)])
+        assert [r.error for r in document.cases[0].runs] == ["MemoryError"] * 2
+        assert document.results == ()
+
+
+class TestSubjects:
+    def test_all_generators_where_none_is_named(self, registry):
+        registry.register("mine")(Shuffle)
+        assert [s.label for s in find_subjects()] == registry.names()
+
+    def test_arguments_and_scale(self):
+        loaded = find_subjects(["srresnet:channels=4,num_blocks=1,output=unit"], scale=2)[0].load()
+        assert (loaded.spec.scale, loaded.spec.args["channels"], loaded.spec.args["output"]) == (2, 4, "unit")
+
+    def test_weights(self):
+        (subject,) = find_subjects(weights=["edsr-x4"])
+        assert (subject.label, subject.kind) == ("edsr-x4", "weights")
+
+    def test_one_of_a_kind(self):
+        assert len(find_subjects(["edsr", "EDSR", "edsr:channels=8"])) == 2
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"generators": ["edrs"]}, "did you mean 'edsr'"),
+            ({"generators": ["edsr:channels"]}, "NAME:ARGUMENT=VALUE"),
+            ({"weights": ["edsr-x5"]}, "did you mean 'edsr-x4'"),
+        ],
+    )
+    def test_what_is_not_there_is_said_before_anything_runs(self, options, message):
+        with pytest.raises(UserError, match=message):
+            find_subjects(**options)
+
+    def test_untrained_networks_answer_in_the_range_of_images(self):
+        net = find_subjects(["srresnet:channels=16,num_blocks=8"])[0].load().module
+        assert not net.training
+        with torch.no_grad():
+            assert net(torch.rand(1, 3, 16, 16)).abs().max() < 20
+        norm = next(m for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+        assert norm.momentum == 0.1
+        assert not torch.equal(norm.running_mean, torch.zeros_like(norm.running_mean))
+
+    def test_sizes(self):
+        assert [parse_size(text) for text in ("128", "180x320")] == [(128, 128), (180, 320)]
+        for text in ("0", "12x", "x", "big"):
+            with pytest.raises(UserError, match="HEIGHTxWIDTH"):
+                parse_size(text)
+
+
+def test_flops_are_those_counted_by_hand():
+    net = SRResNet(scale=2, channels=4, num_blocks=1).eval()
+    images = torch.rand(1, 3, 5, 7)
+    at_lr = 9 * 9 * 3 * 4 + 3 * (3 * 3 * 4 * 4) + 3 * 3 * 4 * 16  # head, block and body end, upsampling
+    tail = 4 * (9 * 9 * 4 * 3)  # four HR pixels for each LR pixel
+    assert count_flops(net, images) == count_plain_flops(net, images) == 2 * 35 * (at_lr + tail)
+    before_the_shuffle = 5 * 5 * 16 * 12
+    assert count_flops(optimize_for_inference(net), images) == 2 * 35 * (at_lr + before_the_shuffle)
+
+
+def test_work_that_is_saved_is_not_counted_but_effective():
+    document = measure("srresnet:channels=8,num_blocks=1", plan=Plan(sizes=[(6, 6)], repeats=1))
+    (case,) = document.cases
+    own = case.runs[0]
+    tail, before_the_shuffle = 4 * 9 * 9 * 8 * 3, 5 * 5 * 32 * 12  # for each pixel before the last shuffle
+    assert case.flops - own.flops == 2 * 4 * 36 * (tail - before_the_shuffle)
+    assert own.effective_fraction / own.matmul_fraction == pytest.approx(case.flops / own.flops)
+
+
+@pytest.mark.skipif(memory_method(CPU) != CPU_METHOD, reason="this system does not say")
+def test_peak_memory_is_that_of_the_call_alone():
+    def takes(mebibytes):
+        def call():
+            a = torch.ones(mebibytes << 18)
+            return (a + 1)[:1].clone()  # twice the memory at its peak, none after it
+
+        return call
+
+    torch.ones(300 << 18)  # a higher peak before
+    for mebibytes in (64, 16, 64):
+        result, peak = peak_memory(takes(mebibytes), CPU)
+        assert result.item() == 2
+        assert 2 * mebibytes - 4 < peak < 2 * mebibytes + 16
