@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kornia_srgan.errors import UnknownComponentError, did_you_mean
 from kornia_srgan.plugins import load_entry_points
 from kornia_srgan.protocols import (
     AdversarialLoss,
@@ -20,7 +21,7 @@ from kornia_srgan.protocols import (
     Metric,
     Resizer,
 )
-from kornia_srgan.registry import Registry
+from kornia_srgan.registry import Registry, normalise
 
 GENERATORS: Registry[Generator] = Registry("generator", load_entry_points)
 DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", load_entry_points)
@@ -302,9 +303,6 @@ def get_registry(kind: str) -> Registry[Any]:
     Raises:
         UnknownComponentError: If there is no such kind.
     """
-    from kornia_srgan.errors import UnknownComponentError, did_you_mean
-    from kornia_srgan.registry import normalise
-
     key = normalise(kind)
     for name, registry in REGISTRIES.items():
         if key in (name, f"{name}s", f"{name}es"):

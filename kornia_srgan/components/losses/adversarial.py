@@ -22,7 +22,7 @@ class PenalisedLoss(nn.Module):
 
     needs_real = False
 
-    def __init__(self, *, r1: float, gradient_penalty: float) -> None:
+    def __init__(self, *, r1: float = 0.0, gradient_penalty: float = 0.0) -> None:
         super().__init__()
         for name, value in (("r1", r1), ("gradient_penalty", gradient_penalty)):
             if value < 0:
@@ -47,10 +47,23 @@ class PenalisedLoss(nn.Module):
         return total
 
 
-def _check_smoothing(label_smoothing: float) -> float:
-    if not 0 <= label_smoothing < 0.5:
-        raise ArgumentError(f"label_smoothing must be in [0, 0.5); got {label_smoothing!r}")
-    return label_smoothing
+class LabelledLoss(PenalisedLoss):
+    """What those share that give real images a label.
+
+    Args:
+        label_smoothing: Real images are labelled `1 - label_smoothing` in the discriminator's loss
+            (one-sided; Salimans et al. 2016, arXiv 1606.03498).
+        r1: Weight of the R1 penalty.
+        gradient_penalty: Weight of the gradient penalty.
+    """
+
+    def __init__(
+        self, *, label_smoothing: float = 0.0, r1: float = 0.0, gradient_penalty: float = 0.0
+    ) -> None:
+        super().__init__(r1=r1, gradient_penalty=gradient_penalty)
+        if not 0 <= label_smoothing < 0.5:
+            raise ArgumentError(f"label_smoothing must be in [0, 0.5); got {label_smoothing!r}")
+        self.label_smoothing = label_smoothing
 
 
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:
@@ -61,7 +74,7 @@ def _cross_entropy(logits: Tensor, label: float) -> Tensor:
     return F.softplus(logits).mean() if label == 0 else (F.softplus(-logits) + (1 - label) * logits).mean()
 
 
-class VanillaLoss(PenalisedLoss):
+class VanillaLoss(LabelledLoss):
     """Binary cross-entropy on logits, with the non-saturating generator loss `-log D(G(lr))`.
 
     Goodfellow et al. 2014, arXiv 1406.2661; SRGAN, Ledig et al. 2017, arXiv 1609.04802.
@@ -82,12 +95,6 @@ class VanillaLoss(PenalisedLoss):
         0.6931
     """
 
-    def __init__(
-        self, *, label_smoothing: float = 0.0, r1: float = 0.0, gradient_penalty: float = 0.0
-    ) -> None:
-        super().__init__(r1=r1, gradient_penalty=gradient_penalty)
-        self.label_smoothing = _check_smoothing(label_smoothing)
-
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """The mean of `-log sigmoid(fake)`; `real` is not used."""
         return _cross_entropy(fake.float(), 1)
@@ -97,7 +104,7 @@ class VanillaLoss(PenalisedLoss):
         return _cross_entropy(real.float(), 1 - self.label_smoothing), _cross_entropy(fake.float(), 0)
 
 
-class LSGANLoss(PenalisedLoss):
+class LSGANLoss(LabelledLoss):
     """Least squares: the discriminator aims at 1 for real and 0 for generated images; half squared errors.
 
     Mao et al. 2017, arXiv 1611.04076.
@@ -110,12 +117,6 @@ class LSGANLoss(PenalisedLoss):
     Raises:
         ArgumentError: If `label_smoothing` is not in [0, 0.5) or a weight is negative.
     """
-
-    def __init__(
-        self, *, label_smoothing: float = 0.0, r1: float = 0.0, gradient_penalty: float = 0.0
-    ) -> None:
-        super().__init__(r1=r1, gradient_penalty=gradient_penalty)
-        self.label_smoothing = _check_smoothing(label_smoothing)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """Half the mean of `(fake - 1)^2`; `real` is not used."""
@@ -139,9 +140,6 @@ class HingeLoss(PenalisedLoss):
     Raises:
         ArgumentError: If a weight is negative.
     """
-
-    def __init__(self, *, r1: float = 0.0, gradient_penalty: float = 0.0) -> None:
-        super().__init__(r1=r1, gradient_penalty=gradient_penalty)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """The mean of `-fake`; `real` is not used."""
@@ -178,7 +176,7 @@ class WGANLoss(PenalisedLoss):
         return -real.float().mean(), fake.float().mean()
 
 
-class RelativisticAverageLoss(PenalisedLoss):
+class RelativisticAverageLoss(LabelledLoss):
     """Cross-entropy on how much more real an image looks than the average of the other kind (ESRGAN).
 
     Jolicoeur-Martineau 2018, arXiv 1807.00734; Wang et al. 2018, arXiv 1809.00219. Both sides are halved,
@@ -195,12 +193,6 @@ class RelativisticAverageLoss(PenalisedLoss):
     """
 
     needs_real = True
-
-    def __init__(
-        self, *, label_smoothing: float = 0.0, r1: float = 0.0, gradient_penalty: float = 0.0
-    ) -> None:
-        super().__init__(r1=r1, gradient_penalty=gradient_penalty)
-        self.label_smoothing = _check_smoothing(label_smoothing)
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """Half the cross-entropies with the labels exchanged: generated above average, real below."""
