@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import gradio as gr
 from kornia_srgan.cli.errors import explain
 from kornia_srgan.demo.choices import Choice, Choices, chosen, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, parse_tile, size_in_words
-from kornia_srgan.errors import UserError
+from kornia_srgan.errors import KorniaSRGANError, UserError
 
 OWN_SCALE = "what the weights make"
 SCALES = {OWN_SCALE: None, "×2": 2, "×3": 3, "×4": 4}
@@ -115,18 +117,18 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
 
 
 def _told(action: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, with errors as one line in the page and no traceback anywhere."""
-    import functools
+    """The same, with an error as one line in the page; our own faults show a traceback in the terminal."""
 
     @functools.wraps(action)
     def wrapped(*values: Any, **named: Any) -> Any:
         try:
             return action(*values, **named)
         except Exception as error:
-            line = explain(error)[0].removeprefix("error: ")
-            raise gr.Error(
-                html.escape(line[:1].upper() + line[1:]), duration=None, print_exception=False
-            ) from None
+            line, code = explain(error)
+            if code == 1 and not isinstance(error, KorniaSRGANError):
+                traceback.print_exc()
+            shown = html.escape(line.removeprefix("error: "))
+            raise gr.Error(shown, duration=None, print_exception=False) from None
 
     return wrapped
 
