@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.catalog import ADVERSARIAL_LOSSES, IMAGE_LOSSES
 from kornia_srgan.components.losses.adversarial import VanillaLoss
-from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram
+from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram, shifted
 from kornia_srgan.components.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.protocols import AdversarialLoss, ImageLoss
@@ -211,6 +211,28 @@ class TestPerceptual:
     def test_wrong_arguments_are_named(self, arguments: dict, message: str) -> None:
         with pytest.raises(ArgumentError, match=message):
             PerceptualLoss(extractor=TinyFeatures(), **arguments)
+
+    def test_jitter_cuts_both_at_one_offset_that_only_hr_decides(self) -> None:
+        torch.manual_seed(3)
+        hr = torch.randint(0, 256, (64, 3, 12, 10)) / 255
+        positions = torch.arange(120.0).view(1, 1, 12, 10).expand_as(hr)
+        cut, same = shifted(positions, hr, 3)
+        assert cut.shape == same.shape == (64, 3, 9, 7)
+        offsets = [divmod(int(x), 10) for x in cut[:, 0, 0, 0]]
+        assert set(offsets) == {(y, x) for y in range(4) for x in range(4)}  # every phase
+        for image, part, (y, x) in zip(hr, same, offsets, strict=True):
+            assert torch.equal(part, image[:, y : y + 9, x : x + 7])
+        halves = [shifted(positions[half], hr[half], 3)[0] for half in (slice(0, 20), slice(20, 64))]
+        assert torch.equal(torch.cat(halves), cut)  # however the batch is shared out
+
+    def test_jitter_compares_what_was_cut(self) -> None:
+        sr, hr = pair()
+        loss = PerceptualLoss(extractor=TinyFeatures(), jitter=3)
+        assert loss(sr, hr).item() == PerceptualLoss(extractor=TinyFeatures())(*shifted(sr, hr, 3)).item()
+        with pytest.raises(ArgumentError, match="jitter 24 needs images larger than 24 pixels"):
+            PerceptualLoss(extractor=TinyFeatures(), jitter=24)(sr, hr)
+        with pytest.raises(ArgumentError, match="jitter must be at least 0; got -1"):
+            PerceptualLoss(extractor=TinyFeatures(), jitter=-1)
 
 
 class TestVanilla:

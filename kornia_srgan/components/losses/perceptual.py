@@ -23,6 +23,37 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / features[0].numel()
 
 
+def shifted(sr: Tensor, hr: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Each pair cut at its own offset of 0 to `most` pixels on both axes.
+
+    The offsets follow from the grey levels of HR and from nothing else: a resumed run draws the same ones,
+    and so does a batch that is shared by several processes.
+
+    Args:
+        sr: `(B, 3, H, W)`.
+        hr: The same shape, in [0, 1].
+        most: The largest offset, in pixels; less than H and W.
+
+    Returns:
+        Both, `(B, 3, H - most, W - most)`.
+
+    Raises:
+        ArgumentError: If the images are not larger than `most`.
+    """
+    height, width = hr.shape[-2] - most, hr.shape[-1] - most
+    if min(height, width) < 1:
+        raise ArgumentError(f"jitter {most} needs images larger than {most} pixels; got {tuple(hr.shape)}")
+    # whole numbers, so that the order of the sum does not matter
+    sums = (hr.detach() * 255).round().to(torch.int64).sum(dim=(1, 2, 3)).tolist()
+    offsets = [divmod(total % (most + 1) ** 2, most + 1) for total in sums]
+
+    def cut(images: Tensor) -> Tensor:
+        parts = [x[:, y : y + height, z : z + width] for x, (y, z) in zip(images, offsets, strict=True)]
+        return torch.stack(parts)
+
+    return cut(sr), cut(hr)
+
+
 class PerceptualLoss(nn.Module):
     """The distance between the features of SR and HR, `(B, 3, H, W)` in [0, 1]; a float32 scalar.
 
@@ -40,6 +71,10 @@ class PerceptualLoss(nn.Module):
         criterion: `mse` or `l1`, between features.
         feature_scale: Factor of the features before they are compared.
         style_weight: Weight of the same criterion between Gram matrices (style); 0 leaves it out.
+        jitter: Compare each pair from an offset of 0 to `jitter` pixels on both axes; see `shifted`. For
+            extractors whose convolutions have strides (EfficientNet, ResNet): they treat pixels of odd and
+            even position differently, and that pattern would be woven into the image. One less than the
+            deepest layer's stride covers every phase. VGG's convolutions have none; leave it 0.
 
     Raises:
         ArgumentError: If the layers of `layer_weights` are not the extractor's, or an argument is out of
@@ -54,6 +89,7 @@ class PerceptualLoss(nn.Module):
         criterion: Criterion = "mse",
         feature_scale: float = 1 / 12.75,
         style_weight: float = 0.0,
+        jitter: int = 0,
     ) -> None:
         super().__init__()
         layers = [str(layer) for layer in extractor.layers]
@@ -70,14 +106,19 @@ class PerceptualLoss(nn.Module):
                 "style_weight must be at least 0 and feature_scale above 0; "
                 f"got {style_weight} and {feature_scale}"
             )
+        if jitter < 0:
+            raise ArgumentError(f"jitter must be at least 0; got {jitter}")
         self.extractor = extractor
         self.layer_weights = weights
         self.distance = F.mse_loss if criterion == "mse" else F.l1_loss
         self.feature_scale = feature_scale
         self.style_weight = style_weight
+        self.jitter = jitter
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The weighted sum over the layers."""
+        if self.jitter:
+            sr, hr = shifted(sr, hr, self.jitter)
         with torch.autocast(sr.device.type, enabled=False):
             with torch.no_grad():
                 wanted = self.extractor(hr.detach().float())
