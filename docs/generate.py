@@ -29,6 +29,13 @@ API = {
         "evaluation.datasets",
         "evaluation.report",
     ),
+    "Benchmarks": (
+        "benchmarking.forward",
+        "benchmarking.subjects",
+        "benchmarking.engines",
+        "benchmarking.schema",
+        "benchmarking.compare",
+    ),
     "Errors": ("errors",),
 }
 

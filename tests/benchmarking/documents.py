@@ -28,8 +28,8 @@ def made_up(speeds, *, parameters=10, **machine):
             runs.append({"engine": engine, "version": "1", "status": "ok", "result": f"edsr / {engine}"})
     case = {
         "subject": "edsr", "kind": "generator", "scale": 4, "parameters": parameters, "flops": None,
-        "batch": 1, "height": 8, "width": 8, "dtype": "float32", "memory_format": "channels_last", "compiled": False,
-        "optimized": True, "runs": runs,
+        "batch": 1, "height": 8, "width": 8, "dtype": "float32", "memory_format": "channels_last",
+        "compiled": False, "optimized": True, "runs": runs,
     }  # fmt: skip
     content = document(
         "generator_forward", {}, results, "cpu", matmul_flops_per_second={}, memory="", cases=[case]
