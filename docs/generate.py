@@ -18,7 +18,7 @@ from kornia_srgan.config_io import load_config, recipe_names
 API = {
     "Components by name": ("registry", "catalog", "protocols", "plugins", "assembly"),
     "Recipes": ("config", "config_io"),
-    "Weights": ("weights.spec", "weights.files", "weights.locate"),
+    "Weights": ("weights.spec", "weights.files", "weights.locate", "weights.blend"),
     "Data": ("data.images", "data.source"),
     "Training": ("training.steps", "training.run", "training.trainer"),
     "Upscaling": ("inference.upscaler",),

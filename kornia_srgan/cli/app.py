@@ -25,6 +25,7 @@ COMMANDS = (
     "list",
     "describe",
     "convert",
+    "blend",
     "export",
     "benchmark",
     "demo",

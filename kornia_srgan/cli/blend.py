@@ -1,0 +1,37 @@
+"""`kornia-srgan blend`: weights between two others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kornia_srgan.cli.options import check_writable
+
+
+def command(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="Weights, name or path, such as edsr-x4.")],
+    second: Annotated[
+        str, typer.Argument(metavar="SECOND", help="Weights of the same architecture, such as srgan-x4.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
+    ],
+    amount: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of SECOND: 0 is FIRST alone, 1 SECOND alone.")
+    ] = 0.5,
+) -> None:
+    """Blend two weight files, such as a generator trained for PSNR and the GAN that started from it.
+
+    Network interpolation of ESRGAN (arXiv 1809.00219, section 3.4): less invented texture, no training.
+    """
+    from kornia_srgan.errors import WeightsError
+    from kornia_srgan.weights.blend import blend
+    from kornia_srgan.weights.locate import SUFFIX
+
+    if output.suffix != SUFFIX:
+        raise WeightsError(f"{output}: weights are written as safetensors; name it {output.stem}{SUFFIX}")
+    check_writable(output)
+    spec = blend(first, second, output, amount=amount)
+    typer.echo(f"written:   {output} ({spec.name} x{spec.scale}, {amount:g} of {second})")

@@ -1,0 +1,64 @@
+"""Weights between two others: more of the one's fidelity, more of the other's texture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from kornia_srgan.errors import ArgumentError, WeightsError
+from kornia_srgan.weights.files import load_weights, save_weights
+from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.spec import WeightSpec
+
+
+def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: float = 0.5) -> WeightSpec:
+    """Write `(1 - amount) * first + amount * second`, tensor by tensor.
+
+    Between a generator trained for PSNR and the GAN that started from it, this trades noise and invented
+    texture for fidelity, without another training run: network interpolation, Wang et al. 2018 (ESRGAN,
+    section 3.4), arXiv 1809.00219. Between two runs of one recipe it averages their errors. Weights that do
+    not descend from each other blend to noise.
+
+    Args:
+        first: Weights, name or path.
+        second: Weights of the same architecture and scale.
+        target: The file to write.
+        amount: Share of the second, 0 to 1.
+
+    Returns:
+        The spec that was written; `training` says what was blended.
+
+    Raises:
+        ArgumentError: If the amount is out of range.
+        WeightsError: If a file is not sound or the two are of different architectures.
+    """
+    if not 0 <= amount <= 1:
+        raise ArgumentError(f"amount must be between 0 and 1; got {amount}")
+    (spec, one), (other, two) = load_weights(locate(first)), load_weights(locate(second))
+    if (spec.name, spec.scale, spec.args) != (other.name, other.scale, other.args):
+        raise WeightsError(
+            f"{first} ({_told(spec)}) and {second} ({_told(other)}) are of different architectures; "
+            "only weights of the same one can be blended"
+        )
+    if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
+        raise WeightsError(f"{first} and {second} hold different tensors")
+    mixed = {
+        key: torch.lerp(one[key].double(), two[key].double(), amount).to(one[key].dtype)
+        if one[key].is_floating_point()
+        else one[key]  # BatchNorm's count of batches
+        for key in one
+    }
+    training = {
+        "blended": {"first": str(first), "second": str(second), "amount": amount},
+        "first": dict(spec.training),
+        "of_second": dict(other.training),
+    }
+    licences = dict.fromkeys(filter(None, (spec.license, other.license)))
+    return save_weights(target, mixed, replace(spec, training=training, license=" AND ".join(licences)))
+
+
+def _told(spec: WeightSpec) -> str:
+    arguments = ", ".join(f"{k}={v}" for k, v in spec.args.items())
+    return f"{spec.name} x{spec.scale}{', ' if arguments else ''}{arguments}"
