@@ -19,10 +19,11 @@ from kornia_srgan.errors import KorniaSRGANError, UserError
 
 OWN_SCALE = "what the weights make"
 SCALES = {OWN_SCALE: None, "×2": 2, "×3": 3, "×4": 4}
-WHOLE, DETAIL = "the whole picture", "a detail, pixel for pixel"
+WHOLE, DETAIL = "the whole picture", "a detail"
 CSS = """
 .gradio-container { max-width: 1280px !important; }
 #sizes .size { font-size: 1.5rem; font-weight: 600; }
+#download { align-self: center; }
 #sizes p { margin: 0.25rem 0; }
 #sizes .note { color: var(--body-text-color-subdued); }
 """
@@ -63,7 +64,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
                     tile = gr.Textbox("auto", label="Tile", info="Side in pixels; auto; 0: all at once.")
                 go = gr.Button("Enlarge", variant="primary", elem_id="enlarge")
             with gr.Column(scale=3):
-                with gr.Row(equal_height=True):
+                with gr.Row():
                     sizes = gr.HTML(NO_PHOTO, elem_id="sizes")
                     download = gr.DownloadButton("Download", visible=False, scale=0, elem_id="download")
                 view = gr.Radio([WHOLE, DETAIL], value=WHOLE, container=False, visible=False, elem_id="view")

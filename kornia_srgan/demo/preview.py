@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageCms
 
 from kornia_srgan.evaluation.pictures import detailed_window
-from kornia_srgan.inference.photo import Frame, Photo, Pixels, white_of
+from kornia_srgan.inference.photo import Photo, Pixels, white_of
 
 LONGEST = 2048
 """Of the whole picture, in pixels; larger results are reduced for the screen."""
@@ -51,7 +51,7 @@ def pairs(before: Photo, after: Photo, folder: Path) -> tuple[Pair, Pair, bool]:
 
 def _detail_box(picture: Image.Image, width: int, height: int) -> Box:
     """Of a result of `width` x `height`, around the window of the small picture with the most detail."""
-    small = picture.copy()
+    small = picture.convert("RGB")
     small.thumbnail((_SEARCHED, _SEARCHED))
     values = torch.from_numpy(np.array(small)).movedim(-1, 0)[None]
     ratio = width / small.width
@@ -73,14 +73,16 @@ def _enlarged_part(photo: Photo, box: Box, size: tuple[int, int]) -> Image.Image
 
 
 def _shown(photo: Photo, box: Box, longest: int) -> Image.Image:
-    """A part of the first frame as sRGB, reduced by a whole number until it fits."""
+    """A part of the first frame as sRGB, with its transparency, reduced by a whole number until it fits."""
     frame = photo.frames[0]
     left, top, right, bottom = (int(edge) for edge in box)
     factor = -(-max(right - left, bottom - top) // longest)
     window = (slice(top, bottom), slice(left, right))
     pixels = _bytes(frame.pixels[window], factor)
     picture = _srgb(pixels, photo)
-    return picture if frame.alpha is None else _on_checks(picture, frame, window, factor)
+    if frame.alpha is not None:
+        picture.putalpha(_image(_bytes(frame.alpha[window], factor), "L"))
+    return picture
 
 
 def _bytes(pixels: Pixels, factor: int) -> Pixels:
@@ -114,14 +116,15 @@ def _image(pixels: Pixels, mode: str) -> Image.Image:
     return Image.frombuffer(mode, size, np.ascontiguousarray(pixels), "raw", mode, 0, 1)
 
 
-def _on_checks(picture: Image.Image, frame: Frame, window: tuple[slice, slice], factor: int) -> Image.Image:
+def _on_checks(picture: Image.Image) -> Image.Image:
     """What is transparent shows a chequered ground, as in image editors."""
-    assert frame.alpha is not None
-    alpha = _image(_bytes(frame.alpha[window], factor), "L")
+    if picture.mode != "RGBA":
+        return picture
     rows, columns = np.indices((picture.height, picture.width), np.int32, sparse=True)
     light = ((rows // 12 + columns // 12) % 2 == 0)[..., None]
-    ground = np.where(light, np.uint8(255), np.uint8(204)).repeat(3, -1)
-    return Image.composite(picture, _image(ground, "RGB"), alpha)
+    ground = _image(np.where(light, np.uint8(255), np.uint8(204)).repeat(3, -1), "RGB")
+    ground.paste(picture, mask=picture.getchannel("A"))
+    return ground
 
 
 def _write(before: Image.Image, after: Image.Image, folder: Path, name: str) -> Pair:
@@ -129,5 +132,5 @@ def _write(before: Image.Image, after: Image.Image, folder: Path, name: str) -> 
     shown.mkdir(parents=True, exist_ok=True)
     pair = Pair(shown / f"{name}-before.webp", shown / f"{name}-after.webp")
     for image, path in ((before, pair.before), (after, pair.after)):
-        image.save(path, "WEBP", quality=92, method=2)
+        _on_checks(image).save(path, "WEBP", quality=92, method=2)
     return pair

@@ -66,9 +66,10 @@ def test_grey_and_cmyk(tmp_path):
 
 def test_what_is_transparent_shows_a_pattern(tmp_path):
     whole, _, _ = pairs(flat(20, 30, 10, alpha=0), flat(80, 120, 10, alpha=0), tmp_path)
-    after = shown(whole.after)
+    before, after = shown(whole.before), shown(whole.after)
     assert after.min() > 190
     assert after.max() - after.min() > 40
+    assert abs(before - after).max() <= 2  # no larger a pattern under the half that was enlarged
 
 
 def test_a_profile_is_applied(tmp_path):
