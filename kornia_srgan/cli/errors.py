@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 
 import typer
 
-from kornia_srgan.errors import KorniaSRGANError
+from kornia_srgan.errors import KorniaSRGANError, did_you_mean
 
 # Typer shows the children of click's usage errors only; their bases are the same in all its versions.
 UsageError = typer.BadParameter.__bases__[0]
 ClickException = UsageError.__bases__[0]
 
 INTERRUPTED = 130
+_NO_COMMAND = re.compile(r"No such command '(.+)'")
 
 
 def exit_code_of(action: Callable[[], int], *, debug: bool = False) -> int:
@@ -54,7 +56,8 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, KorniaSRGANError):
         return f"error: {_one_line(str(error))}", error.exit_code
     if isinstance(error, ClickException):
-        return f"error: {_one_line(error.format_message())}{_see_help(error)}", 2  # pyright: ignore[reportAttributeAccessIssue]
+        message = _one_line(error.format_message()).rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
+        return f"error: {message}{_see_help(error)}", 2
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "error: out of memory; use smaller tiles (--tile) or a smaller batch, or another --device", 2
     if isinstance(error, OSError) and error.filename is not None:
@@ -65,7 +68,11 @@ def explain(error: Exception) -> tuple[str, int]:
 
 def _see_help(error: Exception) -> str:
     context = getattr(error, "ctx", None)
-    return f" See: {context.command_path} --help" if context else ""
+    if context is None:
+        return ""
+    wrong = _NO_COMMAND.match(getattr(error, "message", ""))
+    hint = did_you_mean(wrong[1], context.command.list_commands(context)) if wrong else ""
+    return f"{hint or '.'} See: {context.command_path} --help"
 
 
 def _one_line(text: str) -> str:

@@ -43,9 +43,14 @@ def pick_device(device: torch.device | str | None) -> torch.device:
         return accelerator if accelerator is not None else torch.device("cpu")
     try:
         chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(
+            f"device '{device}' is not known; give 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu', or leave it out"
+        ) from error
+    try:
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". ")[0]
         raise UserError(
             f"device '{device}' cannot be used here ({reason}); try 'cpu' or leave it out"
         ) from error

@@ -38,7 +38,9 @@ def locate(source: str | Path) -> Path:
             return packaged
     path = Path(source).expanduser()
     if path.is_dir():
-        inside = ", ".join(sorted(p.name for p in path.glob(f"*{SUFFIX}"))) or f"there is no {SUFFIX} in it"
+        inside = ", ".join(sorted(p.name for p in path.glob(f"*{SUFFIX}")))
+        if not inside:
+            raise WeightsError(f"weights {path} is a folder without a {SUFFIX} file; give the path of one")
         raise WeightsError(f"weights {path} is a folder; give the file in it: {inside}")
     if not path.exists():
         raise not_found(source)

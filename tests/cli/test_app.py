@@ -66,7 +66,9 @@ def test_python_m_is_the_same_command():
 
 
 def test_unknown_command_and_option_are_one_line(capsys):
-    assert_user_error(invoke(capsys, "lisst"), "No such command 'lisst'", "kornia-srgan --help")
+    assert_user_error(
+        invoke(capsys, "lisst"), "No such command 'lisst'; did you mean 'list'? See: kornia-srgan --help"
+    )
     assert_user_error(invoke(capsys, "list", "--kind"), "--kind", "kornia-srgan list --help")
     assert_user_error(invoke(capsys, "describe", "generator"), "Missing argument")
 

@@ -65,7 +65,7 @@ def test_a_folder_names_what_is_inside(zoo, tmp_path):
     with pytest.raises(WeightsError, match=r"is a folder; give the file in it: edsr-x4.safetensors, srgan"):
         locate(zoo)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(WeightsError, match=r"there is no .safetensors in it"):
+    with pytest.raises(WeightsError, match=r"empty is a folder without a .safetensors file"):
         locate(tmp_path / "empty")
 
 
