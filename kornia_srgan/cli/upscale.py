@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, write_text
+from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.files import write_text
 
 if TYPE_CHECKING:
     from kornia_srgan.inference.jobs import Source
@@ -74,6 +75,7 @@ def command(
     from kornia_srgan.errors import ImageError
     from kornia_srgan.inference.formats import WriteOptions, named_format, parse_color
     from kornia_srgan.inference.jobs import plan
+    from kornia_srgan.inference.memory import keep_freed_memory
     from kornia_srgan.inference.rescale import Rescaler, Wanted
     from kornia_srgan.plugins import load_plugins
 
@@ -85,6 +87,7 @@ def command(
     if str(output) == STREAM and len(sources) != 1:
         raise typer.BadParameter("- takes one picture", param_hint="--output")
     load_plugins(plugin or ())
+    keep_freed_memory()
     upscaler = _upscaler(weights, interpolate, ensemble, color_fix, side, device, dtype)
     with _target(output) as folder:
         work = plan(

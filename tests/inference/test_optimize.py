@@ -9,7 +9,8 @@ from torch import nn
 from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.inference.optimize import before_shuffle, optimize_for_inference
+from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.inference.rewrites import before_shuffle
 from tests.components.test_generators import scales, small
 from tests.inference.generators import Unshuffled
 

@@ -15,7 +15,7 @@ from kornia_srgan.components.generators.layers import (
     upsample_step,
 )
 
-_SLOPE = 0.1
+SLOPE = 0.1
 
 
 class ResidualBlock(nn.Module):
@@ -70,7 +70,7 @@ class MSRResNet(nn.Module):
         self.halo = receptive_halo(1 + 2 * num_blocks, steps, step_radius=1, tail_radius=2)
         self.conv_first = conv(3, channels, 3)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(num_blocks)))
-        activation = (lambda: nn.LeakyReLU(_SLOPE)) if upsample_activation else None
+        activation = (lambda: nn.LeakyReLU(SLOPE)) if upsample_activation else None
         self.upsample = nn.Sequential(
             *(upsample_step(channels, factor, activation, "pixelshuffle") for factor in steps)
         )
@@ -81,7 +81,7 @@ class MSRResNet(nn.Module):
     @torch.no_grad()
     def _initialise(self) -> None:
         """Small residuals and a small last layer, so that the first output is near the bilinear image."""
-        init_convolutions(self, slope=_SLOPE)
+        init_convolutions(self, slope=SLOPE)
         for block in self.body:
             if isinstance(block, ResidualBlock):
                 block.conv1.weight.mul_(0.1)
@@ -90,11 +90,14 @@ class MSRResNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""
-        features = self.body(F.leaky_relu(self.conv_first(lr), _SLOPE))
-        features = F.leaky_relu(self.conv_hr(self.upsample(features)), _SLOPE)
-        detail = self.conv_last(features)
+        features = self.body(F.leaky_relu(self.conv_first(lr), SLOPE))
+        detail = self.last(self.upsample(features))
         if self.scale == 1:
             return detail + lr
         return detail + F.interpolate(
             lr, scale_factor=float(self.scale), mode="bilinear", align_corners=False
         )
+
+    def last(self, features: Tensor) -> Tensor:
+        """From features to RGB, both at the size of the result."""
+        return self.conv_last(F.leaky_relu(self.conv_hr(features), SLOPE))
