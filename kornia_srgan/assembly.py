@@ -21,7 +21,7 @@ from kornia_srgan.catalog import (
     RESIZERS,
 )
 from kornia_srgan.config import Component, Stage, TrainConfig, WeightedLoss
-from kornia_srgan.errors import ArgumentError, UnknownComponentError, UserError, WeightsError
+from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
 from kornia_srgan.plugins import load_plugins
 from kornia_srgan.protocols import (
     AdversarialLoss,
@@ -69,7 +69,7 @@ def build(registry: Registry[Any], component: Component, *, path: str = "", **co
     arguments = check_types(entry, arguments, path=f"{path}.args" if path else entry.name)
     try:
         return entry.load()(**arguments)
-    except (ValueError, TypeError) as error:
+    except (ArgumentError, ValueError, TypeError) as error:
         raise ArgumentError(f"{path or component.name}: {error}") from error
 
 
@@ -150,9 +150,11 @@ def assemble(config: TrainConfig) -> Components:
         torch.manual_seed(config.train.seed)
         generator = build_generator(config.generator, scale=config.scale)
         stages = tuple(
-            _stage(stage, path=f"stages.{index}", crop=config.data.crop)
+            _stage(stage, path=f"stages.{index}", crop=stage.crop or config.data.crop)
             for index, stage in enumerate(config.stages)
         )
+        if config.train.compile:
+            _check_compile(stages)
         augmentations = tuple(
             build(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
             for index, component in enumerate(config.data.augmentations)
@@ -184,6 +186,19 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
     return StageComponents(stage, losses, adversarial, stage.adversarial.weight, discriminator)
 
 
+def _check_compile(stages: tuple[StageComponents, ...]) -> None:
+    """A gradient penalty differentiates a gradient, which a compiled network has not."""
+    for index, stage in enumerate(stages):
+        for name in ("r1", "gradient_penalty"):
+            weight = getattr(stage.adversarial, f"{name}_weight", 0)
+            if weight:
+                raise ConfigError(
+                    f"train.compile: stages.{index}.adversarial has {name} {weight:g}, which differentiates "
+                    "through the discriminator twice, and a compiled one can do that once; set "
+                    f"train.compile=false or {name}: 0"
+                )
+
+
 def _unique_name(losses: tuple[WeightedLoss, ...], index: int) -> str:
     name = losses[index].name
     return name if sum(x.name == name for x in losses) == 1 else f"{name}_{index}"
@@ -201,7 +216,9 @@ def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> str:
         return ""
     fresh = load_matching(generator, state, f"init: {source}")
     kept = len(generator.state_dict()) - len(fresh)
-    return f"init: {kept} tensors from {source} (x{found.scale}); {len(fresh)} start fresh: {', '.join(fresh)}"
+    return (
+        f"init: {kept} tensors from {source} (x{found.scale}); {len(fresh)} start fresh: {', '.join(fresh)}"
+    )
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,10 @@ class Stage(Model):
     )
     lr: PositiveFloat | None = Field(default=None, description="Overrides `train.lr` in this stage.")
     discriminator_lr: PositiveFloat | None = Field(default=None, description="By default the stage's lr.")
+    crop: PositiveInt | None = Field(default=None, description="Overrides `data.crop` in this stage.")
+    batch_size: PositiveInt | None = Field(
+        default=None, description="Overrides `train.batch_size` in this stage."
+    )
     schedule: Schedule = Field(default_factory=Schedule)
 
     @model_validator(mode="after")
@@ -176,9 +180,12 @@ class TrainConfig(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
-        if self.data.crop % self.scale:
-            low = self.data.crop - self.data.crop % self.scale or self.scale
-            raise ValueError(f"data.crop {self.data.crop} is not a multiple of scale {self.scale}; try {low}")
+        crops = {"data.crop": self.data.crop}
+        crops |= {f"stages.{i}.crop": s.crop for i, s in enumerate(self.stages) if s.crop}
+        for where, crop in crops.items():
+            if crop % self.scale:
+                low = crop - crop % self.scale or self.scale
+                raise ValueError(f"{where} {crop} is not a multiple of scale {self.scale}; try {low}")
         names = [s.name for s in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names; got {', '.join(names)}")

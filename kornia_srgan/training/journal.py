@@ -51,10 +51,10 @@ class Journal:
     Terms stay on the device between intervals, so that logging does not hold the steps up.
     """
 
-    def __init__(self, folder: RunFolder, accelerator: Accelerator, *, images_per_step: int) -> None:
+    def __init__(self, folder: RunFolder, accelerator: Accelerator) -> None:
         self._folder = folder
         self._accelerator = accelerator
-        self._images_per_step = images_per_step
+        self._images_per_step = 0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._since = (time.perf_counter(), 0)
@@ -71,8 +71,9 @@ class Journal:
         )
         self._task: TaskID | None = None
 
-    def begin_stage(self, name: str, steps: int, done: int) -> None:
+    def begin_stage(self, name: str, steps: int, done: int, *, images_per_step: int) -> None:
         """Start a bar for a stage."""
+        self._images_per_step = images_per_step
         self._bar.start()
         self._task = self._bar.add_task(name, total=steps, completed=done, note="")
         self._since = (time.perf_counter(), done)

@@ -13,6 +13,7 @@ from kornia_srgan.assembly import StageComponents, assemble
 from kornia_srgan.config import Train, TrainConfig
 from kornia_srgan.config_io import dump_config
 from kornia_srgan.training.optim import LearningRate, make_optimizer
+from kornia_srgan.training.stage_data import stage_batch, stage_crop
 
 _RATE_SAMPLES = 5
 
@@ -35,8 +36,9 @@ def describe_run(config: TrainConfig) -> str:
     console.print(dump_config(config), end="\n", soft_wrap=True)
     console.print(table)
     total = sum(stage.steps for stage in config.stages)
-    crops = total * config.train.batch_size
-    console.print(f"{total:,} steps, {crops:,} crops of {config.data.crop}x{config.data.crop}")
+    crops = sum(stage.steps * stage_batch(config, stage) for stage in config.stages)
+    sides = dict.fromkeys(stage_crop(config, stage) for stage in config.stages)
+    console.print(f"{total:,} steps, {crops:,} crops of {', then '.join(f'{s}x{s}' for s in sides)}")
     return text.getvalue()
 
 
@@ -75,7 +77,7 @@ def _memory(generator: nn.Module, stage: StageComponents, config: TrainConfig) -
     average = _parameters(generator) * 4 if config.train.ema_decay else 0
     frozen = sum(_parameters(e.loss) for e in stage.losses if isinstance(e.loss, nn.Module)) * 4
     per_crop = _saved_bytes(generator, stage, config)
-    micro_batch = config.train.batch_size / config.train.accumulate
+    micro_batch = stage_batch(config, stage.config) / config.train.accumulate
     return weights * 4 + average + frozen + per_crop * micro_batch
 
 
@@ -87,7 +89,7 @@ def _saved_bytes(generator: nn.Module, stage: StageComponents, config: TrainConf
         storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    side = config.data.crop
+    side = stage_crop(config, stage.config)
     hr = torch.rand(1, 3, side, side)
     held: list[Tensor] = []  # freed storages would give their address to the next one
     generator.eval()  # a BatchNorm in training has no statistics for one crop of one pixel

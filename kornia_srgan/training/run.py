@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,20 @@ from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 
 from kornia_srgan._version import __version__
 from kornia_srgan.assembly import Components, assemble
-from kornia_srgan.config import Precision, TrainConfig
-from kornia_srgan.data.source import CropSource, open_crops
+from kornia_srgan.config import Precision, Stage, TrainConfig
 from kornia_srgan.errors import ConfigError
-from kornia_srgan.training.checkpoint import check_identity, newest_checkpoint
+from kornia_srgan.training.checkpoint import check_identity, newest_checkpoint, read_progress
 from kornia_srgan.training.journal import check_trackers
 from kornia_srgan.training.run_folder import RunFolder
+from kornia_srgan.training.stage_data import StageCrops, check_batches, stage_batch, stage_crop
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.training.validation import FolderValidator
+
+_SHARDING = {
+    "ACCELERATE_USE_FSDP": "FSDP",
+    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
+    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
+}
 
 
 def train(
@@ -46,20 +53,27 @@ def train(
         raise ConfigError("data.folders: no folder of photographs; give --data DIR")
     check_trackers(config.train.trackers)
     folder = RunFolder(Path(output))
+    check_launch()
     accelerator = accelerator or make_accelerator(config, folder)
     check_strategy(accelerator)
-    check_batch(config, accelerator.num_processes)
+    check_batches(config, accelerator.num_processes)
     if accelerator.is_main_process:
-        folder.open(resume=resume)
-    accelerator.wait_for_everyone()
+        folder.check(resume=resume)
+    else:
+        logging.getLogger("kornia_srgan").setLevel(logging.ERROR)  # damaged files are named once
+    # All is built and opened before the folder is made: what is wrong leaves nothing behind.
     components = assemble(config)
-    crops = _open_crops(config, accelerator)
-    identity = run_identity(config, crops, accelerator.num_processes)
+    crops = StageCrops(config, accelerator.device)
     checkpoint = newest_checkpoint(folder.checkpoints) if resume else None
+    source = crops.open(_resumed_stage(config, checkpoint))
+    identity = run_identity(config, accelerator.num_processes)
     if checkpoint is not None:
-        check_identity(checkpoint, identity)
+        check_identity(checkpoint, {**identity, **crops.identity})
+    validator = _validator(config, components, folder, accelerator)
+    accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        folder.describe(config)
+        folder.open(config)
+    accelerator.wait_for_everyone()
     if config.train.trackers:
         accelerator.init_trackers("kornia_srgan", config=_flat(config))
     trainer = Trainer(
@@ -69,11 +83,9 @@ def train(
         crops,
         folder,
         identity=identity,
-        training_facts=_facts(config, crops, accelerator),
-        validator=_validator(config, components, folder, accelerator),
+        training_facts=_facts(config, source.num_images, accelerator),
+        validator=validator,
     )
-    if components.init_note:
-        trainer.journal.say(components.init_note)
     try:
         return trainer.fit(resume=resume)
     finally:
@@ -105,6 +117,19 @@ def resolve_precision(precision: Precision) -> str:
     return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
 
 
+def check_launch() -> None:
+    """What `accelerate launch` was told, before Accelerate acts on it.
+
+    On a CPU it would drop FSDP and DeepSpeed without a word and train with DDP.
+
+    Raises:
+        ConfigError: If it was told to shard networks.
+    """
+    for variable, strategy in _SHARDING.items():
+        if os.environ.get(variable, "").lower() in ("1", "true"):
+            raise _sharding_error(strategy)
+
+
 def check_strategy(accelerator: Accelerator) -> None:
     """Whole networks on every process: two players are not split over devices.
 
@@ -113,40 +138,23 @@ def check_strategy(accelerator: Accelerator) -> None:
     """
     plain = (DistributedType.NO, *(kind for kind in DistributedType if kind.value.startswith("MULTI_")))
     if accelerator.distributed_type not in plain:
-        raise ConfigError(
-            f"accelerate's {accelerator.distributed_type.value} shards networks, which the two networks of a "
-            "GAN do not go through here; choose multi-GPU (DDP), with train.accumulate for large generators"
-        )
+        raise _sharding_error(accelerator.distributed_type.value)
 
 
-def check_batch(config: TrainConfig, processes: int) -> None:
-    """Every process and micro-batch gets the same number of crops."""
-    parts = processes * config.train.accumulate
-    if config.train.batch_size % parts:
-        raise ConfigError(
-            f"train.batch_size {config.train.batch_size} cannot be shared by {processes} processes x "
-            f"{config.train.accumulate} micro-batches; it must be a multiple of {parts}"
-        )
-
-
-def _open_crops(config: TrainConfig, accelerator: Accelerator) -> CropSource:
-    if not accelerator.is_main_process:
-        logging.getLogger("kornia_srgan").setLevel(logging.ERROR)  # damaged files are named once
-    data = config.data
-    return open_crops(
-        data.folders,
-        crop=data.crop,
-        cache=data.cache,
-        workers=data.workers,
-        crops_per_image=data.crops_per_image,
-        weighting=data.weighting,
-        seed=config.train.seed,
-        device=accelerator.device,
+def _sharding_error(strategy: str) -> ConfigError:
+    return ConfigError(
+        f"accelerate's {strategy} shards networks, which the two networks of a GAN do not go through here; "
+        "choose multi-GPU (DDP), with train.accumulate for large generators"
     )
 
 
-def run_identity(config: TrainConfig, crops: CropSource, processes: int) -> dict[str, Any]:
-    """What must be the same for a resumed run to end with the same bytes.
+def _resumed_stage(config: TrainConfig, checkpoint: Path | None) -> int:
+    # Of a recipe with fewer stages now, which is refused in a moment, the last.
+    return min(read_progress(checkpoint).stage, len(config.stages) - 1) if checkpoint else 0
+
+
+def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
+    """What must be the same, besides the data, for a resumed run to end with the same bytes.
 
     Where files lie, how often things are logged and how fast data comes may change.
     """
@@ -160,12 +168,7 @@ def run_identity(config: TrainConfig, crops: CropSource, processes: int) -> dict
         for key in keys:
             del section[key]
     flat = {f"recipe.{key}": value for key, value in _leaves(raw)}
-    return {
-        **flat,
-        "processes": processes,
-        "data.images": crops.num_images,
-        "data.fingerprint": crops.fingerprint,
-    }
+    return {**flat, "processes": processes}
 
 
 def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
@@ -176,11 +179,11 @@ def _leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     return [(prefix, node)]
 
 
-def _facts(config: TrainConfig, crops: CropSource, accelerator: Accelerator) -> dict[str, Any]:
+def _facts(config: TrainConfig, images: int, accelerator: Accelerator) -> dict[str, Any]:
     """How the weights were made, for their header."""
     return {
         "recipe": config.name,
-        "stages": [f"{s.name}: {s.steps} steps" for s in config.stages],
+        "stages": [_stage_fact(config, stage) for stage in config.stages],
         "batch_size": config.train.batch_size,
         "crop": config.data.crop,
         "lr": config.train.lr,
@@ -188,13 +191,19 @@ def _facts(config: TrainConfig, crops: CropSource, accelerator: Accelerator) -> 
         "seed": config.train.seed,
         "init": config.init or "",
         "data": [folder.name for folder in config.data.folders],
-        "images": crops.num_images,
+        "images": images,
         "precision": str(accelerator.mixed_precision),
         "processes": accelerator.num_processes,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"kornia_srgan": __version__, "torch": torch.__version__},
     }
+
+
+def _stage_fact(config: TrainConfig, stage: Stage) -> str:
+    crop, batch = stage_crop(config, stage), stage_batch(config, stage)
+    other = "" if (stage.crop, stage.batch_size) == (None, None) else f", {batch} crops of {crop}"
+    return f"{stage.name}: {stage.steps} steps{other}"
 
 
 def _validator(

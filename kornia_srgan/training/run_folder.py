@@ -65,26 +65,34 @@ class RunFolder:
         """The validation grid of a step."""
         return self.path / "validation" / f"step-{total:08d}.png"
 
-    def open(self, *, resume: bool) -> None:
-        """Make the folder.
+    def check(self, *, resume: bool) -> None:
+        """See that the folder can be made, without making it.
 
         Raises:
-            DataError: If the folder cannot be written, or holds another run that is not to be resumed.
+            DataError: If it cannot be written, or holds another run that is not to be resumed.
         """
         if not resume and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
             raise DataError(
                 f"output folder {self.path} already holds a run; add --resume to continue it, "
                 "or give another --output"
             )
+        nearest = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            reason = "is not a folder" if not nearest.is_dir() else "may not be written to"
+            raise DataError(f"output folder {self.path} cannot be written: {nearest} {reason}")
+
+    def open(self, config: TrainConfig) -> None:
+        """Make the folder and write the resolved config and the surroundings, once all else is known to fit.
+
+        Raises:
+            DataError: If it cannot be written.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+            write_text(self.config, dump_config(config))
         except OSError as error:
             raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
-
-    def describe(self, config: TrainConfig) -> None:
-        """Write the resolved config, once it is known to be this run's."""
-        write_text(self.config, dump_config(config))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from kornia_srgan.assembly import Components, StageComponents, with_training
 from kornia_srgan.config import Train
 from kornia_srgan.data.sampling import step_seed
-from kornia_srgan.data.source import CropBatch, CropSource
+from kornia_srgan.data.source import CropBatch
 from kornia_srgan.errors import TrainingError
 from kornia_srgan.training.checkpoint import (
     Progress,
@@ -25,6 +25,7 @@ from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, train_step
+from kornia_srgan.training.stage_data import StageCrops
 from kornia_srgan.training.steps import make_batch
 from kornia_srgan.weights.files import save_weights
 
@@ -68,7 +69,7 @@ class Trainer:
         components: What to train, with what.
         train: The loop's settings.
         accelerator: Devices, precision, processes.
-        crops: The data.
+        crops: The data of each stage.
         folder: Where everything is written.
         identity: Kept in checkpoints: what a resumed run must agree with.
         training_facts: Goes into the weights' header.
@@ -80,7 +81,7 @@ class Trainer:
         components: Components,
         train: Train,
         accelerator: Accelerator,
-        crops: CropSource,
+        crops: StageCrops,
         folder: RunFolder,
         *,
         identity: dict[str, Any],
@@ -95,7 +96,7 @@ class Trainer:
         self.identity = identity
         self.training_facts = training_facts
         self.validator = validator
-        self.journal = Journal(folder, accelerator, images_per_step=train.batch_size)
+        self.journal = Journal(folder, accelerator)
         self.average = Average()
         accelerator.register_for_checkpointing(self.average)
 
@@ -127,13 +128,19 @@ class Trainer:
     def _run_stage(self, index: int, progress: Progress, stop: StopRequest, *, load: bool) -> Progress:
         components = self.components.stages[index]
         stage = self._prepare(components)
+        self.crops.open(index)
         if load:
             newest = newest_checkpoint(self.folder.checkpoints)
             assert newest is not None
             self.accelerator.load_state(str(newest))
         else:
             self._save(progress)  # the stage's own start, to roll back to
-        self.journal.begin_stage(components.config.name, components.config.steps, progress.step)
+        self.journal.begin_stage(
+            components.config.name,
+            components.config.steps,
+            progress.step,
+            images_per_step=self.crops.batch_size(index),
+        )
         rollbacks = 0
         try:
             while True:
@@ -164,10 +171,10 @@ class Trainer:
         """Steps until the stage ends, a stop is asked for, or numbers stay bad: then the bad term's name."""
         steps, train, accelerator = components.config.steps, self.train, self.accelerator
         bad_in_a_row = 0
-        batches = self.crops.batches(
+        batches = self.crops.open(progress.stage).batches(
             progress.total,
             progress.total + steps - progress.step,
-            batch_size=train.batch_size,
+            batch_size=self.crops.batch_size(progress.stage),
             rank=accelerator.process_index,
             world_size=accelerator.num_processes,
         )
@@ -259,8 +266,9 @@ class Trainer:
         return progress
 
     def _save(self, progress: Progress) -> None:
+        identity = {**self.identity, **self.crops.identity}
         save_checkpoint(
-            self.folder.checkpoints, progress, self.identity, self.accelerator, keep_last=self.train.keep_last
+            self.folder.checkpoints, progress, identity, self.accelerator, keep_last=self.train.keep_last
         )
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:

@@ -136,6 +136,33 @@ def test_two_machines_do_what_two_processes_do(recipe: Any, tmp_path: Path) -> N
     assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.parametrize(
+    ("options", "strategy"),
+    [
+        (["--use_fsdp", "--fsdp_version", "2", "--num_processes", "2"], "FSDP"),
+        (["--use_fsdp", "--fsdp_version", "1", "--num_processes", "2"], "FSDP"),
+    ],
+    ids=["fsdp2", "fsdp1"],
+)
+def test_a_launch_that_shards_networks_is_refused(
+    options: list[str], strategy: str, recipe: Any, tmp_path: Path
+) -> None:
+    """On a CPU Accelerate would train with DDP instead and not say so."""
+    module = ["-m", "kornia_srgan.train", "--config", str(recipe()), "--output", str(tmp_path / "run")]
+    result = subprocess.run(
+        [*LAUNCH, *options, "--main_process_port", "0", *module],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert f"accelerate's {strategy} shards networks" in result.stderr
+    assert "choose multi-GPU (DDP)" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
 PLUGIN = """
 import torch
 from torch import nn

@@ -144,6 +144,21 @@ def test_schedules_by_hand() -> None:
     assert rate.set(3, 0.5) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("adversarial", "named"),
+    [
+        ({"name": "wgan"}, "gradient_penalty 10"),
+        ({"name": "hinge", "args": {"r1": 2.5}}, r"r1 2\.5"),
+    ],
+)
+def test_compile_with_a_gradient_penalty_is_refused(adversarial: dict[str, object], named: str) -> None:
+    message = rf"train\.compile: stages\.1\.adversarial has {named}, .* set train\.compile=false or "
+    with pytest.raises(ConfigError, match=message):
+        small_components(train__compile=True, stages__1__adversarial=adversarial)
+    small_components(train__compile=True)
+    small_components(stages__1__adversarial=adversarial)
+
+
 def test_an_unknown_optimizer_is_named_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"train\.optimizer\.name: unknown 'adamm'; did you mean 'adam"):
         make_optimizer(Optimizer(name="adamm"), nn.Linear(1, 1), 1.0)

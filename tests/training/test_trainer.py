@@ -96,6 +96,48 @@ def test_a_killed_run_resumes_to_the_same_bytes(photos: Path, tmp_path: Path, ki
     assert steps == [2, 4, 6, 8, 10, 12]
 
 
+LARGER_CROPS = {"stages__1__crop": 24, "stages__1__batch_size": 2, "train__checkpoint_every": 4}
+
+
+@pytest.mark.parametrize("killed_at", [5, 6, 7, 9])
+def test_a_stage_with_its_own_crops_resumes_to_the_same_bytes(
+    photos: Path, tmp_path: Path, kill_at: Any, killed_at: int
+) -> None:
+    """On both sides of the border between the stages, which lies after step 5."""
+    run(photos, tmp_path / "whole", **LARGER_CROPS)
+    kill_at(killed_at)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "killed", **LARGER_CROPS)
+    kill_at(-1)
+    assert run(photos, tmp_path / "killed", resume=True, **LARGER_CROPS)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_stage_sees_its_own_crops_and_the_header_says_so(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, original = [], Trainer._step
+
+    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+        seen.append(tuple(crops.images.shape))
+        return original(self, stage, crops, progress)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    run(photos, tmp_path / "run", **LARGER_CROPS)
+    assert seen == [(4, 3, 16, 16)] * 6 + [(2, 3, 24, 24)] * 6
+    training = load_generator(tmp_path / "run/generator.safetensors").spec.training
+    assert training["stages"] == ["psnr: 6 steps", "gan: 6 steps, 2 crops of 24"]
+
+
+def test_resuming_a_stage_with_its_own_crops_on_other_photographs_is_refused(
+    photos: Path, tmp_path: Path
+) -> None:
+    run(photos, tmp_path / "run", **LARGER_CROPS)
+    Image.new("RGB", (50, 50)).save(photos / "new.png")
+    with pytest.raises(ConfigError, match=r"data\.(fingerprint|images) was"):
+        run(photos, tmp_path / "run", resume=True, **LARGER_CROPS)
+
+
 def test_resuming_from_the_wrong_step_would_show(photos: Path, tmp_path: Path) -> None:
     """The comparison above can fail: another seed gives other bytes."""
     run(photos, tmp_path / "a", train__checkpoint_every=4)
@@ -291,6 +333,24 @@ def test_an_output_that_is_a_file(photos: Path, tmp_path: Path) -> None:
 def test_a_batch_that_cannot_be_shared_out(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"train\.batch_size 4 cannot be shared .* multiple of 3"):
         run(photos, tmp_path / "run", train__accumulate=3)
+    with pytest.raises(ConfigError, match=r"stages\.1\.batch_size 3 cannot be shared .* multiple of 2"):
+        run(photos, tmp_path / "run", train__accumulate=2, stages__1__batch_size=3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"generator": {"name": "edsr", "args": {"chanels": 8}}},
+        {"stages__1__discriminator": "vggg"},
+        {"data__resizer": "nope"},
+        {"init": "nowhere.safetensors"},
+        {"validation__folder": "nowhere"},
+    ],
+)
+def test_what_is_wrong_leaves_no_run_folder(photos: Path, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        run(photos, tmp_path / "some/run", **wrong)
+    assert not (tmp_path / "some").exists()
 
 
 def test_sharding_strategies_are_refused(photos: Path, tmp_path: Path) -> None:
@@ -301,6 +361,19 @@ def test_sharding_strategies_are_refused(photos: Path, tmp_path: Path) -> None:
     config = small_config(data__folders=[str(photos)])
     with pytest.raises(ConfigError, match=r"FSDP shards networks.* choose multi-GPU"):
         train(config, tmp_path / "run", accelerator=Sharded())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("variable", "strategy"),
+    [("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")],
+)
+def test_sharding_asked_of_the_launcher_is_refused(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, strategy: str
+) -> None:
+    monkeypatch.setenv(variable, "true")
+    with pytest.raises(ConfigError, match=f"accelerate's {strategy} shards networks"):
+        train(small_config(data__folders=[str(photos)]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_init_starts_from_weights_and_refuses_those_of_another_model(

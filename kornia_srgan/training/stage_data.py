@@ -1,0 +1,83 @@
+"""The crops of each stage: their size and their number may differ from stage to stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kornia_srgan.config import Stage, TrainConfig
+from kornia_srgan.data.source import CropSource, open_crops
+from kornia_srgan.errors import ConfigError
+
+
+def stage_crop(config: TrainConfig, stage: Stage) -> int:
+    """Side of the stage's HR crops."""
+    return stage.crop or config.data.crop
+
+
+def stage_batch(config: TrainConfig, stage: Stage) -> int:
+    """Crops in a step of the stage, over all processes together."""
+    return stage.batch_size or config.train.batch_size
+
+
+def check_batches(config: TrainConfig, processes: int) -> None:
+    """Every process and micro-batch gets the same number of crops.
+
+    Raises:
+        ConfigError: Naming the first batch size that cannot be shared out.
+    """
+    parts = processes * config.train.accumulate
+    sizes = {"train.batch_size": config.train.batch_size}
+    sizes |= {f"stages.{i}.batch_size": s.batch_size for i, s in enumerate(config.stages) if s.batch_size}
+    for where, size in sizes.items():
+        if size % parts:
+            raise ConfigError(
+                f"{where} {size} cannot be shared by {processes} processes x "
+                f"{config.train.accumulate} micro-batches; it must be a multiple of {parts}"
+            )
+
+
+class StageCrops:
+    """Opens the data for one stage after another; stages with crops of one size share a source.
+
+    Step s of a run sees the samples from s times the stage's batch size on. So where a stage has another
+    batch size than the one before it, its first samples are not the next ones of the epoch.
+
+    Args:
+        config: The run.
+        device: Where batches are wanted.
+
+    Attributes:
+        identity: What a resumed stage must find the same: number and fingerprint of the images, as they were
+            when the source was opened (files that turn out damaged later on do not change it).
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self._config = config
+        self._device = device
+        self._open: tuple[int, CropSource] | None = None
+        self.identity: dict[str, Any] = {}
+
+    def open(self, index: int) -> CropSource:
+        """The data of stage `index`; that of a stage with other crops is let go first."""
+        data, crop = self._config.data, stage_crop(self._config, self._config.stages[index])
+        if self._open is None or self._open[0] != crop:
+            self._open = None
+            source = open_crops(
+                data.folders,
+                crop=crop,
+                cache=data.cache,
+                workers=data.workers,
+                crops_per_image=data.crops_per_image,
+                weighting=data.weighting,
+                seed=self._config.train.seed,
+                device=self._device,
+            )
+            self._open = crop, source
+            self.identity = {"data.images": source.num_images, "data.fingerprint": source.fingerprint}
+        return self._open[1]
+
+    def batch_size(self, index: int) -> int:
+        """Crops in a step of stage `index`."""
+        return stage_batch(self._config, self._config.stages[index])
