@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from kornia_srgan.config_io import plain
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry import Entry
 
@@ -40,7 +41,7 @@ def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -
 
 def _reason(error: ValidationError) -> str:
     """The problem in one clause; for a union, what each member would take."""
-    messages = dict.fromkeys(p["msg"].removeprefix("Input ") for p in error.errors(include_url=False))
+    messages = dict.fromkeys(plain(p).removeprefix("Input ") for p in error.errors(include_url=False))
     return " or ".join(messages)
 
 

@@ -126,9 +126,23 @@ def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:
             node = node[index]
 
 
+_PLAIN = {
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
+
+
+def plain(problem: Mapping[str, Any]) -> str:
+    """What is wrong with a value, without pydantic's talk of parsing."""
+    return _PLAIN.get(problem["type"]) or problem["msg"]
+
+
 def _explain(error: ValidationError) -> str:
     """The first problem, with its path and the key that was probably meant."""
-    problem = error.errors(include_url=False)[0]
+    # A misspelt key often makes another one missing: it is the one to tell.
+    problem = min(error.errors(include_url=False), key=lambda p: p["type"] != "extra_forbidden")
     path = [str(p) for p in problem["loc"] if not str(p).startswith("function-")]
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
@@ -139,7 +153,7 @@ def _explain(error: ValidationError) -> str:
         return f"{where}: unknown key{hint or '; known: ' + ', '.join(known)}{also}"
     if problem["type"] == "missing":
         return f"{where}: required key is missing{also}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = plain(problem).removeprefix("Value error, ")
     given = problem.get("input")
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
     return f"{where + ': ' if where else ''}{message}{shown}{also}"

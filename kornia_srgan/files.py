@@ -29,7 +29,8 @@ def replacing(path: Path, error: type[UserError] = UserError) -> Iterator[Path]:
     # Its own name, not one made of `path`, which may be as long as names can be; PIL looks at the suffix.
     temporary = path.with_name(f".kornia-srgan-{secrets.token_hex(6)}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # said by what follows, and better
+            path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -68,8 +69,10 @@ def _load_file(path: Path) -> None:
             spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        where = f" (line {lines[-1]})" if lines else ""
         raise PluginError(
-            f"plug-in '{path}' could not be imported: {type(error).__name__}: {error}"
+            f"plug-in '{path}'{where} could not be imported: {type(error).__name__}: {error}"
         ) from error
 
 

@@ -73,6 +73,14 @@ def test_sections_override_with_python_values(write, tmp_path):
     ("raw", "message"),
     [
         (with_changes(generater="edsr"), r"mine\.yaml: generater: unknown key; did you mean 'generator'\?"),
+        (  # not the generator that it lacks
+            {"generater": "edsr", "stages": MINIMAL["stages"]},
+            r"generater: unknown key; did you mean 'generator'\?",
+        ),
+        (
+            with_changes(train={"batch_size": "many"}),
+            r"batch_size: must be a whole number, got 'many'",
+        ),
         (with_changes(train={"lrr": 1}), r"train\.lrr: unknown key; did you mean 'lr'\?"),
         (
             with_changes(stages=[{"name": "a", "steps": 1, "losses": ["l1"], "adversrial": "vanilla"}]),

@@ -48,7 +48,7 @@ def test_the_longest_name_that_can_be(tmp_path):
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with pytest.raises(ImageError, match=r"^cannot write .*/file/a: Not a directory$|: File exists$"):
+    with pytest.raises(ImageError, match=r"^cannot write .*/file/a: Not a directory$"):
         write_bytes(tmp_path / "file" / "a", b"", ImageError)
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match=r"^cannot write .*/folder: it is a folder$"):

@@ -80,7 +80,9 @@ def test_door_two_missing_module():
 def test_door_two_a_file_that_fails_can_be_mended_and_loaded_again(tmp_path):
     path = tmp_path / "door_two_broken.py"
     path.write_text("import no_such_thing\n")
-    with pytest.raises(PluginError, match=r"door_two_broken\.py.*No module named 'no_such_thing'"):
+    with pytest.raises(
+        PluginError, match=r"door_two_broken\.py' \(line 1\).*No module named 'no_such_thing'"
+    ):
         load_plugin(path)
     assert "door_two_broken" not in sys.modules
     path.write_text(SOURCE.format(name="mended"))

@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kornia_srgan.cli.options import (
-    PluginOption,
-    check_writable,
-    console,
-    print_table,
-    write_bytes,
-    write_text,
-)
+from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
+from kornia_srgan.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from kornia_srgan.benchmarking.schema import ForwardDocument

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kornia_srgan.cli.options import check_writable
+
 
 def command(
     file: Annotated[
@@ -30,6 +32,7 @@ def command(
     if output.suffix != SUFFIX:
         raise WeightsError(f"{output}: weights are written as safetensors; name it {output.stem}{SUFFIX}")
     _refuse_own(file)
+    check_writable(output)
     for line in _convert(file, output, license, half):
         typer.echo(line)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table, write_text
+from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
+from kornia_srgan.files import write_text
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 

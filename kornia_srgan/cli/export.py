@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.cli.options import PluginOption, check_writable
 
 
 def command(
@@ -27,6 +27,7 @@ def command(
     from kornia_srgan.plugins import load_plugins
 
     load_plugins(plugin or ())
+    check_writable(output)
     done = export_generator(weights, output, format=cast("Format | None", file_format))
     typer.echo(f"generator: {done.spec.name} x{done.spec.scale}")
     for check in done.parity:

@@ -55,7 +55,8 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"evaluation folder not found: {folder}")
+        problem = "is a file; give the folder it is in" if folder.exists() else "does not exist"
+        raise DataError(f"evaluation folder {folder} {problem}")
     found = _one_set(folder, scale)
     if found:
         return [found]

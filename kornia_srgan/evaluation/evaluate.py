@@ -122,7 +122,10 @@ def _evaluate_set(
                 f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
                 f"{tuple(hr.shape[-2:])}"
             )
-        metrics = score(sr, hr, scale=found.scale)
+        try:
+            metrics = score(sr, hr, scale=found.scale)
+        except UserError as error:
+            raise UserError(f"{found.name}, {image.name}: {error}") from error
         scores.append(ImageScore(image.name, metrics))
         if on_result:
             on_result(ImageResult(name, found.name, found.scale, image.name, sr, hr, metrics))

@@ -63,7 +63,8 @@ def test_errors_are_one_line(checkpoint, tmp_path, capsys):
     assert not out.exists()
 
 
-def test_output_that_cannot_be_written(checkpoint, tmp_path, capsys):
+def test_output_that_cannot_be_written_is_found_out_first(checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("kornia_srgan.weights.foreign.import_weights", None)
     (tmp_path / "file").touch()
     done = invoke(capsys, "convert", checkpoint, "-o", tmp_path / "file" / "out.safetensors")
     assert_user_error(done, "cannot write", "out.safetensors")

@@ -74,7 +74,7 @@ def test_per_image(capsys, folder):
 
 
 def test_bad_input_is_one_line(capsys, folder, tmp_path):
-    assert_user_error(invoke(capsys, "evaluate", "--data", tmp_path / "nowhere"), "not found", "nowhere")
+    assert_user_error(invoke(capsys, "evaluate", "--data", tmp_path / "nowhere"), "does not exist", "nowhere")
     empty = tmp_path / "empty"
     empty.mkdir()
     assert_user_error(invoke(capsys, "evaluate", "--data", empty), "no images", "empty")
@@ -82,6 +82,9 @@ def test_bad_input_is_one_line(capsys, folder, tmp_path):
     assert_user_error(protocol, "did you mean 'ledig-y'?")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--weights", "no-such-x4"), "no-such-x4")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--device", "tpu9"), "device 'tpu9'")
+    assert_user_error(invoke(capsys, "evaluate", "--data", folder / "a.png"), "a.png is a file")
+    Image.new("RGB", (12, 12)).save(tmp_path / "empty" / "tiny.png")
+    assert_user_error(invoke(capsys, "evaluate", "--data", empty), "empty, tiny: ", "too small")
     (folder / "c.png").write_text("not an image")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder), "c.png")
 

@@ -70,7 +70,7 @@ def test_a_folder_of_sets_in_natural_order(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(DataError, match="not found"):
+    with pytest.raises(DataError, match="does not exist"):
         find_sets(tmp_path / "nowhere", 4)
 
 
