@@ -1,5 +1,6 @@
 """What our pages print is run as printed: Python blocks in one session a page, commands one by one."""
 
+import re
 import shlex
 import shutil
 
@@ -20,6 +21,15 @@ COMMANDS = [
     for number, command in enumerate(snippet.code.replace("\\\n", " ").splitlines())
     if "kornia-srgan " in command
 ]
+# Training takes too long here; these are checked up to the first step. Notebooks and launch tests train.
+TRAININGS = [
+    pytest.param(command, id=f"{snippet.file}:{snippet.line}:{number}")
+    for page in PAGES
+    for snippet in snippets(page, "bash")
+    if snippet.not_run and "# error:" not in snippet.code
+    for number, command in enumerate(snippet.code.replace("\\\n", " ").splitlines())
+    if re.search(r"kornia-srgan train |-m kornia_srgan\.train ", command)
+]
 
 
 @pytest.fixture
@@ -28,6 +38,10 @@ def reader(tmp_path, monkeypatch):
     if not zoo_names():
         pytest.skip("the packaged weights are not in this tree")
     shutil.copytree(ROOT / "docs/images", tmp_path / "docs/images")
+    shutil.copytree(ROOT / "docs/images/hr", tmp_path / "benchmarks/Set5")
+    shutil.copytree(ROOT / "docs/images/hr", tmp_path / "photos")
+    (code,) = (s.code for s in snippets("README.md", "python") if "@GENERATORS.register" in s.code)
+    (tmp_path / "my_backbone.py").write_text(code)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -47,9 +61,31 @@ def test_commands_run(line, reader):
     assert run([str(a) for a in arguments]) == 0
 
 
-def test_links_of_the_readme_lead_somewhere():
-    import re
+@pytest.mark.parametrize("line", TRAININGS)
+def test_training_commands_are_right_up_to_the_first_step(line, reader, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "kornia_srgan.training.run.train", lambda config, output, **_: started.append(config) or True
+    )
+    monkeypatch.setattr(
+        "kornia_srgan.training.plan.describe_run", lambda config: started.append(config) or ""
+    )
+    words = shlex.split(re.split(r"kornia-srgan train|-m kornia_srgan\.train", line)[1], comments=True)
+    with GENERATORS.temporary():
+        assert run(["train", *words]) == 0
+    assert started
 
+
+def test_the_backbone_of_the_readme_trains_as_a_plug_in(reader):
+    (line,) = (s.code for s in snippets("README.md", "bash") if "my_backbone.py" in s.code)
+    fewer = "--set stages.0.steps=2 --set stages.1.steps=1 --set train.batch_size=2"
+    with GENERATORS.temporary():
+        assert run(shlex.split(f"{line} {fewer}")[1:]) == 0
+        weights = ["--weights", "runs/tiny/generator.safetensors"]
+        assert run(["upscale", "docs/images/chelsea_lr.png", "-o", "x.png", *weights]) == 0
+
+
+def test_links_of_the_readme_lead_somewhere():
     for page in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]:
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text("utf-8")):
             assert target.startswith("http") or (ROOT / target).exists(), f"{page}: {target}"
