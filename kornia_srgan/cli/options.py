@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.files import write_bytes, write_text  # noqa: F401
-
 if TYPE_CHECKING:
     from rich.console import Console
 
