@@ -15,6 +15,7 @@ from kornia_srgan.errors import ConfigError, TrainingError
 
 _STATE = "state.json"
 _PARTIAL = ".partial"
+_LEAST_SPACE = 2**20
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ def save_checkpoint(
             (partial / _STATE).write_text(text, "utf-8")
             for file in partial.iterdir():
                 _flush(file)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+    except (OSError, RuntimeError) as error:
+        reason = _reason(error, folder)
         shutil.rmtree(partial, ignore_errors=True)
         left = newest_checkpoint(folder)
         kept = f"the newest complete one is {left}" if left else "there is none yet"
-        raise TrainingError(f"checkpoint {final} could not be written ({error}); {kept}") from error
+        raise TrainingError(f"checkpoint {final} could not be written: {reason}; {kept}") from error
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(final, ignore_errors=True)
@@ -77,6 +79,14 @@ def save_checkpoint(
             shutil.rmtree(old, ignore_errors=True)
     accelerator.wait_for_everyone()
     return final
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """In one line; torch reports a full disk in the words of its zip writer."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if shutil.disk_usage(there).free < _LEAST_SPACE:
+        return "no space is left on the disk"
+    return " ".join(str(error).split())
 
 
 def _flush(file: Path) -> None:

@@ -17,6 +17,7 @@ from rich.table import Column
 from torch import Tensor
 
 from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
+from kornia_srgan.files import replacing, write_text
 from kornia_srgan.training.run_folder import RunFolder
 
 
@@ -141,7 +142,7 @@ class Journal:
         kept = [
             line for line in lines if (_total_of(line) or 0) <= total or (keep_events and '"event"' in line)
         ]
-        self._folder.metrics.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        write_text(self._folder.metrics, "".join(f"{line}\n" for line in kept))
 
     def plot(self) -> None:
         """Draw the losses of metrics.jsonl."""
@@ -200,6 +201,5 @@ def plot_losses(metrics: Path, picture: Path) -> None:
         axes.set_title(name)
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
-    partial = picture.with_name(f".{picture.name}.partial")
-    figure.savefig(partial, format="png", dpi=80)
-    partial.replace(picture)
+    with replacing(picture) as temporary:
+        figure.savefig(temporary, format="png", dpi=80)

@@ -17,6 +17,7 @@ from kornia_srgan._version import __version__
 from kornia_srgan.config import TrainConfig
 from kornia_srgan.config_io import dump_config
 from kornia_srgan.errors import DataError
+from kornia_srgan.files import write_text
 
 _PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
 
@@ -89,17 +90,10 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
-            write_text(self.config, dump_config(config))
         except OSError as error:
             raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n", DataError)
+        write_text(self.config, dump_config(config), DataError)
 
 
 def environment() -> dict[str, Any]:

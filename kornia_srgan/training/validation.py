@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kornia_srgan.evaluation.datasets import EvalSet, find_sets
 from kornia_srgan.evaluation.evaluate import load_pair
 from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
+from kornia_srgan.files import replacing
 from kornia_srgan.protocols import Resizer
 from kornia_srgan.training.run_folder import RunFolder
 
@@ -90,8 +91,6 @@ def _centre(image: Tensor) -> Tensor:
 
 
 def _save_picture(image: Tensor, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     pixels = (image[0] * 255 + 0.5).floor().to(torch.uint8).permute(1, 2, 0).numpy()
-    partial = path.with_name(f".{path.name}.partial")
-    Image.fromarray(pixels).save(partial, format="PNG")
-    partial.replace(path)
+    with replacing(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")
