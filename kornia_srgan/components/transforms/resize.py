@@ -52,6 +52,11 @@ def _round_to_grey_levels(images: Tensor) -> Tensor:
     return images.add_(0.5).floor_().clamp_(0, 255)
 
 
+def _times_each(matrix: Tensor, planes: Tensor) -> Tensor:
+    """`matrix @ plane` for each of `(N, H, W)`; torch.matmul would move the planes about first."""
+    return torch.bmm(matrix.expand(len(planes), -1, -1), planes)
+
+
 class MatlabBicubic:
     """MATLAB's `imresize` with the bicubic kernel, bit for bit, on any device.
 
@@ -92,11 +97,12 @@ class MatlabBicubic:
         with torch.autocast(images.device.type, enabled=False):
             if self.quantize:
                 with torch.no_grad():
-                    x = _round_to_grey_levels(images.to(dtype) * 255)
-                    x = _round_to_grey_levels(torch.matmul(rows, x))
+                    x = _round_to_grey_levels(images.to(dtype, copy=True).mul_(255)).flatten(0, 1)
+                    x = _round_to_grey_levels(_times_each(rows, x))
                     x = _round_to_grey_levels(torch.matmul(x, columns)) / 255
             else:
-                x = torch.matmul(torch.matmul(rows, images.to(dtype)), columns).clamp(0, 1)
+                x = torch.matmul(_times_each(rows, images.to(dtype).flatten(0, 1)), columns).clamp(0, 1)
+        x = x.unflatten(0, images.shape[:2])
         return x if images.dtype == torch.float64 else x.float()
 
 
