@@ -51,6 +51,20 @@ def test_the_detail_lies_where_the_detail_is_and_both_halves_agree(tmp_path):
     assert here < abs(np.roll(before, -4, 0) - after).mean()
 
 
+def test_the_halves_of_the_detail_lie_over_each_other(tmp_path):
+    small = np.zeros((400, 600, 3), np.uint8)
+    small[:, 310:] = 255
+    small[205:] = 255 - small[205:]
+    large = small.repeat(4, 0).repeat(4, 1)
+    _, detail, _ = pairs(*(Photo([Frame(p)], "RGB", "PNG") for p in (small, large)), tmp_path)
+    before, after = shown(detail.before)[..., 0] > 128, shown(detail.after)[..., 0] > 128
+    for axis in (0, 1):  # the edges of the four fields, in pixels of the result
+        along = [np.take(half, 0, 1 - axis) for half in (before, after)]
+        first, second = (int(np.argmax(line != line[0])) for line in along)
+        assert first > 0
+        assert abs(first - second) <= 1
+
+
 @pytest.mark.parametrize(("dtype", "value"), [(np.uint8, 128), (np.uint16, 128 * 257), (np.float32, 0.502)])
 def test_every_depth(tmp_path, dtype, value):
     whole, _, _ = pairs(flat(4, 6, value, dtype=dtype), flat(16, 24, value, dtype=dtype), tmp_path)

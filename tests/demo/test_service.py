@@ -144,6 +144,11 @@ class TestRefusals:
         assert str(tmp_path) not in str(caught.value)
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_result_that_cannot_be_written(self, service, photographs, weights, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ImageError, match=r"cannot write '?grey_x4\.png"):
+            service.enlarge(photographs / "grey.png", tmp_path / "file", Wish(weights))
+
     def test_weights_that_are_gone(self, service, photographs, tmp_path):
         with pytest.raises(WeightsError):
             service.enlarge(photographs / "grey.png", tmp_path, Wish(tmp_path / "gone.safetensors"))
