@@ -64,7 +64,9 @@ def command(
         bool, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
     ] = True,
     recursive: Annotated[bool, typer.Option(help="Go into folders of folders.")] = True,
-    jobs: Annotated[int, typer.Option(min=1, help="Files in the works at once.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Files in the works at once [default: 2, large ones 1]")
+    ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 100,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write a report to this file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, errors only.")] = False,
@@ -73,6 +75,7 @@ def command(
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
     from kornia_srgan.cli.upscale_view import list_failures, report, run
     from kornia_srgan.errors import ImageError
+    from kornia_srgan.inference.batch import overlapping
     from kornia_srgan.inference.formats import WriteOptions, named_format, parse_color
     from kornia_srgan.inference.jobs import plan
     from kornia_srgan.inference.memory import keep_freed_memory
@@ -101,7 +104,10 @@ def command(
         if str(output) == STREAM:
             work = [replace(job, target_label=STREAM) for job in work]
         enlarger = Rescaler(upscaler, wanted)
-        outcomes = run(work, enlarger, options, workers=jobs, max_pixels=max_pixels * 1_000_000, quiet=quiet)
+        workers = jobs or overlapping(work, scale or upscaler.scale)
+        outcomes = run(
+            work, enlarger, options, workers=workers, max_pixels=max_pixels * 1_000_000, quiet=quiet
+        )
         if str(output) == STREAM and outcomes[0].status == "done":
             _to_stdout(outcomes[0].job.target)
     if json_file is not None:

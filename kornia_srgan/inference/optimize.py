@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from kornia_srgan.inference.memory import warm_allocator
 from kornia_srgan.inference.rewrites import REWRITES
 from kornia_srgan.inference.winograd import WinogradConv2d, suits
 
@@ -62,6 +63,7 @@ def optimize_for_inference(
         ready = cast(Any, ready).to(memory_format=torch.channels_last)
         if plain:
             _use_winograd(ready)
+            warm_allocator()
     return ready.eval().requires_grad_(False)
 
 

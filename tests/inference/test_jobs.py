@@ -1,14 +1,15 @@
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kornia_srgan.errors import DataError, ImageError, UserError
-from kornia_srgan.inference.batch import run
+from kornia_srgan.inference.batch import overlapping, run
 from kornia_srgan.inference.formats import FORMATS
-from kornia_srgan.inference.jobs import find_sources, named, plan
+from kornia_srgan.inference.jobs import Job, find_sources, named, plan
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.inference.generators import Nearest
 
@@ -225,3 +226,13 @@ def test_what_is_interrupted_stops_soon_and_leaves_no_half_files(tmp_path, worke
     with pytest.raises(KeyboardInterrupt):
         run(jobs, Slow(), workers=workers, on_outcome=interrupt)
     assert all(p.suffix == ".png" and not p.name.startswith(".") for p in (tmp_path / "out").iterdir())
+
+
+def test_two_files_overlap_unless_they_are_large():
+    def job(megapixels):
+        return Job(Path("a.png"), Path("b.png"), FORMATS["PNG"], "a.png", megapixels)
+
+    assert overlapping([job(1.0), job(2.0)], 4) == 2
+    assert overlapping([job(1.0)], 4) == 1
+    assert overlapping([job(1.0), job(12.0)], 4) == 1
+    assert overlapping([job(1.0), job(12.0)], 2) == 2
