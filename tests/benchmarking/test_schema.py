@@ -81,6 +81,12 @@ def test_the_revision_is_that_of_this_tree_only(monkeypatch, tmp_path):
     """A package installed inside another project's checkout must not name that project's commit."""
     from kornia_srgan.benchmarking import machine as module
 
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    monkeypatch.setattr(module, "_ROOT", tmp_path / "venv" / "site-packages")
+    inside = tmp_path / "venv" / "site-packages"
+    inside.mkdir(parents=True)
+    author = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    for command in (("init", "-q"), (*author, "commit", "-q", "--allow-empty", "-m", "theirs")):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    monkeypatch.setattr(module, "_ROOT", tmp_path)
+    assert _revision() != ""
+    monkeypatch.setattr(module, "_ROOT", inside)
     assert _revision() == ""
