@@ -7,6 +7,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from generate import write_reference
 
+# Before autodoc, which rewrites the annotations of pydantic's BaseModel: models that allow extra keys read them.
+import kornia_srgan.benchmarking.schema  # noqa: F401
 from kornia_srgan import __version__
 
 project = "kornia_srgan"
