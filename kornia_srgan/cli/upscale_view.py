@@ -48,7 +48,7 @@ def run(
 
         def on_rows(megapixels: float) -> None:
             speed = bar.tasks[0].speed
-            bar.update(task, advance=megapixels, speed=f"{speed:.2f} MP/s" if speed else "")
+            bar.update(task, advance=megapixels, speed=f"{speed:.3g} MP/s" if speed else "")
 
         def on_outcome(outcome: Outcome) -> None:
             nonlocal ended
@@ -75,7 +75,7 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.status == "skipped":
         return [f"{job.label}: skipped, {job.target_name} exists"]
     speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
-    done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.2f} MP/s)"
+    done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.3g} MP/s)"
     return [done, *(f"  note: {note}" for note in outcome.notes)]
 
 
