@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from generate import write_reference
 
-# Before autodoc, which rewrites the annotations of pydantic's BaseModel: models that allow extra keys read them.
+# Before autodoc, which rewrites the annotations that pydantic reads where a model allows extra keys.
 import kornia_srgan.benchmarking.schema  # noqa: F401
 from kornia_srgan import __version__
 
