@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Train one of the packaged weights again, as it was trained:
+#
+#   docs/train_weights.sh NAME FOLDER [FOLDER...]      (edsr-x4, edsr-x2 or srgan-x4; photographs)
+#
+# Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16. docs/results.md says what
+# each cost.
+set -euo pipefail
+name=${1:?usage: docs/train_weights.sh NAME FOLDER [FOLDER...]}
+shift
+data=()
+for folder in "$@"; do data+=(--data "$folder"); done
+out=zoo-runs
+set_precision=(--set "train.precision=${PRECISION:-bf16}")
+
+train() { # RECIPE RUN [--set ...]
+  kornia-srgan train "$1" "${data[@]}" "${set_precision[@]}" --output "$out/$2" "${@:3}"
+}
+
+edsr_x4() {
+  train edsr edsr
+  # Patches of 48 LR pixels: less of each is border, and whole photographs have little of it.
+  large=(--set data.crop=192 --set train.batch_size=6 --set stages.0.schedule.warmup_steps=100)
+  train edsr edsr-large "${large[@]}" --set "init=$out/edsr/generator.safetensors" --set train.seed=1 \
+    --set train.lr=4e-4 --set stages.0.steps=7000
+  kornia-srgan blend "$out/edsr/generator.safetensors" "$out/edsr-large/generator.safetensors" \
+    --output "$out/edsr-blend.safetensors"
+  train edsr edsr-x4 "${large[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
+    --set train.lr=1e-4 --set train.grad_clip=0.1 --set stages.0.steps=1300 --set 'stages.0.losses=[mse]'
+}
+
+case $name in
+  edsr-x4) edsr_x4 ;;
+  edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
+  srgan-x4) train srgan-light srgan-x4 ;;   # likewise
+  *) echo "no weights '$name'; edsr-x4, edsr-x2 or srgan-x4" >&2; exit 2 ;;
+esac
+echo "weights: $out/$name/generator.safetensors"
