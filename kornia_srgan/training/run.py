@@ -22,6 +22,7 @@ from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage_data import StageCrops, check_batches, stage_batch, stage_crop
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.training.validation import FolderValidator
+from kornia_srgan.weights.hub import PREFIX
 
 _SHARDING = {
     "ACCELERATE_USE_FSDP": "FSDP",
@@ -189,7 +190,7 @@ def _facts(config: TrainConfig, images: int, accelerator: Accelerator) -> dict[s
         "lr": config.train.lr,
         "ema_decay": config.train.ema_decay,
         "seed": config.train.seed,
-        "init": config.init or "",
+        "init": _public_name(config.init or ""),
         "data": [folder.name for folder in config.data.folders],
         "images": images,
         "precision": str(accelerator.mixed_precision),
@@ -229,3 +230,8 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
         k: v if isinstance(v, int | float | str | bool) else str(v)
         for k, v in _leaves(config.model_dump(mode="json"))
     }
+
+
+def _public_name(source: str) -> str:
+    """Where weights came from, without the folders of this machine."""
+    return source if source.startswith(PREFIX) else Path(source).name

@@ -16,6 +16,7 @@ from kornia_srgan.training import trainer as trainer_module
 from kornia_srgan.training.checkpoint import newest_checkpoint
 from kornia_srgan.training.run import train
 from kornia_srgan.training.trainer import Trainer
+from kornia_srgan.weights.files import read_spec
 from tests.training.helpers import cpu_accelerator, make_photos, small_config
 
 
@@ -384,6 +385,8 @@ def test_init_starts_from_weights_and_refuses_those_of_another_model(
     run(photos, tmp_path / "second", init=weights, train__checkpoint_every=100)
     start = load_file(tmp_path / "second/checkpoints/step-00000000/model.safetensors")
     assert_equal_trees(start, load_file(weights), "init")
+    told = read_spec(tmp_path / "second/generator.safetensors").training["init"]
+    assert told == "generator.safetensors"  # not the folders of this machine
     run(photos, tmp_path / "other_scale", init=weights, train__checkpoint_every=100, scale=2)
     said = capsys.readouterr().err
     start = load_file(tmp_path / "other_scale/checkpoints/step-00000000/model.safetensors")
