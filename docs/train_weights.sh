@@ -25,8 +25,11 @@ edsr_x4() {
     --set train.lr=4e-4 --set stages.0.steps=7000
   kornia-srgan blend "$out/edsr/generator.safetensors" "$out/edsr-large/generator.safetensors" \
     --output "$out/edsr-blend.safetensors"
-  train edsr edsr-x4 "${large[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
+  train edsr edsr-mse "${large[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
     --set train.lr=1e-4 --set train.grad_clip=0.1 --set stages.0.steps=1300 --set 'stages.0.losses=[mse]'
+  mkdir -p "$out/edsr-x4"
+  kornia-srgan blend "$out/edsr-blend.safetensors" "$out/edsr-mse/generator.safetensors" \
+    --output "$out/edsr-x4/generator.safetensors"
 }
 
 case $name in
