@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.weights.blend import mix, same_tensors
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS
 
 
@@ -103,17 +104,13 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
     if not 0 <= weight <= 1:
         raise UserError(f"the weight of an interpolation is {weight}; it must be in [0, 1]")
     first, second = a.state_dict(), b.state_dict()
-    if {k: v.shape for k, v in first.items()} != {k: v.shape for k, v in second.items()}:
+    if not same_tensors(first, second):
         raise WeightsError(
             f"these generators cannot be interpolated: {type(a).__name__} and {type(b).__name__} "
             "are not of one architecture and size"
         )
-    mixed = {
-        k: torch.lerp(v, second[k].to(v.dtype), weight) if v.is_floating_point() else v
-        for k, v in first.items()
-    }
     result = copy.deepcopy(a)
-    result.load_state_dict(mixed)
+    result.load_state_dict(mix(first, second, weight))
     return result
 
 

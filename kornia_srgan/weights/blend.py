@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.weights.files import load_weights, save_weights
@@ -42,21 +44,34 @@ def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: 
             f"{first} ({_told(spec)}) and {second} ({_told(other)}) are of different architectures; "
             "only weights of the same one can be blended"
         )
-    if {k: v.shape for k, v in one.items()} != {k: v.shape for k, v in two.items()}:
+    if not same_tensors(one, two):
         raise WeightsError(f"{first} and {second} hold different tensors")
-    mixed = {
-        key: torch.lerp(one[key].double(), two[key].double(), amount).to(one[key].dtype)
-        if one[key].is_floating_point()
-        else one[key]  # BatchNorm's count of batches
-        for key in one
-    }
+    mixed = mix(one, two, amount)
     training = {
         "blended": {"first": str(first), "second": str(second), "amount": amount},
-        "first": dict(spec.training),
+        "of_first": dict(spec.training),
         "of_second": dict(other.training),
     }
     licences = dict.fromkeys(filter(None, (spec.license, other.license)))
     return save_weights(target, mixed, replace(spec, training=training, license=" AND ".join(licences)))
+
+
+def same_tensors(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    """Whether both have the same keys and shapes."""
+    return {k: v.shape for k, v in first.items()} == {k: v.shape for k, v in second.items()}
+
+
+def mix(first: Mapping[str, Tensor], second: Mapping[str, Tensor], amount: float) -> dict[str, Tensor]:
+    """`(1 - amount) * first + amount * second` of `same_tensors`, in the first's dtypes.
+
+    Whole numbers, such as BatchNorm's count of batches, are the first's.
+    """
+    return {
+        key: torch.lerp(one.double(), second[key].to(one.device).double(), amount).to(one.dtype)
+        if one.is_floating_point()
+        else one
+        for key, one in first.items()
+    }
 
 
 def _told(spec: WeightSpec) -> str:
