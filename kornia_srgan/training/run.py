@@ -87,6 +87,8 @@ def train(
         training_facts=_facts(config, source.num_images, accelerator),
         validator=validator,
     )
+    if components.init_note:
+        trainer.journal.say(components.init_note)
     try:
         return trainer.fit(resume=resume)
     finally:
