@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "kornia_srgan"
 # one floor may import each other, but for the rooms of `SIBLINGS`, and never in a circle.
 FLOORS = (
     ("_version", "errors"),
-    ("files", "registry", "protocols", "config", "recipes"),
+    ("files", "revision", "registry", "protocols", "config", "recipes"),
     ("plugins", "config_io"),
     ("catalog", "arguments"),
     (

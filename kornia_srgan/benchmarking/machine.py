@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import kornia
 import torch
 
 import kornia_srgan._version
+from kornia_srgan.revision import revision
 
-_ROOT = Path(__file__).resolve().parents[2]
 # What makes two machines one as far as figures go.
 _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
 
@@ -30,7 +29,7 @@ def machine(device: str = "cpu") -> dict[str, Any]:
         "torch": torch.__version__,
         "kornia": kornia.__version__,
         "kornia_srgan": kornia_srgan._version.__version__,
-        "revision": _revision(),
+        "revision": revision(),
         "device": device,
     }
     if device.startswith("cuda"):
@@ -64,20 +63,3 @@ def _cpu_name() -> str:
     return next(
         (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), platform.machine()
     )
-
-
-def _revision() -> str:
-    """The commit of a source tree; none for an installed package, which may lie in another project's."""
-    if not (_ROOT / ".git").exists():
-        return ""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()

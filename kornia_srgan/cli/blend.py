@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import check_writable
+from kornia_srgan.cli.options import check_weights_output
 
 
 def command(
@@ -26,12 +26,8 @@ def command(
 
     Network interpolation of ESRGAN (arXiv 1809.00219, section 3.4): less invented texture, no training.
     """
-    from kornia_srgan.errors import WeightsError
     from kornia_srgan.weights.blend import blend
-    from kornia_srgan.weights.locate import SUFFIX
 
-    if output.suffix != SUFFIX:
-        raise WeightsError(f"{output}: weights are written as safetensors; name it {output.stem}{SUFFIX}")
-    check_writable(output)
+    check_weights_output(output)
     spec = blend(first, second, output, amount=amount)
     typer.echo(f"written:   {output} ({spec.name} x{spec.scale}, {amount:g} of {second})")

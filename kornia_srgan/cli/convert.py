@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import check_writable
+from kornia_srgan.cli.options import check_weights_output
 
 
 def command(
@@ -26,13 +26,8 @@ def command(
 
     Pickles are read as tensors only: one that asks to run anything else is refused.
     """
-    from kornia_srgan.errors import WeightsError
-    from kornia_srgan.weights.locate import SUFFIX
-
-    if output.suffix != SUFFIX:
-        raise WeightsError(f"{output}: weights are written as safetensors; name it {output.stem}{SUFFIX}")
+    check_weights_output(output)
     _refuse_own(file)
-    check_writable(output)
     for line in _convert(file, output, license, half):
         typer.echo(line)
 

@@ -64,3 +64,18 @@ def check_writable(path: Path) -> None:
         raise UserError(f"cannot write {path}: it is a folder")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise UserError(f"cannot write {path}: {parent} is not a folder that can be written to")
+
+
+def check_weights_output(path: Path) -> None:
+    """`check_writable` for a weight file, which is safetensors by name too.
+
+    Raises:
+        WeightsError: If it has another suffix.
+        UserError: If it cannot be written.
+    """
+    from kornia_srgan.errors import WeightsError
+    from kornia_srgan.weights.locate import SUFFIX
+
+    if path.suffix != SUFFIX:
+        raise WeightsError(f"{path}: weights are written as safetensors; name it {path.stem}{SUFFIX}")
+    check_writable(path)

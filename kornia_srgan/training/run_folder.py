@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from kornia_srgan.config import TrainConfig
 from kornia_srgan.config_io import dump_config
 from kornia_srgan.errors import DataError
 from kornia_srgan.files import write_text
+from kornia_srgan.revision import revision
 
 _PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
 
@@ -100,7 +100,7 @@ def environment() -> dict[str, Any]:
     """Versions, machine and git revision, for whoever wants to make the run again."""
     return {
         "kornia_srgan": __version__,
-        "git": _git_revision(),
+        "git": revision() or None,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -114,18 +114,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _git_revision() -> str | None:
-    try:
-        result = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=5,
-            cwd=Path(__file__).parent,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()

@@ -80,17 +80,22 @@ def assert_equal_trees(a: Any, b: Any, where: str) -> None:
         assert a == b, where
 
 
+def assert_resumes_to_the_same_bytes(
+    photos: Path, tmp_path: Path, kill_at: Any, killed_at: int, **sections: Any
+) -> None:
+    run(photos, tmp_path / "whole", **sections)
+    kill_at(killed_at)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "killed", **sections)
+    kill_at(-1)
+    assert run(photos, tmp_path / "killed", resume=True, **sections)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 11])
 def test_a_killed_run_resumes_to_the_same_bytes(photos: Path, tmp_path: Path, kill_at: Any, killed_at: int):
     """Steps 0-5 are the first stage, 6-11 the second; checkpoints at 0, 4, 6, 8, 12."""
-    with_checkpoint_at_end = {"train__checkpoint_every": 4}
-    run(photos, tmp_path / "whole", **with_checkpoint_at_end)
-    kill_at(killed_at)
-    with pytest.raises(Killed):
-        run(photos, tmp_path / "killed", **with_checkpoint_at_end)
-    kill_at(-1)
-    assert run(photos, tmp_path / "killed", resume=True, **with_checkpoint_at_end)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    assert_resumes_to_the_same_bytes(photos, tmp_path, kill_at, killed_at, train__checkpoint_every=4)
     steps = [
         json.loads(line)["total"] for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
     ]
@@ -105,13 +110,7 @@ def test_a_stage_with_its_own_crops_resumes_to_the_same_bytes(
     photos: Path, tmp_path: Path, kill_at: Any, killed_at: int
 ) -> None:
     """On both sides of the border between the stages, which lies after step 5."""
-    run(photos, tmp_path / "whole", **LARGER_CROPS)
-    kill_at(killed_at)
-    with pytest.raises(Killed):
-        run(photos, tmp_path / "killed", **LARGER_CROPS)
-    kill_at(-1)
-    assert run(photos, tmp_path / "killed", resume=True, **LARGER_CROPS)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    assert_resumes_to_the_same_bytes(photos, tmp_path, kill_at, killed_at, **LARGER_CROPS)
 
 
 def test_a_stage_sees_its_own_crops_and_the_header_says_so(
