@@ -12,17 +12,14 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from kornia_srgan.components.generators import edsr, msrresnet, srresnet
+from kornia_srgan.components.generators.layers import kernel_before_shuffle
 from kornia_srgan.inference.fused import Residual, Slope, Tail
 
 
 def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
     """The convolution that gives, before a pixel shuffle, what `conv` gives after it.
 
-    `conv(shuffle(x)) == shuffle(before_shuffle(conv)(x))`. An output pixel at phase p of its block reads, at
-    kernel position i, the pixel at `p + i - k // 2`, which is phase `(p + i - k // 2) % factor` of the block
-    `(p + i - k // 2) // factor` away. So each of the `factor**2` phases becomes an output channel of a kernel
-    that reaches `ceil((k // 2) / factor)` blocks: 9x9 on 64 channels becomes 5x5 on 256. The zeros around the
-    image are whole blocks there as well, hence the border is the same.
+    `conv(shuffle(x)) == shuffle(before_shuffle(conv)(x))`: see `kernel_before_shuffle`.
 
     Args:
         conv: `C` to `O` channels, odd square kernel, stride 1, zero padding that keeps the size, no groups.
@@ -31,22 +28,13 @@ def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
     Returns:
         A convolution of `C * factor**2` to `O * factor**2` channels, of the same dtype and device.
     """
-    kernel, phases = conv.kernel_size[0], factor**2
-    radius = -(-(kernel // 2) // factor)
-    weight = conv.weight.detach()
-    outputs, inputs = weight.shape[:2]
-    side = 2 * radius + 1
-    wide = weight.new_zeros(outputs, factor, factor, inputs, factor, factor, side, side)
-    # (position in the kernel, phase of the output) to (block, phase of the input), the same on both axes
-    reads = [(i, p, *divmod(p + i - kernel // 2, factor)) for i in range(kernel) for p in range(factor)]
-    for i, p, row, s in reads:
-        for j, q, column, t in reads:
-            wide[:, p, q, :, s, t, row + radius, column + radius] = weight[:, :, i, j]
+    wide = kernel_before_shuffle(conv.weight.detach(), factor)
+    outputs, inputs, side, _ = wide.shape
     has_bias = conv.bias is not None
-    made = nn.Conv2d(inputs * phases, outputs * phases, side, padding=radius, bias=has_bias, device="meta")
-    made.weight = nn.Parameter(wide.reshape(outputs * phases, inputs * phases, side, side), False)
+    made = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=has_bias, device="meta")
+    made.weight = nn.Parameter(wide, False)
     if conv.bias is not None:
-        made.bias = nn.Parameter(conv.bias.detach().repeat_interleave(phases), False)
+        made.bias = nn.Parameter(conv.bias.detach().repeat_interleave(factor**2), False)
     return made.train(conv.training)
 
 

@@ -88,12 +88,40 @@ def init_convolutions(module: nn.Module, *, slope: float) -> None:
                     icnr_(before, after.upscale_factor)
 
 
+def kernel_before_shuffle(weight: Tensor, factor: int) -> Tensor:
+    """The kernel that gives, before a pixel shuffle, what `weight` gives after it.
+
+    An output pixel at phase p of its block reads, at kernel position i, the pixel at `p + i - k // 2`, which
+    is phase `(p + i - k // 2) % factor` of the block `(p + i - k // 2) // factor` away. So each of the
+    `factor**2` phases becomes an output channel of a kernel that reaches `ceil((k // 2) / factor)` blocks:
+    9x9 on 64 channels becomes 5x5 on 256. Zero padding of so many blocks keeps the size and gives the same
+    border.
+
+    Args:
+        weight: `(O, C, k, k)`, k odd; of a convolution of stride 1 with zero padding that keeps the size. The
+            gradient flows back to it.
+        factor: The factor of the pixel shuffle.
+
+    Returns:
+        `(O * factor^2, C * factor^2, n, n)`.
+    """
+    outputs, inputs, kernel, _ = weight.shape
+    radius = -(-(kernel // 2) // factor)
+    blocks, phases = torch.arange(-radius, radius + 1), torch.arange(factor)
+    # Which of the kernel's taps leads from an output phase to (block, input phase); beyond it lies a zero.
+    taps = blocks * factor + phases[:, None] - phases[:, None, None] + kernel // 2
+    taps = torch.where((taps >= 0) & (taps < kernel), taps, kernel).to(weight.device)
+    padded = nn.functional.pad(weight, (0, 1, 0, 1))
+    wide = padded[:, :, taps][..., taps].permute(0, 2, 5, 1, 3, 6, 4, 7)
+    return wide.reshape(outputs * factor**2, inputs * factor**2, len(blocks), len(blocks))
+
+
 def conv_before_shuffle(x: Tensor, conv: nn.Conv2d, factor: int) -> Tensor:
     """`pixel_shuffle(y, factor)` of the result `y` is `conv(pixel_shuffle(x, factor))`, up to rounding.
 
     A 9x9 convolution to 3 channels keeps few lanes of a CPU busy; the same sums over `factor**2` times the
-    channels at the smaller size, 5x5 for factor 2, take less than half the time, forward and backward. The
-    weight is rearranged in every call and gets its gradient.
+    channels at the smaller size take less than half the time, forward and backward. The weight is rearranged
+    in every call (`kernel_before_shuffle`) and gets its gradient.
 
     Args:
         x: `(B, C * factor^2, h, w)`, where `conv` takes C channels.
@@ -103,19 +131,9 @@ def conv_before_shuffle(x: Tensor, conv: nn.Conv2d, factor: int) -> Tensor:
     Returns:
         `(B, O * factor^2, h, w)` for a `conv` to O channels.
     """
-    outputs, inputs, kernel, _ = conv.weight.shape
-    radius = -(-(kernel // 2) // factor)
-    blocks, phases = torch.arange(-radius, radius + 1), torch.arange(factor)
-    # Which of the kernel's taps leads from an output phase to (block, input phase); beyond it lies a zero.
-    taps = blocks * factor + phases[:, None] - phases[:, None, None] + kernel // 2
-    taps = torch.where((taps >= 0) & (taps < kernel), taps, kernel).to(x.device)
-    padded = torch.nn.functional.pad(conv.weight, (0, 1, 0, 1))
-    wide = padded[:, :, taps][..., taps].permute(0, 2, 5, 1, 3, 6, 4, 7)
-    wide = wide.reshape(outputs * factor**2, inputs * factor**2, len(blocks), len(blocks))
+    wide = kernel_before_shuffle(conv.weight, factor).contiguous(memory_format=memory_format_of(x))
     bias = None if conv.bias is None else conv.bias.repeat_interleave(factor**2)
-    return torch.nn.functional.conv2d(
-        x, wide.contiguous(memory_format=memory_format_of(x)), bias, padding=radius
-    )
+    return nn.functional.conv2d(x, wide, bias, padding=wide.shape[-1] // 2)
 
 
 def memory_format_of(x: Tensor) -> torch.memory_format:
