@@ -74,8 +74,8 @@ def ours(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) ->
     images = work.images
     if optimized:
         module = optimize_for_inference(
-            work.network.module, dtype=images.dtype, channels_last=channels_last
-        ).to(images.device)
+            work.network.module, dtype=images.dtype, channels_last=channels_last, device=images.device
+        )
     else:
         module = work.plain
     if channels_last:

@@ -46,7 +46,7 @@ def command(
     ] = False,
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "float32",
     file_format: Annotated[
         str | None, typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif, bmp [default: lossless]")
     ] = None,

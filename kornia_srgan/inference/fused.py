@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.inference.winograd import WinogradConv2d, in_float32_on_cpu, rows_around, strips
+from kornia_srgan.components.winograd import (
+    WinogradConv2d,
+    in_float32_on_cpu,
+    rows_around,
+    strips,
+    write_rows,
+)
 
 
 class Slope(nn.Module):
@@ -107,9 +113,8 @@ class Tail(nn.Module):
 
     def _first_rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
         """Rows `top` to `bottom` of the first convolution's result."""
-        seen = rows_around(x, top, bottom)
         if not (isinstance(self.first, WinogradConv2d) and self.first.pays(x, x.shape[-2])):
-            return F.conv2d(seen, self.first.weight, self.first.bias, padding=(0, 1))
+            return F.conv2d(rows_around(x, top, bottom), self.first.weight, self.first.bias, padding=(0, 1))
         result = x.new_empty(x.shape[0], bottom - top, x.shape[-1], self.first.out_channels)
-        self.first.write_rows(seen, result)
+        write_rows(x, top, result, self.first.kernels, self.first.bias)
         return result.permute(0, 3, 1, 2)

@@ -7,19 +7,26 @@ Only the generators of this package are rewritten, because a module's structure 
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from kornia_srgan.components.winograd import use_winograd
+from kornia_srgan.inference.cuda_graph import CudaGraphed
 from kornia_srgan.inference.memory import warm_allocator
 from kornia_srgan.inference.rewrites import REWRITES
-from kornia_srgan.inference.winograd import WinogradConv2d, suits
 
 
 def optimize_for_inference(
-    generator: nn.Module, *, dtype: torch.dtype | None = None, channels_last: bool = True
+    generator: nn.Module,
+    *,
+    dtype: torch.dtype | Literal["auto"] | None = None,
+    channels_last: bool = True,
+    device: torch.device | str | None = None,
+    compile: bool = False,
+    graph_shape: tuple[int, int, int, int] | None = None,
 ) -> nn.Module:
     """A frozen copy that gives the same image with less work; the original stays as it is.
 
@@ -38,11 +45,19 @@ def optimize_for_inference(
     Args:
         generator: Any module. `SRResNet`, `EDSR` and `MSRResNet` themselves (no subclasses) are rewritten,
             also inside another module; nothing is, where hooks or parametrizations are attached.
-        dtype: What the copy computes in; None for the dtype it has.
+        dtype: What the copy computes in; None for the dtype it has, `"auto"` for that of the device: see
+            `dtype_for`.
         channels_last: Lay out the weights, and so all that follows from them, channels-last.
+        device: Where the copy goes; None for where the original is.
+        compile: Have `torch.compile` make kernels, once for each shape, in place of those written here.
+        graph_shape: `(B, 3, h, w)` of an input whose forward is recorded as a CUDA graph; other shapes run as
+            without. See `cuda_graph.CudaGraphed`; not yet measured on a GPU.
 
     Returns:
-        The copy, in eval mode, on the same device, without gradients of its parameters.
+        The copy, in eval mode, without gradients of its parameters.
+
+    Raises:
+        UserError: If a graph is asked for and the copy is not on a CUDA device.
 
     Example:
         >>> from kornia_srgan.components.generators.srresnet import SRResNet
@@ -57,14 +72,33 @@ def optimize_for_inference(
         with torch.no_grad():
             for part in [m for m in ready.modules() if type(m) in REWRITES]:
                 REWRITES[type(part)](part)
+    if device is not None:
+        ready = ready.to(device)
     if dtype is not None:
-        ready = ready.to(dtype=dtype)
+        ready = ready.to(dtype=dtype_for(_device_of(ready)) if dtype == "auto" else dtype)
     if channels_last:
         ready = cast(Any, ready).to(memory_format=torch.channels_last)
         if plain:
-            _use_winograd(ready)
+            use_winograd(ready)
             warm_allocator()
-    return ready.eval().requires_grad_(False)
+    ready = ready.eval().requires_grad_(False)
+    if compile:
+        ready.compile()
+    return ready if graph_shape is None else CudaGraphed(ready, graph_shape)
+
+
+def dtype_for(device: torch.device) -> torch.dtype:
+    """The fastest dtype of a device whose image is the float32 one to within a grey level of 8 bits.
+
+    float16 on CUDA, where every GPU that this version of PyTorch supports computes it in hardware; float32
+    elsewhere: a CPU's bfloat16 is off by several grey levels.
+    """
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    parameter = next(module.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _is_plain(generator: nn.Module) -> bool:
@@ -72,13 +106,3 @@ def _is_plain(generator: nn.Module) -> bool:
     return not any(
         m._forward_hooks or m._forward_pre_hooks or is_parametrized(m) for m in generator.modules()
     )
-
-
-def _use_winograd(ready: nn.Module) -> None:
-    made: dict[nn.Module, WinogradConv2d] = {}  # a layer that is used in two places stays one
-    for parent in list(ready.modules()):
-        for name, child in list(parent._modules.items()):
-            if child is not None and suits(child) and next(child.parameters()).device.type == "cpu":
-                if child not in made:
-                    made[child] = WinogradConv2d(cast(nn.Conv2d, child))
-                setattr(parent, name, made[child])

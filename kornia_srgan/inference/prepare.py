@@ -8,11 +8,16 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.inference.optimize import dtype_for, optimize_for_inference
 
 
 def prepare(
-    generator: nn.Module, device: torch.device, dtype: torch.dtype, *, optimized: bool = True
+    generator: nn.Module,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    optimized: bool = True,
+    compile: bool = False,
 ) -> nn.Module:
     """A frozen copy of the generator on a device, in a dtype, with channels last.
 
@@ -24,9 +29,10 @@ def prepare(
         device: Where the copy goes.
         dtype: What it computes in.
         optimized: Also leave out the work that only training needs; see `optimize.optimize_for_inference`.
+        compile: Let `torch.compile` make the kernels of the optimized copy.
     """
     if optimized:
-        return optimize_for_inference(generator, dtype=dtype).to(device)
+        return optimize_for_inference(generator, dtype=dtype, device=device, compile=compile)
     ready = copy.deepcopy(generator).to(device=device, dtype=dtype)
     ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ready.eval().requires_grad_(False)
@@ -67,14 +73,20 @@ _DTYPES = {
 }
 
 
-def pick_dtype(dtype: torch.dtype | str) -> torch.dtype:
+def pick_dtype(dtype: torch.dtype | str, device: torch.device | None = None) -> torch.dtype:
     """The dtype that the generator computes in, by its name.
 
+    Args:
+        dtype: A dtype, its name, or `auto` for that of the device (`optimize.dtype_for`).
+        device: What `auto` goes by; by default the CPU.
+
     Raises:
-        UserError: If it is none of float32, float16, bfloat16.
+        UserError: If it is none of float32, float16, bfloat16, auto.
     """
     if isinstance(dtype, torch.dtype):
         return dtype
+    if dtype == "auto":
+        return dtype_for(device or torch.device("cpu"))
     if dtype not in _DTYPES:
-        raise UserError(f"dtype '{dtype}' is not known; use float32, float16 or bfloat16")
+        raise UserError(f"dtype '{dtype}' is not known; use float32, float16, bfloat16 or auto")
     return _DTYPES[dtype]

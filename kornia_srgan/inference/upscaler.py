@@ -40,7 +40,8 @@ class Upscaler:
         generator: An `nn.Module` that is a `protocols.Generator`. It is copied; the original stays as it is.
         tile: Side of a tile in LR pixels, `"auto"` to choose by free memory, 0 for the whole image at once.
         device: Where to compute; None for the fastest device here.
-        dtype: What to compute in: `float32`, `float16` or `bfloat16`.
+        dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA, else float32.
+        compile: Let `torch.compile` make the kernels: a minute at the start, faster tiles on a GPU.
 
     Raises:
         UserError: If the device, the dtype or the tile cannot be used.
@@ -60,13 +61,14 @@ class Upscaler:
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
+        compile: bool = False,
     ) -> None:
         if tile != "auto" and (not isinstance(tile, int) or tile < 0):
             raise UserError(f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels")
         self.scale = int(cast(Any, generator).scale)
         self.device = pick_device(device)
-        self.dtype = pick_dtype(dtype)
-        self.generator = prepare(generator, self.device, self.dtype)
+        self.dtype = pick_dtype(dtype, self.device)
+        self.generator = prepare(generator, self.device, self.dtype, compile=compile)
         self._plain = prepare(generator, self.device, self.dtype, optimized=False)  # for gradients
         self.halo = practical_halo(self.generator, halo_of(generator)) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
@@ -82,6 +84,7 @@ class Upscaler:
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
+        compile: bool = False,
     ) -> Upscaler:
         """An upscaler from weights: a zoo name, a safetensors file, or None for the default.
 
@@ -90,7 +93,7 @@ class Upscaler:
         """
         from kornia_srgan.inference.wrappers import load
 
-        return cls(load(source), tile=tile, device=device, dtype=dtype)
+        return cls(load(source), tile=tile, device=device, dtype=dtype, compile=compile)
 
     def __call__(self, image: ImageT, *, differentiable: bool = False) -> ImageT:
         """The image, `scale` times larger.

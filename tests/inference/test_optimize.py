@@ -9,8 +9,11 @@ from torch import nn
 from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.errors import UserError
+from kornia_srgan.inference.optimize import dtype_for, optimize_for_inference
+from kornia_srgan.inference.prepare import pick_dtype
 from kornia_srgan.inference.rewrites import before_shuffle
+from kornia_srgan.inference.upscaler import Upscaler
 from tests.components.test_generators import scales, small
 from tests.inference.generators import Unshuffled
 
@@ -183,3 +186,36 @@ def test_the_gradient_of_the_image_is_the_same():
         module(given).square().sum().backward()
         gradients.append(given.grad)
     torch.testing.assert_close(gradients[1], gradients[0], atol=1e-3, rtol=1e-4)
+
+
+def test_dtype_goes_by_the_device():
+    net = EDSR(channels=8, num_blocks=1)
+    assert next(optimize_for_inference(net, dtype="auto", device="cpu").parameters()).dtype == torch.float32
+    assert dtype_for(torch.device("cuda")) == torch.float16
+    assert pick_dtype("auto") == torch.float32
+    assert pick_dtype("auto", torch.device("cuda", 0)) == torch.float16
+    assert Upscaler(net, device="cpu", dtype="auto").dtype == torch.float32
+
+
+def test_compiled_gives_the_same_image_and_keys():
+    net, lr = trained(SRResNet(scale=2, channels=8, num_blocks=1)).eval(), torch.rand(1, 3, 9, 6)
+    ready = optimize_for_inference(net, compile=True)
+    plain = optimize_for_inference(net)
+    assert list(ready.state_dict()) == list(plain.state_dict())
+    torch._dynamo.utils.counters.clear()
+    with torch.no_grad():
+        torch.testing.assert_close(ready(lr), plain(lr), atol=1e-4, rtol=0)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_a_graph_needs_cuda():
+    net = EDSR(channels=4, num_blocks=1)
+    with pytest.raises(UserError, match="a CUDA graph needs a generator on a CUDA device"):
+        optimize_for_inference(net, graph_shape=(1, 3, 8, 8))
+
+
+def test_made_and_run_in_inference_mode():
+    with torch.inference_mode():
+        net = SRResNet(channels=64, num_blocks=1).eval()
+        lr = torch.rand(1, 3, 120, 110)
+        torch.testing.assert_close(optimize_for_inference(net)(lr), net(lr), atol=1e-3, rtol=0)

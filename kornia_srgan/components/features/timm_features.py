@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.components.features.backbone import create_backbone
 from kornia_srgan.components.padding import pad_to, pad_to_multiple
+from kornia_srgan.components.winograd import use_winograd
 from kornia_srgan.errors import ArgumentError
 
 _VGG_NAME = re.compile(r"(?:(?P<kind>relu|conv)(?P<b>\d)_(?P<n>\d)|block(?P<kb>\d)_conv(?P<kn>\d))$")
@@ -79,6 +80,7 @@ class TimmFeatures(nn.Module):
         else:
             self.taps = _Intermediates(model, backbone, self.layers, any_size)
         self.requires_grad_(False)
+        use_winograd(self)
         self.train(False)
 
     def train(self, mode: bool = True) -> TimmFeatures:

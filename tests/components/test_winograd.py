@@ -1,15 +1,17 @@
 """The detour over six small convolutions, and tails in strips, against the direct way in float64."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from kornia_srgan.catalog import GENERATORS
-from kornia_srgan.inference import winograd
+from kornia_srgan.components import winograd
+from kornia_srgan.components.winograd import WinogradConv2d, rows_around, strips, suits
 from kornia_srgan.inference.fused import Residual, Slope, Tail
 from kornia_srgan.inference.optimize import optimize_for_inference
-from kornia_srgan.inference.winograd import WinogradConv2d, rows_around, strips, suits
 from tests.components.test_generators import scales, small
 from tests.inference.test_optimize import trained
 
@@ -59,17 +61,48 @@ def test_rounding_is_that_of_the_direct_way_times_a_few(always):
 
 
 def test_takes_the_direct_way_where_it_must(always, monkeypatch):
-    ready, x = WinogradConv2d(convolution(4, 4)), laid_out(1, 4, 8, 8)
-    monkeypatch.setattr(WinogradConv2d, "write_rows", None)  # the detour would fail
-    given = x.clone().requires_grad_()
-    ready(given).sum().backward()
-    assert given.grad is not None
+    conv, x = convolution(4, 4), laid_out(1, 4, 8, 8)
+    ready = WinogradConv2d(conv)
+    monkeypatch.setattr(winograd, "convolve", None)  # the detour would fail
     ready(x.contiguous())
     with torch.autocast("cpu", torch.bfloat16):
         assert ready(x).dtype == torch.bfloat16
     assert WinogradConv2d(convolution(4, 4)).double()(x.double()).dtype == torch.float64
+    trained = WinogradConv2d(nn.Conv2d(4, 4, 3, padding=1).to(memory_format=torch.channels_last))
+    trained(x).sum().backward()
+    assert trained.weight.grad is not None
     monkeypatch.setattr(winograd, "_LEAST_WORK", 8 * 8 * 4 * 4 * 9 + 1)
     ready(x)
+    with pytest.raises(TypeError):  # a batch is more work than an image
+        ready(laid_out(2, 4, 8, 8))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_gradient_of_the_input_takes_the_detour_too(bias, always, monkeypatch):
+    conv = convolution(6, 5, bias=bias)
+    ready = WinogradConv2d(conv)
+    for batch, height, width in SIZES:
+        x = laid_out(batch, 6, height, width)
+        wanted = laid_out(batch, 5, height, width, seed=1)
+        gradients = []
+        for dtype, call in ((torch.float64, copy.deepcopy(conv).double()), (torch.float32, ready)):
+            if call is ready:
+                monkeypatch.setattr(nn.Conv2d, "forward", None)
+            given = x.to(dtype).detach().requires_grad_()
+            (F.relu_(call(given)) * wanted.to(dtype)).sum().backward()
+            gradients.append(given.grad.double())
+        monkeypatch.undo()
+        monkeypatch.setattr(winograd, "_LEAST_WORK", 0)
+        torch.testing.assert_close(gradients[1], gradients[0], atol=1e-5, rtol=0)
+
+
+def test_the_kernels_follow_the_weight(always):
+    conv, x = convolution(4, 5), laid_out(1, 4, 8, 8)
+    ready = WinogradConv2d(conv)
+    first = ready(x)
+    ready.load_state_dict({k: 2 * v for k, v in conv.state_dict().items()})
+    torch.testing.assert_close(ready(x), 2 * first)
+    assert list(ready.state_dict()) == list(conv.state_dict())
 
 
 def test_what_suits():
