@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Train one of the packaged weights again, as it was trained:
 #
-#   docs/train_weights.sh NAME FOLDER [FOLDER...]      (edsr-x4, edsr-x2 or srgan-x4; photographs)
+#   docs/train_weights.sh NAME FOLDER [FOLDER...]      (NAME: edsr-x4, edsr-x2, srresnet-x4 or srgan-x4; folders of photographs)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16. docs/results.md says what
 # each cost.
 set -euo pipefail
 name=${1:?usage: docs/train_weights.sh NAME FOLDER [FOLDER...]}
 shift
+folders=("$@")
 data=()
 for folder in "$@"; do data+=(--data "$folder"); done
 out=zoo-runs
@@ -32,10 +33,17 @@ edsr_x4() {
     --output "$out/edsr-x4/generator.safetensors"
 }
 
+srresnet_x4() { # from the packaged edsr-x4
+  mkdir -p "$out"
+  python "$(dirname "$0")/grow_srresnet.py" edsr-x4 "$out/srresnet-grown.safetensors" "${folders[@]}"
+  train srresnet-light srresnet-x4 --set "init=$out/srresnet-grown.safetensors"
+}
+
 case $name in
   edsr-x4) edsr_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
-  srgan-x4) train srgan-light srgan-x4 ;;   # likewise
-  *) echo "no weights '$name'; edsr-x4, edsr-x2 or srgan-x4" >&2; exit 2 ;;
+  srresnet-x4) srresnet_x4 ;;
+  srgan-x4) train srgan-light srgan-x4 ;;   # from the packaged srresnet-x4
+  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4 or srgan-x4" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"
