@@ -5,9 +5,9 @@
 A larger network that starts as a smaller, trained one needs a fraction of the steps (Chen et al. 2016,
 Net2Net, arXiv 1511.05641). Blocks and head are copied exactly: ReLU is a PReLU of slope 0, each BatchNorm
 undoes its own normalisation, blocks beyond the EDSR's begin as nothing. EDSR adds the bilinearly enlarged
-image at its end, which SRResNet cannot. So the three directions of its features that it uses least are given to the
-image's colours, and its last convolution is fitted again, by least squares over crops of the photographs, to
-give the whole image from the features.
+image at its end, which SRResNet cannot. So the three directions of its features that it uses least are given
+to the image's colours, and its last convolution is fitted again, by least squares over crops of the
+photographs, to give the whole image from the features.
 """
 
 from __future__ import annotations
