@@ -62,8 +62,11 @@ def command(
 
         typer.echo(describe_run(resolved))
         return
-    from kornia_srgan.training.run import train
+    from kornia_srgan.inference.memory import keep_freed_memory
+    from kornia_srgan.training.run import on_cpu, train
 
+    if on_cpu():
+        keep_freed_memory()  # this process does nothing else
     complete = train(resolved, output or Path("runs") / resolved.name, resume=resume)
     if not complete:
         raise typer.Exit(STOPPED)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from safetensors import SafetensorError
 
 from kornia_srgan.errors import ConfigError, TrainingError
 
@@ -65,7 +66,7 @@ def save_checkpoint(
             (partial / _STATE).write_text(text, "utf-8")
             for file in partial.iterdir():
                 _flush(file)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         reason = _reason(error, folder)
         shutil.rmtree(partial, ignore_errors=True)
         left = newest_checkpoint(folder)

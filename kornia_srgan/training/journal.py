@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 from torch import Tensor
 
-from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
+from kornia_srgan.errors import MissingExtraError, TrainingError, UserError, did_you_mean
 from kornia_srgan.files import replacing, write_text
 from kornia_srgan.training.run_folder import RunFolder
 
@@ -126,8 +126,7 @@ class Journal:
         if not self._accelerator.is_main_process:
             return
         clean = {k: _jsonable(v) for k, v in values.items()}
-        with self._folder.metrics.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(clean) + "\n")
+        _append(self._folder.metrics, json.dumps(clean))
         if self._accelerator.trackers:
             numbers = {k: v for k, v in clean.items() if isinstance(v, int | float)}
             self._accelerator.log(numbers, step=int(values["total"]))
@@ -139,8 +138,11 @@ class Journal:
         if not (self._accelerator.is_main_process and self._folder.metrics.is_file()):
             return
         lines = self._folder.metrics.read_text("utf-8").splitlines()
+        totals = [(line, _total_of(line)) for line in lines]
         kept = [
-            line for line in lines if (_total_of(line) or 0) <= total or (keep_events and '"event"' in line)
+            line
+            for line, at in totals
+            if at is not None and (at <= total or (keep_events and '"event"' in line))
         ]
         write_text(self._folder.metrics, "".join(f"{line}\n" for line in kept))
 
@@ -156,6 +158,17 @@ def _console(*, quiet: bool) -> Console:
         return console
     # In a notebook each line would become an output of its own, and each turn of the bar one more.
     return Console(stderr=True, quiet=quiet, force_jupyter=False, force_terminal=False)
+
+
+def _append(file: Path, line: str) -> None:
+    """One more line, or an error that says why not, such as a full disk."""
+    try:
+        with file.open("a", encoding="utf-8") as handle:
+            handle.write(line + "\n")
+    except OSError as error:
+        raise TrainingError(
+            f"{file} could not be written: {error.strerror}; mend that and go on with --resume"
+        ) from error
 
 
 def _jsonable(value: Any) -> Any:

@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    DistributedType,
+    GradientAccumulationPlugin,
+    gather_object,
+    parse_flag_from_env,
+)
 
 from kornia_srgan._version import __version__
 from kornia_srgan.assembly import Components, assemble
@@ -63,9 +69,10 @@ def train(
     else:
         logging.getLogger("kornia_srgan").setLevel(logging.ERROR)  # damaged files are named once
     # All is built and opened before the folder is made: what is wrong leaves nothing behind.
-    components = assemble(config)
+    checkpoint = _agreed_checkpoint(folder) if resume else None
+    # A checkpoint holds all that `init` gave; its file may have gone since.
+    components = assemble(config.model_copy(update={"init": None}) if checkpoint else config)
     crops = StageCrops(config, accelerator.device)
-    checkpoint = newest_checkpoint(folder.checkpoints) if resume else None
     source = crops.open(_resumed_stage(config, checkpoint))
     identity = run_identity(config, accelerator.num_processes)
     if checkpoint is not None:
@@ -97,27 +104,39 @@ def train(
 
 def make_accelerator(config: TrainConfig, folder: RunFolder) -> Accelerator:
     """An Accelerator for the config, with the fast kernels of the device switched on."""
-    if torch.cuda.is_available():
+    if _on_cuda():
         torch.set_float32_matmul_precision("high")  # TF32
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True  # crops have one size
     return Accelerator(
-        cpu=not torch.accelerator.is_available(),  # else two launched CPU processes look for GPUs
+        cpu=on_cpu(),  # else two launched CPU processes look for GPUs
         mixed_precision=resolve_precision(config.train.precision),
         log_with=list(config.train.trackers) or None,
         project_dir=str(folder.path),
         step_scheduler_with_optimizer=False,
+        # The recipe says what these are; Accelerate would ask the launcher.
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+        dynamo_backend="no",
         kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
 
 
+def on_cpu() -> bool:
+    """Whether training goes to the CPU: there is nothing else, or `accelerate launch --cpu` asked for it."""
+    return not torch.accelerator.is_available() or parse_flag_from_env("ACCELERATE_USE_CPU")
+
+
+def _on_cuda() -> bool:
+    return torch.cuda.is_available() and not on_cpu()
+
+
 def resolve_precision(precision: Precision) -> str:
     """`auto` is bf16 on a GPU that has it in hardware, else full precision."""
-    if precision == "fp16" and not torch.cuda.is_available():
+    if precision == "fp16" and not _on_cuda():
         raise ConfigError("train.precision: fp16 needs a GPU; use 'no' or 'bf16' on a CPU")
     if precision != "auto":
         return precision
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+    return "bf16" if _on_cuda() and torch.cuda.is_bf16_supported(including_emulation=False) else "no"
 
 
 def check_launch() -> None:
@@ -149,6 +168,18 @@ def _sharding_error(strategy: str) -> ConfigError:
         f"accelerate's {strategy} shards networks, which the two networks of a GAN do not go through here; "
         "choose multi-GPU (DDP), with train.accumulate for large generators"
     )
+
+
+def _agreed_checkpoint(folder: RunFolder) -> Path | None:
+    """The newest checkpoint, which every process must see."""
+    newest = newest_checkpoint(folder.checkpoints)
+    seen = gather_object([newest.name if newest else "none"])
+    if len(set(seen)) > 1:
+        raise ConfigError(
+            f"--resume: the processes see different checkpoints in {folder.checkpoints}: {', '.join(seen)}; "
+            "give all machines the same output folder"
+        )
+    return newest
 
 
 def _resumed_stage(config: TrainConfig, checkpoint: Path | None) -> int:
@@ -197,10 +228,14 @@ def _facts(config: TrainConfig, images: int, accelerator: Accelerator) -> dict[s
         "images": images,
         "precision": str(accelerator.mixed_precision),
         "processes": accelerator.num_processes,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": _device_name(accelerator.device),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"kornia_srgan": __version__, "torch": torch.__version__},
     }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _stage_fact(config: TrainConfig, stage: Stage) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.assembly import NamedLoss, StageComponents
 from kornia_srgan.config import Train
+from kornia_srgan.errors import TrainingError
 from kornia_srgan.protocols import AdversarialLoss, Batch, LossReport
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 from kornia_srgan.training.steps import discriminator_loss, generator_loss
@@ -58,7 +59,7 @@ class StepResult:
     Attributes:
         terms: Every loss term and both gradient norms, detached scalars.
         bad: The name of the first term that was not finite, or an empty string; such a step changes nothing.
-        skipped: Whether an optimizer did not step (a bad term, or the fp16 scaler's search for its scale).
+        skipped: Whether the generator did not step (a bad term, or the fp16 scaler's search for its scale).
     """
 
     terms: Mapping[str, Tensor]
@@ -105,6 +106,20 @@ def _prepare_player(
     return Player(plain, prepared, prepared_optimizer, rate)
 
 
+def release(player: Player, accelerator: Accelerator) -> nn.Module:
+    """The player's module as it was before Accelerate wrapped it, for the next stage to prepare it again.
+
+    Accelerate does not wrap twice what it has marked as prepared: without this, a later stage in mixed
+    precision would compute the generator in float32, and a run resumed in that stage would not.
+    """
+    module = accelerator.unwrap_model(player.prepared)
+    wrapped = vars(module).pop("_original_forward", None)
+    if wrapped is not None:
+        module.forward = wrapped
+    vars(module).pop("_is_accelerate_prepared", None)
+    return module
+
+
 def train_step(
     stage: ActiveStage, batches: Sequence[Batch], accelerator: Accelerator, *, grad_clip: float = 0.0
 ) -> StepResult:
@@ -125,9 +140,7 @@ def train_step(
         first = _discriminator_turn(stage, batches, shared, accelerator, grad_clip)
     # After a bad discriminator the generator's backward still runs, since DDP waits for it, but not its step.
     second = _generator_turn(stage, batches, shared, accelerator, grad_clip, hold=bool(first.bad))
-    return StepResult(
-        {**first.terms, **second.terms}, first.bad or second.bad, first.skipped or second.skipped
-    )
+    return StepResult({**first.terms, **second.terms}, first.bad or second.bad, second.skipped)
 
 
 def _discriminator_turn(
@@ -145,7 +158,7 @@ def _discriminator_turn(
         sr = shared if shared is not None else _generate_only(stage.generator, batch.lr)
         with _synchronised(accelerator, player, last=index == len(batches) - 1):
             report = discriminator_loss(batch.hr, sr, adversarial=adversarial, discriminator=player.prepared)
-            accelerator.backward(report.total / len(batches))
+            _backward(accelerator, report, len(batches))
         meter.add(report)
     return _step(player, meter, accelerator, grad_clip, "d_grad_norm")
 
@@ -174,9 +187,27 @@ def _generator_turn(
                     adversarial_weight=stage.adversarial_weight,
                     discriminator=opponent.plain if opponent else None,
                 )
-                accelerator.backward(report.total / len(batches))
+                _backward(accelerator, report, len(batches))
             meter.add(report)
     return _step(player, meter, accelerator, grad_clip, "g_grad_norm", hold=hold)
+
+
+def _backward(accelerator: Accelerator, report: LossReport, parts: int) -> None:
+    """Add a part of the gradients; what `train.detect_anomaly` finds is told with the first bad term.
+
+    Raises:
+        TrainingError: In torch's anomaly mode, where an operation's gradient is not a number.
+    """
+    try:
+        accelerator.backward(report.total / parts)
+    except RuntimeError as error:
+        if "returned nan values" not in str(error):
+            raise
+        bad = [f"'{name}'" for name, value in report.terms.items() if not torch.isfinite(value)]
+        raise TrainingError(
+            f"train.detect_anomaly: {bad[0] if bad else 'a gradient'} is not finite; {error} "
+            "Where it was called is in the traceback above"
+        ) from error
 
 
 def _step(
@@ -191,20 +222,35 @@ def _step(
     """Unscale, clip and step one optimizer; a gradient that is not finite steps nothing.
 
     Gradients are reduced over the ranks before this, so every rank sees the same norm and decides alike.
+    The fp16 scaler is updated by each optimizer's step: the discriminator's overflow lowers the scale for the
+    generator's turn of the same iteration already.
     """
+    if hold:  # not unscaled either: the scaler would keep what it found for the next step
+        player.optimizer.zero_grad(set_to_none=True)
+        return StepResult(meter.terms, skipped=True)
     accelerator.unscale_gradients(player.optimizer)
     norm = _gradient_norm(player, grad_clip)
-    terms = {**meter.terms, norm_name: norm.detach()}
     finite = bool(torch.isfinite(norm))
-    if not hold and (finite or accelerator.scaler is not None):  # a scaler refuses by itself
+    if finite or accelerator.scaler is not None:  # a scaler refuses by itself, and lowers its scale
         player.optimizer.step()
     player.optimizer.zero_grad(set_to_none=True)
     if finite:
-        return StepResult(terms)
+        return StepResult({**meter.terms, norm_name: norm.detach()})
     bad_terms = [name for name, value in meter.terms.items() if not bool(torch.isfinite(value))]
-    if accelerator.scaler is not None and not bad_terms:
-        return StepResult(terms, skipped=True)
-    return StepResult(terms, bad_terms[0] if bad_terms else norm_name, skipped=True)
+    if accelerator.scaler is not None and _is_overflow(accelerator, bad_terms):
+        return StepResult(meter.terms, skipped=True)
+    return StepResult(meter.terms, bad_terms[0] if bad_terms else norm_name, skipped=True)
+
+
+def _is_overflow(accelerator: Accelerator, bad_terms: list[str]) -> bool:
+    """Whether the fp16 scaler's scale made the gradients overflow, for all ranks alike.
+
+    It did not if a loss of any rank was not finite, or if they overflow without being scaled up at all:
+    then the scale would shrink for ever and the run stand still.
+    """
+    bad = torch.tensor(float(bool(bad_terms)), device=accelerator.device)
+    ranks = torch.as_tensor(accelerator.reduce(bad, "sum"))
+    return not bool(ranks) and accelerator.scaler is not None and accelerator.scaler.get_scale() >= 1
 
 
 def _gradient_norm(player: Player, grad_clip: float) -> Tensor:

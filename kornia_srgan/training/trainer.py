@@ -24,7 +24,7 @@ from kornia_srgan.training.checkpoint import (
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.run_folder import RunFolder
-from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, train_step
+from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, release, train_step
 from kornia_srgan.training.stage_data import StageCrops
 from kornia_srgan.training.steps import make_batch
 from kornia_srgan.weights.files import save_weights
@@ -148,7 +148,7 @@ class Trainer:
                 if not diverged:
                     break
                 rollbacks += 1
-                progress = self._roll_back(diverged, rollbacks)
+                progress = self._roll_back(diverged, rollbacks, progress.lr_factor)
         finally:
             self.journal.end_stage()
         self.journal.plot()
@@ -229,7 +229,7 @@ class Trainer:
         self.journal.record({"total": progress.total, "event": f"non-finite {result.bad}"})
         return in_a_row + 1
 
-    def _roll_back(self, term: str, rollbacks: int) -> Progress:
+    def _roll_back(self, term: str, rollbacks: int, lr_factor: float) -> Progress:
         checkpoint = newest_checkpoint(self.folder.checkpoints)
         if checkpoint is None or rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
             raise TrainingError(
@@ -238,7 +238,7 @@ class Trainer:
             )
         self.accelerator.load_state(str(checkpoint))
         progress = read_progress(checkpoint)
-        progress = replace(progress, lr_factor=ROLLBACK_LR_FACTOR**rollbacks)
+        progress = replace(progress, lr_factor=lr_factor * ROLLBACK_LR_FACTOR)
         self.journal.rewind(progress.total, step=progress.step, keep_events=True)
         self.journal.say(
             f"'{term}' was not finite {BAD_STEPS_BEFORE_ROLLBACK} times in a row: back to step "
@@ -273,7 +273,7 @@ class Trainer:
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:
         """The stage's result is the average where there is one; the next stage starts from it."""
-        generator = self.accelerator.unwrap_model(stage.generator.prepared, keep_fp32_wrapper=False)
+        generator = release(stage.generator, self.accelerator)
         if self.average.model is not None:
             generator.load_state_dict(self.average.model.module.state_dict())
         if self.accelerator.is_main_process:

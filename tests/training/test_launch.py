@@ -77,15 +77,44 @@ def test_sigkill_in_the_second_stage_and_resume(launch: list[str], recipe: Any, 
     assert_same_run(whole, killed)
 
 
-def test_sigterm_finishes_the_step_saves_and_exits(recipe: Any, tmp_path: Path) -> None:
+def progress_of(run: Path) -> dict[str, Any]:
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    return json.loads((newest / "state.json").read_text())["progress"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["sigterm", "ctrl-c"])
+def test_a_signal_finishes_the_step_saves_and_exits(
+    number: signal.Signals, recipe: Any, tmp_path: Path
+) -> None:
     path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
     run = tmp_path / "run"
     command = [*ONE, str(path), "--output", str(run)]
-    assert interrupt(command, run, signal.SIGTERM, after_step=10) == 130
-    newest = sorted((run / "checkpoints").iterdir())[-1]
-    progress = json.loads((newest / "state.json").read_text())["progress"]
+    assert interrupt(command, run, number, after_step=10) == 130
+    progress = progress_of(run)
     assert progress["total"] >= 10
     assert progress["stage"] == 1
+    assert not (run / "generator.safetensors").exists()
+
+
+def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(recipe: Any, tmp_path: Path) -> None:
+    """The launcher hands the signal on to both; which crops a step sees hangs together with their number."""
+    path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
+    run = tmp_path / "run"
+    interrupt([*TWO, str(path), "--output", str(run)], run, signal.SIGTERM, after_step=10)
+    progress = progress_of(run)
+    assert progress["total"] >= 10
+    assert progress["total"] % 10 == 0  # where the processes ask one another
+    refused = subprocess.run(
+        [*ONE, str(path), "--output", str(run), "--resume"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "error: --resume: processes was 2 in" in refused.stderr
+    assert "and is 1 now" in refused.stderr
 
 
 def test_two_processes_with_half_the_batch_do_what_one_does(recipe: Any, tmp_path: Path) -> None:
@@ -216,3 +245,15 @@ def test_accelerate_launch_and_the_command_are_the_same_run(recipe: Any, tmp_pat
     module = [*LAUNCH, "--cpu", "--num_processes", "1", "-m", "kornia_srgan.train"]
     finish([*module, "--config", str(path), "--output", str(tmp_path / "b")])
     assert_same_run(tmp_path / "a", tmp_path / "b")
+
+
+def test_in_fp16_all_ranks_decide_alike(tmp_path: Path) -> None:
+    """A loss that is bad on one rank makes the gradients of all bad: no rank may take it for an overflow."""
+    script, output = Path(__file__).with_name("fp16_ranks.py"), tmp_path / "ranks.json"
+    finish([*TORCHRUN_TWO, str(script), str(output)])
+    one, two = json.loads(output.read_text())
+    assert one["processes"] == 2
+    assert one["steps"] == two["steps"]  # the parameters too, to the last bit
+    assert [step["bad"] for step in one["steps"]] == [False, True, False, False, False]
+    assert [step["skipped"] for step in one["steps"]] == [False, True, False, True, False]
+    assert [step["scale"] for step in one["steps"]] == [2**12, 2**11, 2**11, 2**10, 2**10]

@@ -1,23 +1,29 @@
 import json
 import logging
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from PIL import Image
 from safetensors.torch import load_file
 
 from kornia_srgan.assembly import load_generator
+from kornia_srgan.config_io import load_config
 from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
+from kornia_srgan.revision import revision
+from kornia_srgan.training import run as run_module
 from kornia_srgan.training import trainer as trainer_module
 from kornia_srgan.training.checkpoint import newest_checkpoint
 from kornia_srgan.training.run import train
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
-from tests.training.helpers import cpu_accelerator, make_photos, small_config
+from tests.training.helpers import cpu_accelerator, make_photos, small_config, state_of, tensors_equal
 
 
 @pytest.fixture
@@ -167,7 +173,11 @@ def test_a_run_leaves_what_it_was(photos: Path, tmp_path: Path) -> None:
         assert grid.size == (3 * 192, 192)
     with Image.open(folder / "losses.png") as plot:
         assert plot.size[0] > 300
-    assert json.loads((folder / "environment.json").read_text())["packages"]["torch"]
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
+    assert environment["git"] == (revision() or None)
+    assert environment["command"]
+    assert load_config(str(folder / "config.yaml")).train.lr == 1e-3
     loaded = load_generator(folder / "generator.safetensors")
     assert loaded.spec.name == "edsr"
     assert loaded.spec.training["steps"] == 12
@@ -212,6 +222,16 @@ def test_resuming_on_other_photographs_is_refused(photos: Path, tmp_path: Path) 
         run(photos, tmp_path / "run", resume=True)
 
 
+def test_processes_that_see_different_checkpoints_are_refused(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second machine with an output folder of its own would start while the first one goes on."""
+    run(photos, tmp_path / "run")
+    monkeypatch.setattr(run_module, "gather_object", lambda mine: [*mine, "none"])
+    with pytest.raises(ConfigError, match=r"see different checkpoints in .*: step-00000012, none; give all"):
+        run(photos, tmp_path / "run", resume=True)
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
     run(photos, tmp_path / "run")
     with pytest.raises(DataError, match="already holds a run; add --resume"):
@@ -225,32 +245,98 @@ def test_resuming_a_finished_run_does_nothing_more(photos: Path, tmp_path: Path)
     assert_equal_trees(before, load_file(tmp_path / "run/generator.safetensors"), "generator")
 
 
-def test_a_full_disk_loses_no_earlier_checkpoint(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from accelerate import Accelerator
+@pytest.fixture
+def file_limit() -> Iterator[Callable[[int], None]]:
+    """Lets no file of this process grow beyond a size: the system refuses the write, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    original = Accelerator.save_state
-    saved = []
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(64, "Error while serializing"), (30_000, "PytorchStreamWriter|unexpected pos")],
+    ids=["networks", "optimizer"],
+)
+def test_a_full_disk_loses_no_earlier_checkpoint(
+    size: int,
+    told: str,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file_limit: Callable[[int], None],
+) -> None:
+    """Writes that the system refuses, of safetensors and of torch, which raise errors of their own."""
+    original, saved = Accelerator.save_state, []
 
     def save_state(self: Accelerator, folder: str, **kwargs: Any) -> Any:
         saved.append(folder)
-        if len(saved) == 3:
-            (Path(folder) / "half-written").write_text("x")
-            raise OSError(28, "No space left on device")
+        if len(saved) == 2:
+            file_limit(size)
         return original(self, folder, **kwargs)
 
     monkeypatch.setattr(Accelerator, "save_state", save_state)
-    with pytest.raises(
-        TrainingError, match=r"step-00000006 .*No space left.* newest complete one is .*00000004"
-    ):
+    message = rf"step-00000004 could not be written: .*({told}).*; the newest complete one is .*step-00000000"
+    with pytest.raises(TrainingError, match=message):
         run(photos, tmp_path / "run")
+    file_limit(-1)
     monkeypatch.undo()
-    assert sorted(p.name for p in (tmp_path / "run/checkpoints").iterdir()) == [
-        "step-00000000",
-        "step-00000004",
-    ]
+    assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == ["step-00000000"]
     assert run(photos, tmp_path / "run", resume=True)
+
+
+def test_a_full_disk_is_named_as_such(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In torch's own words it is `unexpected pos 64 vs 0`."""
+
+    def save_state(self: Accelerator, folder: str, **kwargs: Any) -> None:
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(Accelerator, "save_state", save_state)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=4096))
+    with pytest.raises(TrainingError, match=r"written: no space is left on the disk; there is none yet"):
+        run(photos, tmp_path / "run")
+    assert list((tmp_path / "run/checkpoints").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's disk that is always full")
+def test_a_log_that_cannot_be_written_says_so(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"metrics\.jsonl could not be written: No space left on device"):
+        run(photos, tmp_path / "run")
+
+
+def test_half_a_line_of_a_killed_run_is_forgotten(photos: Path, tmp_path: Path, kill_at: Any) -> None:
+    kill_at(5)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "run")
+    log = tmp_path / "run/metrics.jsonl"
+    log.write_text(log.read_text() + '{"stage": "psnr", "st')
+    kill_at(-1)
+    assert run(photos, tmp_path / "run", resume=True)
+    assert [json.loads(line)["total"] for line in log.read_text().splitlines()] == [2, 4, 6, 8, 10, 12]
+
+
+@pytest.mark.parametrize(
+    ("loss", "named"),
+    [
+        (lambda sr, hr: (sr - hr).mean() * float("nan"), r"'mse' is not finite; Function 'MulBackward0'"),
+        # Finite itself; the root's slope at zero is not.
+        (lambda sr, hr: ((sr - sr) ** 2).sqrt().mean(), r"a gradient is not finite; Function '\w+Backward0'"),
+    ],
+    ids=["loss", "gradient"],
+)
+@pytest.mark.filterwarnings("ignore:Anomaly Detection", "ignore:Error detected")
+def test_detect_anomaly_names_the_first_bad_term_and_the_operation(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Any, named: str
+) -> None:
+    from kornia_srgan.components.losses.pixel import MSELoss
+
+    monkeypatch.setattr(MSELoss, "forward", lambda self, sr, hr: loss(sr, hr))
+    with pytest.raises(TrainingError, match=rf"train\.detect_anomaly: {named}"):
+        run(photos, tmp_path / "run", train__detect_anomaly=True)
+    assert not torch.is_anomaly_enabled()
 
 
 def test_numbers_that_stay_bad_roll_back_and_then_give_up(
@@ -284,6 +370,61 @@ def test_a_passing_fault_is_survived_with_a_smaller_rate(
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines if "event" in line] == ["non-finite mse"] * 2
     assert {line["lr"] for line in lines if line.get("stage") == "psnr"} == {5e-4}
+
+
+def test_a_resumed_run_rolls_back_to_a_still_smaller_rate(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: Any
+) -> None:
+    """Half from before the checkpoint at 4, and half of it again after the resumption."""
+    from kornia_srgan.components.losses.pixel import MSELoss
+
+    original, calls = MSELoss.forward, []
+
+    def faulty(*bad: int) -> None:
+        def forward(self: MSELoss, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            calls.append(None)
+            return original(self, sr, hr) * (float("nan") if len(calls) in bad else 1.0)
+
+        calls.clear()
+        monkeypatch.setattr(MSELoss, "forward", forward)
+
+    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
+    sections = {"stages__0__schedule": {"name": "constant"}, "train__log_every": 1}
+    faulty(2, 3)
+    kill_at(5)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "run", **sections)
+    kill_at(-1)
+    faulty(1, 2)
+    assert run(photos, tmp_path / "run", resume=True, **sections)
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    rates = {line["total"]: line["lr"] for line in lines if line.get("stage") == "psnr"}
+    assert rates == {1: 5e-4, 2: 5e-4, 3: 5e-4, 4: 5e-4, 5: 2.5e-4, 6: 2.5e-4}
+
+
+def test_the_average_is_one(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the smallest and the largest that each weight has been, and not where it is now."""
+    states: list[dict[str, torch.Tensor]] = []
+    original = Trainer._step
+
+    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+        if progress.stage == 0 and not states:
+            states.append(state_of(stage.generator.plain))
+        result = original(self, stage, crops, progress)
+        if progress.stage == 0:
+            states.append(state_of(stage.generator.plain))
+        return result
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    run(photos, tmp_path / "run", train__ema_decay=0.5)
+    average = load_file(tmp_path / "run/psnr.safetensors")
+    assert len(states) == 7
+    for name, value in average.items():
+        series = torch.stack([state[name] for state in states])
+        assert bool((value >= series.amin(0) - 1e-6).all()), name
+        assert bool((value <= series.amax(0) + 1e-6).all()), name
+    assert not tensors_equal(average, states[0])
+    assert not tensors_equal(average, states[-1])
 
 
 def test_damaged_files_are_named_once_and_an_empty_folder_is_an_error(
@@ -374,6 +515,28 @@ def test_sharding_asked_of_the_launcher_is_refused(
     with pytest.raises(ConfigError, match=f"accelerate's {strategy} shards networks"):
         train(small_config(data__folders=[str(photos)]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_needs_its_init_no_more(
+    photos: Path, tmp_path: Path, kill_at: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All is in the checkpoint: the file may have moved, and nothing is said of it again."""
+    run(photos, tmp_path / "first", scale=2)
+    weights = tmp_path / "first/generator.safetensors"
+    run(photos, tmp_path / "whole", init=str(weights))
+    kill_at(5)
+    with pytest.raises(Killed):
+        run(photos, tmp_path / "killed", init=str(weights))
+    kill_at(-1)
+    assert f" tensors from {weights} (x2)" in capsys.readouterr().err
+    weights.unlink()
+    assert run(photos, tmp_path / "killed", resume=True, init=str(weights))
+    assert "init:" not in capsys.readouterr().err
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    assert read_spec(tmp_path / "killed/generator.safetensors").training["init"] == weights.name
+    assert str(weights) in (tmp_path / "killed/config.yaml").read_text()
+    with pytest.raises(UserError, match="not found"):  # a run without a checkpoint still starts from it
+        run(photos, tmp_path / "other", resume=True, init=str(weights))
 
 
 def test_init_starts_from_weights_and_refuses_those_of_another_model(

@@ -1,0 +1,266 @@
+"""What a run computes in: the choice for a device, float16's refusal, bf16 through both stages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DynamoBackend
+from torch import Tensor, nn
+
+from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
+from kornia_srgan.config_io import load_config
+from kornia_srgan.errors import ConfigError
+from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, train
+from kornia_srgan.training.run_folder import RunFolder
+from kornia_srgan.training.stage import prepare_stage, release, train_step
+from kornia_srgan.training.trainer import Trainer
+from tests.training.half import fresh_state
+from tests.training.helpers import cpu_accelerator, make_photos, small_components, small_config
+from tests.training.test_stage import random_batch
+from tests.training.test_trainer import assert_same_run
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Accelerate's state and torch's switches."""
+    matmul = torch.get_float32_matmul_precision()
+    cudnn = torch.backends.cudnn
+    switches = cudnn.allow_tf32, cudnn.benchmark
+    with fresh_state():
+        yield
+    torch.set_float32_matmul_precision(matmul)
+    cudnn.allow_tf32, cudnn.benchmark = switches
+
+
+@pytest.fixture
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch):
+    """A CUDA GPU of a compute capability, as far as questions about it go; nothing can be put on it."""
+
+    def pretend(major: int) -> None:
+        monkeypatch.setattr(torch.version, "hip", None)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+        properties = type("Properties", (), {"major": major})
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+        # Older cards make bf16 tensors too: they emulate them.
+        monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+
+    return pretend
+
+
+@pytest.mark.parametrize(("major", "chosen"), [(7, "no"), (8, "bf16"), (9, "bf16")])
+def test_auto_is_bf16_where_the_gpu_computes_it(pretend_gpu: Any, major: int, chosen: str) -> None:
+    pretend_gpu(major)
+    assert resolve_precision("auto") == chosen
+    assert resolve_precision("fp16") == "fp16"
+    assert resolve_precision("no") == "no"
+
+
+def test_a_cpu_computes_in_float32_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert resolve_precision("auto") == "no"
+    assert resolve_precision("bf16") == "bf16"
+    with pytest.raises(ConfigError, match=r"train\.precision: fp16 needs a GPU; use 'no' or 'bf16'"):
+        resolve_precision("fp16")
+
+
+def test_a_launch_on_the_cpu_leaves_the_gpu_alone(pretend_gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`accelerate launch --cpu` on a machine with a GPU; Accelerate itself would drop fp16 without a word."""
+    pretend_gpu(9)
+    assert not on_cpu()
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert on_cpu()
+    assert resolve_precision("auto") == "no"
+    with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+        resolve_precision("fp16")
+
+
+def switches() -> tuple[str, bool, bool]:
+    cudnn = torch.backends.cudnn
+    return torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark
+
+
+def turn_off() -> None:
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = False
+
+
+def test_a_gpu_gets_tf32_and_cudnn_benchmark(
+    pretend_gpu: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The real function; the Accelerator alone is one for the CPU, since a GPU is only pretended."""
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "kornia_srgan.training.run.Accelerator", lambda **kwargs: asked.update(kwargs) or cpu_accelerator()
+    )
+    turn_off()
+    make_accelerator(small_config(train__precision="auto"), RunFolder(tmp_path))
+    assert switches() == ("highest", False, False)  # no GPU, nothing switched
+    assert (asked["cpu"], asked["mixed_precision"]) == (True, "no")
+    pretend_gpu(8)
+    make_accelerator(small_config(train__precision="auto"), RunFolder(tmp_path))
+    assert switches() == ("high", True, True)
+    assert (asked["cpu"], asked["mixed_precision"]) == (False, "bf16")
+    make_accelerator(small_config(train__precision="fp16"), RunFolder(tmp_path))
+    assert asked["mixed_precision"] == "fp16"
+
+
+def test_the_recipe_decides_and_not_the_launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Accelerate would divide every loss by the launcher's accumulation and wrap what it compiles."""
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    accelerator = make_accelerator(small_config(train__precision="no"), RunFolder(tmp_path))
+    assert accelerator.gradient_accumulation_steps == 1
+    assert accelerator.state.dynamo_plugin.backend == DynamoBackend.NO
+    assert accelerator.mixed_precision == "no"
+    loss = torch.ones((), requires_grad=True)
+    accelerator.backward(loss * 8)
+    assert loss.grad == 8
+
+
+@pytest.mark.parametrize("channels_last", [None, False])
+def test_channels_last_is_the_default(channels_last: bool | None) -> None:
+    sections = {} if channels_last is None else {"train__channels_last": channels_last}
+    assert load_config("srgan").train.channels_last
+    components = small_components(**sections)
+    accelerator = cpu_accelerator()
+    stage = prepare_stage(
+        components.generator, components.stages[1], small_config(**sections).train, accelerator
+    )
+    assert stage.discriminator is not None
+    for player in (stage.generator, stage.discriminator):
+        kernels = [p for p in player.parameters if p.ndim == 4 and p.shape[1] > 1 and p.shape[-1] > 1]
+        assert kernels
+        for kernel in kernels:
+            last = kernel.is_contiguous(memory_format=torch.channels_last)
+            assert last == (channels_last is None)
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, torch.dtype]]]:
+    """What the networks' first convolution makes and what the losses are given, by stage."""
+    seen: dict[str, set[tuple[str, torch.dtype]]] = {"psnr": set(), "gan": set()}
+    original = Trainer._prepare
+    now = [""]
+
+    def prepare(self: Trainer, components: Any) -> Any:
+        stage = original(self, components)
+        now[0] = components.config.name
+        for name in ("generator", "discriminator"):
+            player = getattr(stage, name)
+            if player is not None:
+                first = next(m for m in player.plain.modules() if isinstance(m, nn.Conv2d))
+                note = seen[now[0]]
+                first.register_forward_hook(lambda _, __, y, name=name, note=note: note.add((name, y.dtype)))
+        return stage
+
+    def watched(forward: Any) -> Any:
+        def call(self: Any, sr: Tensor, hr: Tensor) -> Tensor:
+            loss = forward(self, sr, hr)
+            seen[now[0]] |= {("loss", sr.dtype), ("loss", hr.dtype), ("loss", loss.dtype)}
+            return loss
+
+        return call
+
+    monkeypatch.setattr(Trainer, "_prepare", prepare)
+    for kind in (MSELoss, L1Loss):
+        monkeypatch.setattr(kind, "forward", watched(kind.forward))
+    return seen
+
+
+def test_bf16_holds_in_every_stage_and_losses_stay_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accelerate would not wrap the generator for a second stage."""
+    seen = watch(monkeypatch)
+    photos = make_photos(tmp_path / "photos")
+    config = small_config(data__folders=[str(photos)], train__precision="bf16", train__ema_decay=0)
+    assert train(config, tmp_path / "run")
+    assert seen["psnr"] == {("generator", torch.bfloat16), ("loss", torch.float32)}
+    assert seen["gan"] == seen["psnr"] | {("discriminator", torch.bfloat16)}
+
+
+def test_what_a_stage_hands_on_is_the_plain_network() -> None:
+    """Without autocast, and with a `forward` that a copy, such as the running average, has for itself."""
+    accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+    components = small_components()
+    stage = prepare_stage(components.generator, components.stages[0], small_config().train, accelerator)
+    dtypes: list[torch.dtype] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        dtypes.append(output.dtype)
+
+    next(m for m in stage.generator.plain.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(note)
+    lr = torch.rand(1, 3, 4, 4)
+    stage.generator.prepared(lr)
+    module = release(stage.generator, accelerator)
+    assert module is components.generator
+    expected = module(lr)
+    assert dtypes == [torch.bfloat16, torch.float32]
+    average = copy.deepcopy(module)
+    for parameter in module.parameters():
+        parameter.detach().zero_()
+    assert torch.equal(average(lr), expected)
+
+
+@pytest.mark.parametrize("killed_at", [5, 7, 10])
+def test_a_bf16_run_resumes_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    photos = make_photos(tmp_path / "photos")
+    config = small_config(data__folders=[str(photos)], train__precision="bf16", train__checkpoint_every=4)
+
+    def run(name: str, *, resume: bool = False) -> bool:
+        with fresh_state():
+            return train(config, tmp_path / name, resume=resume)
+
+    run("whole")
+    original = Trainer._step
+
+    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+        if progress.total == killed_at:
+            raise InterruptedError
+        return original(self, stage, crops, progress)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(InterruptedError):
+        run("killed")
+    monkeypatch.setattr(Trainer, "_step", original)
+    assert run("killed", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+class Recorded:
+    """A compiler that counts and compiles nothing."""
+
+    def __init__(self) -> None:
+        self.graphs = 0
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        self.graphs += 1
+        return graph.forward
+
+
+def test_compile_is_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both networks are compiled, and no saved key has a prefix."""
+    backend, original = Recorded(), nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self: original(self, backend=backend))
+    plain = small_components().generator.state_dict().keys()
+    components = small_components(train__compile=True)
+    train_config = small_config(train__compile=True).train
+    accelerator = cpu_accelerator()
+    stage = prepare_stage(components.generator, components.stages[1], train_config, accelerator)
+    assert not train_step(stage, [random_batch()], accelerator).bad
+    assert backend.graphs >= 2
+    assert stage.generator.plain.state_dict().keys() == plain
+    assert stage.discriminator is not None
+    assert not any("_orig_mod" in key for key in stage.discriminator.plain.state_dict())
