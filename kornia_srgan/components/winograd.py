@@ -105,8 +105,8 @@ class _Detour(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        gradient = grad_outputs[0].contiguous(memory_format=torch.channels_last)
         return convolve(gradient, ctx.conv.kernels_back, None), None
 
 
