@@ -30,7 +30,10 @@ def command(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A folder; for one picture also a file, or - for stdout.")
     ],
-    weights: Annotated[str | None, typer.Option(help="A packaged name or a .safetensors file.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A packaged name (edsr-x4 is the fastest on a CPU) or a .safetensors file."),
+    ] = None,
     interpolate: Annotated[
         tuple[str, str, float] | None,
         typer.Option(metavar="A B X", help="Between two weights: 0 is A, 1 is B, instead of --weights."),

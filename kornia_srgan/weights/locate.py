@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kornia_srgan.errors import WeightsError, did_you_mean
 
-DEFAULT_WEIGHTS = "edsr-x4"
+DEFAULT_WEIGHTS = "srresnet-x4"
 SUFFIX = ".safetensors"
 
 
