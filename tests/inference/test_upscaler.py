@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ImageError, UserError
+from kornia_srgan.inference import memory
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.inference.generators import Chain, Nearest
 
@@ -181,3 +183,12 @@ def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch):
         assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
     assert (20, True) in seen
     assert (0, False) in seen
+
+
+def test_a_deep_generator_gets_tiles_much_wider_than_its_halo(monkeypatch):
+    """At three halos two thirds of the work would be halos; memory bounds it all the same."""
+    monkeypatch.setattr(memory, "free_memory", lambda device: 2**40)
+    cpu = torch.device("cpu")
+    for pixel, wanted in ((16384, 272), (4096, 320), (2**20, 112)):
+        monkeypatch.setattr(memory, "bytes_per_pixel", lambda *_, pixel=pixel: pixel)
+        assert memory.auto_tile(nn.Identity(), cpu, torch.float32, 40) == wanted
