@@ -76,12 +76,11 @@ class WinogradConv2d(nn.Conv2d):
 
     def pays(self, x: Tensor, height: int) -> bool:
         """Whether the detour can be taken and is the faster way for images like `x` of that height."""
-        work = x.shape[0] * height * x.shape[-1] * self.in_channels * self.out_channels * 9
         return (
-            work >= _LEAST_WORK
-            and can_detour(x)
+            can_detour(x)  # first: a compiler must not look at sizes
             and self.weight.dtype == x.dtype
             and not (torch.is_grad_enabled() and self.weight.requires_grad)
+            and x.shape[0] * height * x.shape[-1] * self.in_channels * self.out_channels * 9 >= _LEAST_WORK
         )
 
     def _kept(self, name: str, arrange: Callable[[Tensor], Tensor]) -> Tensor:
