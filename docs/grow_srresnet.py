@@ -38,8 +38,10 @@ def photo_crops(folders: list[str]) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     crops = []
     for index in torch.randperm(len(paths), generator=generator).tolist():
+        if len(crops) == CROPS:
+            break
         image = torch.from_numpy(read_rgb(paths[index])).permute(2, 0, 1)
-        if min(image.shape[1:]) >= CROP and len(crops) < CROPS:
+        if min(image.shape[1:]) >= CROP:
             top, left = ((size - CROP) // 2 for size in image.shape[1:])
             crops.append(image[:, top : top + CROP, left : left + CROP])
     return MatlabBicubic()(torch.stack(crops).float() / 255, (CROP // 4, CROP // 4))

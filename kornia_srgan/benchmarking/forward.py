@@ -35,7 +35,7 @@ class Plan:
     Attributes:
         sizes: Height and width of the LR input.
         batches: Images in a batch.
-        dtypes: `float32`, `bfloat16`, `float16`, or their short names.
+        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto` for that of the device.
         memory_formats: `channels_last`, `contiguous`, of this package's own run.
         compiled: Whether its module goes through `torch.compile`.
         optimized: Whether it goes through `optimize_for_inference`, as in the `Upscaler`.
@@ -91,7 +91,7 @@ def run_forward(
     drafts: list[_Draft] = []
     for subject in subjects:
         network, error = _load(subject)
-        for facts in _inputs(subject, network, plan):
+        for facts in _inputs(subject, network, plan, device):
             draft = _Draft(facts)
             progress(draft.case.label)
             if facts["dtype"] not in rates:
@@ -122,10 +122,12 @@ def _load(subject: Subject) -> tuple[Network | None, str]:
         return None, _reason(error)
 
 
-def _inputs(subject: Subject, network: Network | None, plan: Plan) -> Iterator[dict[str, Any]]:
+def _inputs(
+    subject: Subject, network: Network | None, plan: Plan, device: torch.device
+) -> Iterator[dict[str, Any]]:
     """What is known of each case before it runs."""
     size = sum(p.numel() for p in network.module.parameters()) if network else None
-    dtypes = [str(pick_dtype(dtype)).removeprefix("torch.") for dtype in plan.dtypes]
+    dtypes = [str(pick_dtype(dtype, device)).removeprefix("torch.") for dtype in plan.dtypes]
     inputs = product(plan.sizes, plan.batches, dtypes, plan.memory_formats)
     for (height, width), batch, dtype, memory_format in dict.fromkeys(inputs):
         yield {

@@ -37,7 +37,7 @@ def command(
         list[int] | None, typer.Option(min=1, help="Images in a batch; several times [default: 1]")
     ] = None,
     dtype: Annotated[
-        list[str] | None, typer.Option(help="fp32, bf16, fp16; several times [default: fp32]")
+        list[str] | None, typer.Option(help="fp32, bf16, fp16, auto; several times [default: fp32]")
     ] = None,
     memory_format: Annotated[
         list[str] | None,

@@ -41,7 +41,7 @@ class Upscaler:
         tile: Side of a tile in LR pixels, `"auto"` to choose by free memory, 0 for the whole image at once.
         device: Where to compute; None for the fastest device here.
         dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA, else float32.
-        compile: Let `torch.compile` make the kernels: a minute at the start, faster tiles on a GPU.
+        compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
 
     Raises:
         UserError: If the device, the dtype or the tile cannot be used.

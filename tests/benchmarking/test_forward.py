@@ -6,7 +6,7 @@ from torch import nn
 
 from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops
 from kornia_srgan.benchmarking.engines import Engine, find_engines
-from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.benchmarking.forward import Plan, _inputs
 from kornia_srgan.benchmarking.memory import CPU_METHOD, memory_method, peak_memory
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.catalog import GENERATORS
@@ -200,3 +200,10 @@ def test_peak_memory_is_that_of_the_call_alone():
         result, peak = peak_memory(takes(mebibytes), CPU)
         assert result.item() == 2
         assert 2 * mebibytes - 4 < peak < 2 * mebibytes + 16
+
+
+def test_auto_dtype_goes_by_the_device():
+    draft = next(_inputs(find_subjects(["edsr"])[0], None, Plan(dtypes=["auto"]), torch.device("cuda")))
+    assert draft["dtype"] == "float16"
+    draft = next(_inputs(find_subjects(["edsr"])[0], None, Plan(dtypes=["auto"]), torch.device("cpu")))
+    assert draft["dtype"] == "float32"
