@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.report import Result, alternate, document, write_json
+from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.data.source import CachedSource, DecodingSource, open_crops
 
@@ -185,15 +185,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.data_pipeline", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--json", type=Path, help="where to write the result")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--crop", type=int, default=96)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--crop", type=at_least_one, default=96)
+    parser.add_argument("--batch", type=at_least_one, default=16)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--crops-per-image", type=int, default=4)
+    parser.add_argument("--crops-per-image", type=at_least_one, default=4)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=at_least_one, default=7)
     parser.add_argument("--train", action="store_true", help="also time training steps")
-    parser.add_argument("--train-steps", type=int, default=50)
+    parser.add_argument("--train-steps", type=at_least_one, default=50)
     parser.add_argument("--generator", default="srresnet")
     return parser.parse_args(arguments)
 
@@ -232,4 +232,4 @@ def _print(results: list[Result]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

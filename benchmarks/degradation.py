@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.report import Result, alternate, document, write_json
+from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.components.transforms.degrade import DegradationPipeline, real_esrgan
 from kornia_srgan.components.transforms.stage_blur import Blur
 from kornia_srgan.protocols import Canvas
@@ -97,11 +97,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.degradation", description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the result")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--crop", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--crop", type=at_least_one, default=256)
+    parser.add_argument("--batch", type=at_least_one, default=16)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=at_least_one, default=5)
     options = parser.parse_args(arguments)
     device, side = torch.device(options.device), options.crop // 4
 
@@ -136,4 +136,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

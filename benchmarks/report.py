@@ -1,7 +1,54 @@
-"""What every benchmark shares, as the package has it: the machine, medians with quartiles, the JSON file."""
+"""What every benchmark shares: as the package has it, the machine, medians with quartiles, the JSON file; and
+the words for what a user got wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
 
 from kornia_srgan.benchmarking.machine import machine
 from kornia_srgan.benchmarking.measurements import Result, alternate
 from kornia_srgan.benchmarking.schema import SCHEMA, document, write_json
+from kornia_srgan.errors import UserError
 
-__all__ = ["SCHEMA", "Result", "alternate", "document", "machine", "write_json"]
+__all__ = [
+    "SCHEMA",
+    "Result",
+    "alternate",
+    "at_least_one",
+    "device_name",
+    "document",
+    "machine",
+    "run_main",
+    "write_json",
+]
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Run a benchmark; what the user can mend is one line and exit code 2, as in `kornia-srgan`."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def at_least_one(text: str) -> int:
+    """A number on the command line, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+at_least_one.__name__ = "whole number"  # argparse shows it: "invalid whole number value: 'x'"
+
+
+def device_name(text: str) -> str:
+    """A device that can be used here, for argparse."""
+    from kornia_srgan.inference.prepare import pick_device
+
+    try:
+        return str(pick_device(text))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

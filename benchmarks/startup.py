@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.report import Result, alternate, document, write_json
+from benchmarks.report import Result, alternate, at_least_one, document, run_main, write_json
 
 IMPORT = "import kornia_srgan"
 _TIMED_IMPORT = f"import time; t = time.perf_counter(); {IMPORT}; print(time.perf_counter() - t)"
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--repeats", type=at_least_one, default=11)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     cases: dict[str, Callable[[], float]] = {"python -c pass": partial(seconds_of_process, ["-c", "pass"])}
@@ -69,4 +69,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

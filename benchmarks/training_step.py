@@ -7,7 +7,8 @@ before timing, in which they run in turns. The plain loop is `benchmarks.plain_s
 step are then timed each by itself, and their shares are those of the step that goes from uint8 crops to new
 weights. Features are those of a random extractor, which takes as long as a trained one.
 
-On a GPU the figures are those of the eager step; CUDA graphs and `train.compile` have not been measured.
+With `--compile` our networks are compiled, as `train.compile` does it, and the plain loop stays as it is. On
+a GPU nothing has been measured yet.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from benchmarks.plain_srgan_step import PlainDiscriminator, PlainGenerator, PlainStep, load_in_order
-from benchmarks.report import Result, alternate, document, write_json
+from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config import TrainConfig
 from kornia_srgan.config_io import parse_config
@@ -49,7 +50,12 @@ def make_config(options: argparse.Namespace) -> TrainConfig:
                 "args": {"channels": options.channels, "num_blocks": options.blocks},
             },
             "data": {"crop": options.crop},
-            "train": {"batch_size": options.batch, "lr": 1e-4, "precision": options.precision},
+            "train": {
+                "batch_size": options.batch,
+                "lr": 1e-4,
+                "precision": options.precision,
+                "compile": options.compile,
+            },
             "stages": [
                 {
                     "name": "srgan",
@@ -230,17 +236,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_step", description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the result")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="no", choices=("no", "bf16"))
+    parser.add_argument("--compile", action="store_true", help="our step with train.compile")
     parser.add_argument("--extractor", default="lite0", choices=tuple(EXTRACTORS))
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--crop", type=int, default=96, help="a multiple of 16")
-    parser.add_argument("--channels", type=int, default=64, help="of the generator")
-    parser.add_argument("--blocks", type=int, default=16, help="of the generator")
-    parser.add_argument("--width", type=int, default=64, help="first channels of the discriminator")
-    parser.add_argument("--steps", type=int, default=1, help="steps in one measurement")
-    parser.add_argument("--repeats", type=int, default=5)
-    return parser.parse_args(arguments)
+    parser.add_argument("--batch", type=at_least_one, default=16)
+    parser.add_argument("--crop", type=at_least_one, default=96, help="a multiple of 16")
+    parser.add_argument("--channels", type=at_least_one, default=64, help="of the generator")
+    parser.add_argument("--blocks", type=at_least_one, default=16, help="of the generator")
+    parser.add_argument("--width", type=at_least_one, default=64, help="first channels of the discriminator")
+    parser.add_argument("--steps", type=at_least_one, default=1, help="steps in one measurement")
+    parser.add_argument("--repeats", type=at_least_one, default=5)
+    options = parser.parse_args(arguments)
+    if options.crop % 16:
+        parser.error(f"--crop {options.crop} is not a multiple of 16")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -259,4 +269,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.report import Result, alternate, document, write_json
+from benchmarks.report import Result, alternate, at_least_one, document, run_main, write_json
 
 FIELDS = ("total", "network", "startup", "rest")
 
@@ -140,12 +140,12 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--photos", type=Path, help="where to take photographs from")
-    parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--size", type=int, nargs=2, default=(240, 160), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--count", type=at_least_one, default=50)
+    parser.add_argument("--size", type=at_least_one, nargs=2, default=(240, 160), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--weights", help="as for the command; by default its default")
     parser.add_argument("--jobs", type=int, nargs="+", help="values of --jobs; by default the command's own")
     parser.add_argument("--format", nargs="+", default=["png"])
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--repeats", type=at_least_one, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     jobs = {f", --jobs {n}": ["--jobs", str(n)] for n in options.jobs} if options.jobs else {"": []}
@@ -178,4 +178,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2:])
     else:
-        main()
+        run_main(main)

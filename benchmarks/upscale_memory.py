@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.report import Result, document, write_json
+from benchmarks.report import Result, at_least_one, document, run_main, write_json
 
 SIZES = {"1 MP": (1152, 864), "3 MP": (2000, 1500), "12 MP": (4000, 3000)}
 
@@ -72,8 +72,8 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--weights", help="by default an untrained edsr")
-    parser.add_argument("--channels", type=int, default=48)
-    parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--channels", type=at_least_one, default=48)
+    parser.add_argument("--blocks", type=at_least_one, default=6)
     parser.add_argument("--tile", default="auto")
     parser.add_argument("--sizes", nargs="*", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--output", nargs="*", default=["png", "tif"])
@@ -109,4 +109,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2:])
     else:
-        main()
+        run_main(main)

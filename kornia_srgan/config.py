@@ -143,6 +143,9 @@ class Train(Model):
     ema_decay: float = Field(default=0.0, ge=0, lt=1, description="Average of the generator; 0 keeps none.")
     channels_last: bool = Field(default=True, description="Memory format of the networks.")
     compile: bool = Field(default=False, description="torch.compile the networks in place.")
+    deterministic: bool = Field(
+        default=False, description="On CUDA, kernels that always give the same bytes: slower."
+    )
     detect_anomaly: bool = Field(
         default=False, description="torch's anomaly mode: slow, names the operation."
     )

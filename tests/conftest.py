@@ -1,7 +1,12 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import torch
 
 # Several test processes share the cores; each with a thread for every core would only fight for them.
 # Set before torch is imported, and handed on to the commands that tests start.
@@ -17,3 +22,19 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real images of {SHARED_DATA}, which are not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def cuda() -> Iterator["torch.device"]:
+    """The first CUDA device, or a pretended one: what lies where is checked on every machine."""
+    import torch
+
+    if torch.cuda.is_available():
+        before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+        yield torch.device("cuda", 0)
+        torch.backends.cudnn.allow_tf32 = before
+        return
+    from tests.pretend_cuda import pretend_cuda
+
+    with pretend_cuda() as device:
+        yield device

@@ -98,7 +98,7 @@ def run_forward(
                 _wake(device, facts["dtype"])
                 _update_rate(rates, device, facts["dtype"])
             if network is None:
-                draft.runs = [_failed(name, "", error) for name in (OURS, *(e.name for e in engines))]
+                draft.runs = _all_failed(engines, error)
             else:
                 _measure(draft, network, plan, engines, device)
                 _update_rate(rates, device, facts["dtype"])
@@ -161,9 +161,13 @@ def _measure(
     draft: _Draft, network: Network, plan: Plan, engines: Sequence[Engine], device: torch.device
 ) -> None:
     """Fill in the runs of a case, this package's first."""
-    dtype = pick_dtype(draft.facts["dtype"])
     shape = (draft.facts["batch"], 3, draft.facts["height"], draft.facts["width"])
-    images = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device, dtype)
+    try:
+        images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        images = images.to(device, pick_dtype(draft.facts["dtype"]))
+    except Exception as error:  # more than fits into memory, or a dtype that the device does not have
+        draft.runs = _all_failed(engines, _reason(error))
+        return
     work = Work(network, images)
     draft.facts["flops"] = _counted(count_plain_flops, network.module, images)
     ready: dict[str, _Ready] = {}
@@ -270,6 +274,10 @@ def _failed(name: str, version: str, error: str) -> Run:
     return Run(
         engine=name, version=version or (_own_version() if name == OURS else ""), status="failed", error=error
     )
+
+
+def _all_failed(engines: Sequence[Engine], error: str) -> list[Run]:
+    return [_failed(OURS, "", error), *(_failed(e.name, e.version, error) for e in engines)]
 
 
 def _with_fractions(draft: _Draft, rates: dict[str, float]) -> Case:

@@ -34,7 +34,9 @@ def plot_png(document: ForwardDocument) -> bytes:
         place += 0.6
     for index, engine in enumerate(engines):
         axes.barh(0, 0, color=_COLOURS[index % len(_COLOURS)], label=engine)
-    axes.set_yticks([position for position, _ in ticks], [label for _, label in ticks], fontsize=8)
+    axes.set_yticks(
+        [position for position, _ in ticks], [label for _, label in ticks], fontsize=8, parse_math=False
+    )
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel("megapixels of output a second: median, and quartiles")

@@ -7,6 +7,7 @@ Every benchmark's file has the keys of `Document`. That of the generators' forwa
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +135,9 @@ class ForwardDocument(Document):
     @model_validator(mode="after")
     def _check_runs(self) -> ForwardDocument:
         known = {result.name for result in self.results}
+        for result in self.results:
+            if not all(0 < speed < math.inf for speed in (result.q1, result.median, result.q3)):
+                raise ValueError(f"the result '{result.name}' is no speed")
         for case in self.cases:
             for run in case.runs:
                 if run.result is not None and run.result not in known:

@@ -73,11 +73,14 @@ def _arguments(text: str, where: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
-        if not equals:
+        if not (equals and key.strip()):
             raise UserError(
                 f"--generator {where}: expected NAME:ARGUMENT=VALUE,..., such as srresnet:num_blocks=8"
             )
-        found[key.strip()] = yaml.safe_load(value)
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"--generator {where}: '{value}' is not a value") from None
     return found
 
 

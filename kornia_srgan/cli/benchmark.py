@@ -95,11 +95,11 @@ def command(
     where = pick_device(device)
     with console(stderr=True).status("measuring") as status:
         document = run_forward(subjects, plan, engines=engines, device=where, progress=status.update)
+    _print(document, markdown=markdown)  # first: a full disk must not take the figures away
     if json_file:
         write_text(json_file, document.model_dump_json(by_alias=True, indent=1) + "\n")
     if plot:
         _plot(document, plot)
-    _print(document, markdown=markdown)
     if old is not None:
         _print_changes(old, document, str(compare), markdown=markdown)
     if any(r.engine == OURS and r.status == "failed" for case in document.cases for r in case.runs):

@@ -57,7 +57,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add the scaled residual."""
         residual = self.second(self.activation(self.first(x)))
-        if residual.dtype != x.dtype or (torch.is_grad_enabled() and residual.requires_grad):
+        keep = residual.dtype != x.dtype or (torch.is_grad_enabled() and residual.requires_grad)
+        if keep or torch.compiler.is_compiling():  # which finds its own memory, and would stop at `out`
             return torch.add(x, residual, alpha=self.scale)
         return torch.add(x, residual, alpha=self.scale, out=residual)
 

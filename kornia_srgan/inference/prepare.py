@@ -54,8 +54,9 @@ def pick_device(device: torch.device | str | None) -> torch.device:
             f"device '{device}' is not known; give 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu', or leave it out"
         ) from error
     try:
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if torch.empty(1, device=chosen).is_meta:
+            raise NotImplementedError("it holds no values")
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0]
         raise UserError(
             f"device '{device}' cannot be used here ({reason}); try 'cpu' or leave it out"

@@ -66,6 +66,8 @@ def _msrresnet(net: msrresnet.MSRResNet) -> None:
     for index, block in enumerate(net.body):
         if isinstance(block, msrresnet.ResidualBlock):
             net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2)
+    if not _fits_tail(net.conv_hr, net.conv_last):
+        return
     tail = Tail(net.conv_hr, Slope(msrresnet.SLOPE), net.conv_last)
     del net.conv_hr, net.conv_last
     net.__class__ = _ShortMSRResNet
@@ -127,7 +129,9 @@ def _take_shuffle(step: nn.Sequential, tail: nn.Conv2d) -> nn.Module:
     In it the pixel shuffle comes last. Where that is not the same, `step` and `tail` stay.
     """
     conv, shuffle, *others = step
-    if not (isinstance(shuffle, nn.PixelShuffle) and all(map(_is_uniform, others)) and _is_tail(tail)):
+    if not (
+        isinstance(shuffle, nn.PixelShuffle) and all(map(_is_uniform, others)) and _fits_tail(conv, tail)
+    ):
         return tail
     del step[:]
     wide = Tail(cast(nn.Conv2d, conv), nn.Sequential(*others), before_shuffle(tail, shuffle.upscale_factor))
@@ -139,7 +143,12 @@ def _is_uniform(layer: nn.Module) -> bool:
     return isinstance(layer, Slope | nn.Identity)
 
 
-def _is_tail(conv: nn.Module) -> bool:
+def _fits_tail(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two convolutions are what a `Tail` takes; a user may have given them another padding."""
+    return _keeps_size(first) and first.kernel_size == (3, 3) and _keeps_size(second)
+
+
+def _keeps_size(conv: nn.Module) -> bool:
     return (
         type(conv) is nn.Conv2d
         and conv.kernel_size[0] == conv.kernel_size[1]

@@ -23,6 +23,7 @@ from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config import Precision, Stage, TrainConfig
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.checkpoint import check_identity, newest_checkpoint, read_progress
+from kornia_srgan.training.determinism import take_deterministic_kernels
 from kornia_srgan.training.journal import check_trackers
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage_data import StageCrops, check_batches, stage_batch, stage_crop
@@ -107,7 +108,9 @@ def make_accelerator(config: TrainConfig, folder: RunFolder) -> Accelerator:
     if _on_cuda():
         torch.set_float32_matmul_precision("high")  # TF32
         torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True  # crops have one size
+        torch.backends.cudnn.benchmark = not config.train.deterministic  # crops have one size
+        if config.train.deterministic:
+            take_deterministic_kernels()
     return Accelerator(
         cpu=on_cpu(),  # else two launched CPU processes look for GPUs
         mixed_precision=resolve_precision(config.train.precision),
@@ -117,7 +120,11 @@ def make_accelerator(config: TrainConfig, folder: RunFolder) -> Accelerator:
         # The recipe says what these are; Accelerate would ask the launcher.
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
         dynamo_backend="no",
-        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
+        kwargs_handlers=[
+            # Without buffers: rank 0's would overwrite those of a batch norm between the two forwards that
+            # one backward of the discriminator belongs to. What is saved is rank 0's in either case.
+            DistributedDataParallelKwargs(gradient_as_bucket_view=True, broadcast_buffers=False)
+        ],
     )
 
 
@@ -201,6 +208,8 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
     ):
         for key in keys:
             del section[key]
+    if not loop["deterministic"]:  # checkpoints of before there was such a thing are without
+        del loop["deterministic"]
     flat = {f"recipe.{key}": value for key, value in _leaves(raw)}
     return {**flat, "processes": processes}
 

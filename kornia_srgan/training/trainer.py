@@ -21,6 +21,7 @@ from kornia_srgan.training.checkpoint import (
     read_progress,
     save_checkpoint,
 )
+from kornia_srgan.training.determinism import missing_kernels_named
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.run_folder import RunFolder
@@ -216,7 +217,7 @@ class Trainer:
             )
             for i in range(0, size * train.accumulate, size)
         ]
-        with torch.autograd.set_detect_anomaly(train.detect_anomaly):
+        with torch.autograd.set_detect_anomaly(train.detect_anomaly), missing_kernels_named():
             result = train_step(stage, micro, self.accelerator, grad_clip=train.grad_clip)
         if self.average.model is not None and not result.skipped:
             self.average.model.update(stage.generator.plain, step=progress.step + 1)

@@ -35,6 +35,13 @@ def test_nothing_is_left_out():
     }
 
 
+def test_another_input_is_another_case():
+    old = made_up({"kornia_srgan": [1.0]})
+    (case,) = old.cases
+    new = old.model_copy(update={"cases": (case.model_copy(update={"height": 9}),)})
+    assert [c.note for c in changes(old, new)] == ["not measured before", "not measured now"]
+
+
 def test_another_network_of_that_name_is_no_change_of_speed():
     (change,) = changes(made_up({"kornia_srgan": [1.0]}), made_up({"kornia_srgan": [3.0]}, parameters=11))
     assert next(iter(change_rows([change])))[-1] == "another network: 10 parameters before, 11 now"
@@ -44,5 +51,7 @@ def test_other_machines_are_not_compared():
     here = made_up({"kornia_srgan": [1.0]})
     assert why_not_comparable(here, made_up({"kornia_srgan": [2.0]}, torch="9.9", load=[7.0])) == ""
     there = made_up({"kornia_srgan": [1.0]}, cpu="Abacus", threads=64)
+    for key in ("device", "gpu", "cores"):
+        assert f"{key} 'else' there" in why_not_comparable(made_up({}, **{key: "else"}), here)
     assert "cpu 'Abacus' there" in why_not_comparable(there, here)
     assert "threads '64' there" in why_not_comparable(there, here)

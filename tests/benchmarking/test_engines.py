@@ -4,9 +4,13 @@ import re
 import tomllib
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from kornia_srgan.benchmarking import engines
+from kornia_srgan.benchmarking.compute import count_plain_flops
 from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.errors import MissingExtraError, UserError
 from tests.benchmarking.documents import SMALL_EDSR, measure
 from tests.snippets import ROOT
@@ -26,6 +30,16 @@ def test_engines_that_read_onnx(name):
             assert run.relative_difference < 1e-5
         else:
             assert run.error == f"{name} is not measured in float16"
+
+
+def test_eager_is_the_plain_module_in_nchw():
+    network = engines.Network(find_subjects(["srresnet:channels=8,num_blocks=1"])[0].load())
+    images = torch.rand(1, 3, 6, 5).to(memory_format=torch.channels_last)
+    run = engines.ENGINES["eager"].start(engines.Work(network, images))
+    with FlopCounterMode(display=False) as counter:
+        output = run()
+    assert output.is_contiguous()
+    assert counter.get_total_flops() == count_plain_flops(network.module, images)
 
 
 def test_spandrel_runs_the_architectures_that_it_has():

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops
-from kornia_srgan.benchmarking.engines import Engine, find_engines
-from kornia_srgan.benchmarking.forward import Plan, _inputs
+from kornia_srgan.benchmarking import compute, forward, subjects
+from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops, matmul_rate
+from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, ours
+from kornia_srgan.benchmarking.forward import Plan, _difference, _inputs
 from kornia_srgan.benchmarking.memory import CPU_METHOD, memory_method, peak_memory
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.catalog import GENERATORS
@@ -61,6 +62,78 @@ def test_speed_and_fraction_belong_to_the_output_and_the_flops():
     assert run.effective_fraction == pytest.approx(expected * case.flops / run.flops)
 
 
+def test_a_speed_is_megapixels_of_output_over_seconds(monkeypatch):
+    monkeypatch.setattr(forward, "seconds_of", lambda call, device: 0.5)
+    document = measure(SMALL_EDSR, plan=Plan(sizes=[(6, 5)], batches=[3], repeats=1))
+    assert document.results[0].median == pytest.approx(3 * 24 * 20 / 1e6 / 0.5)
+
+
+def test_each_engine_is_warmed_up_and_then_measured():
+    calls = []
+
+    def start(work):
+        module = work.plain
+        return lambda: (calls.append(torch.is_inference_mode_enabled()), module(work.images))[1]
+
+    measure(
+        SMALL_EDSR, plan=Plan(sizes=[(4, 4)], repeats=2, warmup=3), engines=[Engine("it", ("torch",), start)]
+    )
+    assert calls == [True] * (3 + 2)
+
+
+@pytest.mark.parametrize("optimized", [True, False])
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_this_packages_run_is_what_was_asked_for(optimized, channels_last, compiled, monkeypatch):
+    through, asked = [], []
+    monkeypatch.setattr(torch, "compile", lambda module, **options: through.append(module) or module)
+    monkeypatch.setattr(forward, "ours", lambda work, **how: asked.append(how) or ours(work, **how))
+    memory_format = "channels_last" if channels_last else "contiguous"
+    plan = Plan(
+        sizes=[(4, 4)], repeats=1, optimized=optimized, compiled=compiled, memory_formats=[memory_format]
+    )
+    (case,) = measure("srresnet:channels=8,num_blocks=1", plan=plan).cases
+    how = {"optimized": optimized, "channels_last": channels_last, "compiled": compiled}
+    assert asked == [how]
+    assert (case.optimized, case.memory_format, case.compiled) == (optimized, memory_format, compiled)
+
+    network = Network(find_subjects(["srresnet:channels=8,num_blocks=1"])[0].load())
+    own = ours(Work(network, torch.rand(1, 3, 4, 4)), **how)
+    assert through == ([through[0], own.module] if compiled else [])
+    assert any(isinstance(m, nn.BatchNorm2d) for m in own.module.modules()) is not optimized
+    for tensor in (own.images, next(p for p in own.module.parameters() if p.ndim == 4)):
+        assert tensor.is_contiguous() is not channels_last
+
+
+def test_the_best_matrix_product_of_the_run_counts(monkeypatch):
+    rates = iter([1e9, 5e9, 3e9])  # before the first case, and after each
+    monkeypatch.setattr(forward, "matmul_rate", lambda device, dtype: next(rates))
+    document = measure(SMALL_EDSR, plan=Plan(sizes=[(4, 4), (5, 5)], repeats=1))
+    assert document.matmul_flops_per_second == {"float32": 5e9}
+    assert next(rates, None) is None
+
+
+def test_memory_is_that_of_each_engines_first_forward(monkeypatch):
+    peaks = iter([7.0, 9.0])
+    monkeypatch.setattr(forward, "peak_memory", lambda call, device: (call(), next(peaks)))
+    (case,) = measure(SMALL_EDSR, engines=find_engines(["eager"])).cases
+    assert [run.peak_memory_mib for run in case.runs] == [7.0, 9.0]
+
+
+def test_differences_are_relative_to_the_largest_value():
+    found = _difference(torch.tensor([2.0, -8.0]), torch.tensor([2.0, -10.0]))
+    assert found == pytest.approx((2.0, 0.2))
+
+
+def test_the_rate_of_the_matrix_product(monkeypatch):
+    monkeypatch.setattr(compute, "_CPU_SIDES", (10, 20))
+    seconds = iter([9.0, 4e-6, 2e-6, 9.0, 32e-6, 64e-6])  # the first of each is its warm-up
+    monkeypatch.setattr(compute, "seconds_of", lambda call, device: next(seconds))
+    before = torch.get_float32_matmul_precision()
+    assert matmul_rate(CPU, repeats=2) == pytest.approx(2 * 10**3 / 2e-6)  # the larger one is slower
+    assert torch.get_float32_matmul_precision() == before
+
+
 @pytest.mark.parametrize("name", GENERATORS.names())
 def test_every_generator_gives_the_image_of_the_plain_module(name):
     small = {"channels": 4, "num_blocks": 1, "num_convs": 1, "growth_channels": 2}
@@ -88,6 +161,13 @@ class TestFailures:
         assert found == [[away] * 2] * 2 + [[ok] * 2, [wide] * 2] + [[dream] * 2] * 2 + [[ok] * 2] * 2
         assert document.cases[0].label == "broken x4, 1x4x4, float32"
         assert document.cases[2].runs[0].flops == 2 * 16 * 9 * 3 * 48  # counted on a real image
+
+    def test_an_input_that_does_not_fit_is_failed_and_the_rest_goes_on(self):
+        plan = Plan(sizes=[(10**8, 10**8), (4, 4)], repeats=1)
+        large, small = measure(SMALL_EDSR, plan=plan, engines=find_engines(["eager"])).cases
+        assert [(r.engine, r.status) for r in large.runs] == [("kornia_srgan", "failed"), ("eager", "failed")]
+        assert all(r.error and r.version for r in large.runs)
+        assert [r.status for r in small.runs] == ["ok", "ok"]
 
     @pytest.mark.parametrize(
         ("change", "error"),
@@ -124,8 +204,10 @@ class TestFailures:
 
 
 class TestSubjects:
-    def test_all_generators_where_none_is_named(self, registry):
-        registry.register("mine")(Shuffle)
+    def test_all_generators_where_none_is_named(self, registry, monkeypatch):
+        monkeypatch.setattr(subjects, "load_entry_points", lambda: registry.register("mine")(Shuffle))
+        assert "mine" in [s.label for s in find_subjects()]
+        monkeypatch.undo()
         assert [s.label for s in find_subjects()] == registry.names()
 
     def test_arguments_and_scale(self):
@@ -144,6 +226,8 @@ class TestSubjects:
         [
             ({"generators": ["edrs"]}, "did you mean 'edsr'"),
             ({"generators": ["edsr:channels"]}, "NAME:ARGUMENT=VALUE"),
+            ({"generators": ["edsr:=3"]}, "NAME:ARGUMENT=VALUE"),
+            ({"generators": ["edsr:channels=["]}, r"edsr:channels=\[: '\[' is not a value"),
             ({"weights": ["edsr-x5"]}, "did you mean 'edsr-x4'"),
         ],
     )

@@ -43,6 +43,8 @@ def test_written_and_read(tmp_path):
         lambda d: d.update(more=1),
         lambda d: d["machine"].pop("cpu"),
         lambda d: d["results"].append(d["results"][0]),
+        lambda d: d["results"][0].update(median=0.0),
+        lambda d: d["results"][0].update(q1=float("nan")),
         lambda d: d["cases"][0].update(dtype="float64"),
         lambda d: d["cases"][0]["runs"][0].update(result="elsewhere"),
         lambda d: d["cases"][0]["runs"][0].update(result=None),

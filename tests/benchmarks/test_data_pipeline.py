@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.data_pipeline import main
+from benchmarks.data_pipeline import PlainDataset, main
 from benchmarks.report import Result, alternate
 
 
@@ -33,6 +33,13 @@ def test_measures_every_mode_and_the_training_step(photos, tmp_path, capsys):
         assert 0 < r["q1"] <= r["median"] <= r["q3"]
         assert len(r["values"]) == 2
     assert "x the plain loop" in capsys.readouterr().out
+
+
+def test_loops_that_give_other_crops_are_not_timed(photos, monkeypatch):
+    plain = PlainDataset.__getitem__
+    monkeypatch.setattr(PlainDataset, "__getitem__", lambda self, k: plain(self, k) // 2)
+    with pytest.raises(SystemExit, match="'none, no workers' gives other crops than the plain loop"):
+        main(["--data", str(photos), *["--device", "cpu", "--crop", "16", "--batch", "2", "--workers", "0"]])
 
 
 def test_median_and_quartiles():

@@ -6,7 +6,19 @@ import json
 import pytest
 import torch
 
-from benchmarks.training_step import Ours, check_losses, main, make_config, make_plain, parse
+from benchmarks.report import Result
+from benchmarks.training_step import (
+    OURS,
+    PLAIN,
+    WHOLE,
+    Ours,
+    check_losses,
+    main,
+    make_config,
+    make_plain,
+    parse,
+    summary,
+)
 from kornia_srgan.assembly import assemble
 
 SIZES = "--device cpu --crop 32 --batch 2 --channels 4 --blocks 1 --width 4 --repeats 2"
@@ -28,9 +40,22 @@ def test_both_loops_train_alike_for_several_steps():
             assert not torch.equal(value, start[name])
 
 
+def test_the_step_is_compiled_where_that_is_asked_for():
+    options = parse([*SIZES.split(), "--compile"])
+    assert make_config(options).train.compile
+    assert not make_config(parse(SIZES.split())).train.compile
+
+
 def test_loops_that_differ_are_not_timed():
     with pytest.raises(SystemExit, match=r"d_true is 1 in the plain loop and 1\.1 in ours"):
         check_losses({"d_true": torch.tensor(1.0)}, {"d_true": torch.tensor(1.1)})
+
+
+def test_shares_are_of_the_whole_step():
+    rates = {PLAIN: 2.0, OURS: 5.0, WHOLE: 4.0}
+    results = [Result.of(name, "images/s", [rate]) for name, rate in rates.items()]
+    results.append(Result.of("optimizers", "ms", [100.0]))
+    assert summary(results, batch=2) == {"speedup": 2.5, "optimizers": 0.2}  # of half a second
 
 
 def test_writes_rates_parts_and_shares(tmp_path, capsys):

@@ -50,6 +50,14 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     assert len(list(out.iterdir())) == 2
 
 
+def test_the_start_ends_with_the_first_forward(monkeypatch):
+    now = iter([100.0, 110.0])
+    said = SimpleNamespace(returncode=0, stdout='done\n{"network": 3.0, "first": 102.0}\n')
+    monkeypatch.setattr(upscale_folder, "time", SimpleNamespace(time=lambda: next(now)))
+    monkeypatch.setattr(upscale_folder, "subprocess", SimpleNamespace(run=lambda *a, **k: said))
+    assert upscale_folder.timed_command([]) == {"total": 10.0, "network": 3.0, "startup": 2.0, "rest": 5.0}
+
+
 def test_a_failed_command_is_no_measurement(tmp_path):
     with pytest.raises(SystemExit, match="failed"):
         upscale_folder.timed_command([str(tmp_path / "nothing"), "-o", str(tmp_path)])

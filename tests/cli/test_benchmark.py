@@ -5,7 +5,9 @@ import sys
 import pytest
 
 from kornia_srgan.benchmarking import engines
+from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.schema import read_forward
+from kornia_srgan.errors import UserError
 from tests.benchmarking.conftest import small_products  # noqa: F401
 from tests.benchmarking.documents import SMALL_EDSR
 from tests.cli.runner import assert_user_error, invoke
@@ -51,6 +53,17 @@ def test_all_outputs(capsys, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_figures_are_shown_although_they_cannot_be_written(capsys, monkeypatch, tmp_path):
+    def full(path, *_):
+        raise UserError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr("kornia_srgan.cli.benchmark.write_text", full)
+    shown = invoke(capsys, *QUICK, "--generator", SMALL_EDSR, "--json", tmp_path / "x.json")
+    assert shown.code == 2
+    assert "of matmul" in shown.out
+    assert shown.err.endswith("x.json: No space left on device\n")
+
+
 def test_markdown_and_change(capsys, tmp_path):
     old = tmp_path / "old.json"
     first = invoke(capsys, *QUICK, "--generator", SMALL_EDSR, "--json", old, "--markdown")
@@ -66,6 +79,32 @@ def test_markdown_and_change(capsys, tmp_path):
     assert "now / before" not in elsewhere.out
     assert (
         f"warning: {old} is not compared, it is of another machine: cpu 'Abacus 3000' there" in elsewhere.err
+    )
+
+
+def test_every_option_reaches_the_plan(capsys, monkeypatch):
+    seen = []
+
+    def stop(subjects, plan, *, engines, device, progress):
+        seen.append((subjects, plan, engines, str(device)))
+        raise UserError("enough")
+
+    monkeypatch.setattr("kornia_srgan.benchmarking.forward.run_forward", stop)
+    options = (
+        "--generator edsr --scale 2 --size 5x7 --size 8 --batch 1 --batch 2 --dtype bf16 --dtype auto"
+        " --repeats 9 --memory-format contiguous --compile --no-optimize --against eager --device cpu:0"
+    )
+    assert_user_error(invoke(capsys, "benchmark", *options.split()), "enough")
+    ((subjects, plan, engines, device),) = seen
+    assert [(s.label, s.scale) for s in subjects] == [("edsr", 2)]
+    assert plan == Plan(
+        sizes=[(5, 7), (8, 8)], batches=[1, 2], dtypes=["bf16", "auto"], memory_formats=["contiguous"],
+        compiled=True, optimized=False, repeats=9,
+    )  # fmt: skip
+    assert ([e.name for e in engines], device) == (["eager"], "cpu:0")
+    assert_user_error(invoke(capsys, "benchmark", "--device", "cpu"), "enough")
+    assert seen[1][1] == Plan(
+        sizes=[(128, 128)], batches=[1], dtypes=["float32"], memory_formats=["channels_last"]
     )
 
 
@@ -100,6 +139,11 @@ def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
         (["--compare", "nowhere.json"], ["nowhere.json"]),
         (["--weights", "nothing-x4"], ["nothing-x4"]),
         (["--json", "/dev/null/x/y.json"], ["cannot write"]),
+        (["--plot", "/dev/null/x/y.png"], ["cannot write"]),
+        (["--generator", "edsr:channels=["], ["'[' is not a value"]),
+        (["--device", "nonsense"], ["device 'nonsense' is not known"]),
+        (["--device", "meta"], ["device 'meta' cannot be used here"]),
+        (["--device", "hpu"], ["device 'hpu' cannot be used here"]),
     ],
 )
 def test_bad_input_is_one_line(capsys, monkeypatch, options, words):

@@ -83,6 +83,17 @@ class TestVGG:
         assert net.features(torch.rand(1, 3, 96, 96)).shape == features.shape
         assert torch.equal(net.pool(features), features)
 
+    @pytest.mark.parametrize("size", [(6, 6), (12, 18), (7, 13), (3, 5)])
+    def test_pool_is_the_adaptive_one(self, size: tuple[int, int]) -> None:
+        features = torch.rand(2, 4, *size, requires_grad=True)
+        wanted = features.detach().clone().requires_grad_()
+        pool, adaptive = VGGDiscriminator(filters=(4,) * 8, dense=8).pool, nn.AdaptiveAvgPool2d(6)
+        results = pool(features), adaptive(wanted)
+        for result in results:
+            result.square().sum().backward()
+        torch.testing.assert_close(*results, atol=1e-6, rtol=0)
+        torch.testing.assert_close(features.grad, wanted.grad, atol=1e-6, rtol=0)
+
     def test_strides_and_order_of_the_paper(self) -> None:
         net = VGGDiscriminator(filters=(4,) * 8, dense=8)
         convolutions = [m for m in net.features if isinstance(m, nn.Conv2d)]

@@ -18,7 +18,7 @@ def _worker(rank: int, folder: str) -> None:
     states = {}
     for name in DISCRIMINATORS.names():
         torch.manual_seed(0)
-        net = DistributedDataParallel(small(name).train())
+        net = DistributedDataParallel(small(name).train(), broadcast_buffers=False)
         optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=1e-3)
         loss = ADVERSARIAL_LOSSES.create("vanilla")
         generator = torch.Generator().manual_seed(rank)  # each rank has images of its own

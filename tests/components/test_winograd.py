@@ -102,7 +102,18 @@ def test_the_kernels_follow_the_weight(always):
     first = ready(x)
     ready.load_state_dict({k: 2 * v for k, v in conv.state_dict().items()})
     torch.testing.assert_close(ready(x), 2 * first)
+    ready.weight.data, ready.bias.data = 3 * conv.weight.data, 3 * conv.bias.data
+    torch.testing.assert_close(ready(x), 6 * first)
     assert list(ready.state_dict()) == list(conv.state_dict())
+
+
+def test_a_compiler_sees_the_plain_convolution(always):
+    conv, x, seen = convolution(4, 5), laid_out(1, 4, 8, 8), []
+    compiled = torch.compile(WinogradConv2d(conv), backend=lambda graph, _: seen.append(graph) or graph)
+    torch.testing.assert_close(compiled(x), conv(x))
+    assert len(seen) == 1
+    called = [str(node.target) for node in seen[0].graph.nodes if node.op == "call_function"]
+    assert [name.count("conv2d") for name in called] == [1]
 
 
 def test_what_suits():

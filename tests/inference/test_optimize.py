@@ -7,12 +7,14 @@ import torch
 from torch import nn
 
 from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.components import winograd
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import UserError
+from kornia_srgan.inference.fused import Slope
 from kornia_srgan.inference.optimize import dtype_for, optimize_for_inference
-from kornia_srgan.inference.prepare import pick_dtype
-from kornia_srgan.inference.rewrites import before_shuffle
+from kornia_srgan.inference.prepare import pick_dtype, prepare
+from kornia_srgan.inference.rewrites import _in_place, before_shuffle
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.components.test_generators import scales, small
 from tests.inference.generators import Unshuffled
@@ -177,6 +179,44 @@ def test_a_channel_wise_slope_stays_behind_its_shuffle():
     assert isinstance(ready.tail, nn.Conv2d)
 
 
+@pytest.mark.parametrize("name", ["srresnet", "edsr", "msrresnet"])
+@pytest.mark.parametrize("part", ["all", "last", "all but the last"])
+def test_another_padding_is_kept_in_strips_too(name, part, monkeypatch):
+    monkeypatch.setattr(winograd, "_STRIP_BYTES", 500)
+    net = trained(small(name, scale=2))
+    convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+    chosen = {"all": convolutions, "last": convolutions[-1:], "all but the last": convolutions[:-1]}
+    for conv in chosen[part]:
+        conv.padding_mode = "replicate"
+    check(net)
+
+
+def test_a_tail_in_groups_stays():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1))
+    net.tail = nn.Conv2d(6, 3, 9, padding=4, groups=3)
+    assert isinstance(check(net).tail, nn.Conv2d)
+
+
+def test_statistics_that_are_not_kept_are_not_folded():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1))
+    net.body[-1] = nn.BatchNorm2d(6, track_running_stats=False)
+    assert isinstance(check(net).body[-1], nn.BatchNorm2d)
+
+
+def test_folded_weights_are_rounded_once():
+    net = trained(SRResNet(scale=2, channels=6, num_blocks=1)).bfloat16().eval()
+    conv, norm = net.body[-2], net.body[-1]
+    factor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    exact = conv.weight.double() * factor[:, None, None, None]
+    assert torch.equal(optimize_for_inference(net).body[-2].weight, exact.bfloat16())
+
+
+def test_an_activation_overwrites_only_what_a_convolution_made():
+    layers = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 3, 1), nn.LeakyReLU(0.2), nn.Sigmoid(), nn.ReLU())
+    _in_place(layers)
+    assert [isinstance(layer, Slope) for layer in layers] == [False, False, True, False, False]
+
+
 def test_the_gradient_of_the_image_is_the_same():
     net = trained(SRResNet(scale=2, channels=6, num_blocks=1)).eval()
     lr = torch.rand(1, 3, 5, 4)
@@ -201,6 +241,8 @@ def test_compiled_gives_the_same_image_and_keys():
     net, lr = trained(SRResNet(scale=2, channels=8, num_blocks=1)).eval(), torch.rand(1, 3, 9, 6)
     ready = optimize_for_inference(net, compile=True)
     plain = optimize_for_inference(net)
+    assert plain._compiled_call_impl is None
+    assert prepare(net, torch.device("cpu"), torch.float32, compile=True)._compiled_call_impl is not None
     assert list(ready.state_dict()) == list(plain.state_dict())
     torch._dynamo.utils.counters.clear()
     with torch.no_grad():

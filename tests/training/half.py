@@ -26,6 +26,22 @@ def fresh_state() -> Iterator[None]:
         forget()
 
 
+@contextmanager
+def restored_switches() -> Iterator[None]:
+    """What a run on a GPU sets for the whole process is afterwards as it was."""
+    matmul, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
+    switches = cudnn.allow_tf32, cudnn.benchmark
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        cudnn.allow_tf32, cudnn.benchmark = switches
+        torch.use_deterministic_algorithms(deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
 def fp16_accelerator(**scaler: Any) -> Accelerator:
     """What Accelerate makes for fp16 on a GPU, with a CPU's autocast and scaler in it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from accelerate import Accelerator
 from accelerate.utils import DynamoBackend
 from torch import Tensor, nn
 
+from kornia_srgan.catalog import IMAGE_LOSSES
 from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
 from kornia_srgan.config_io import load_config
 from kornia_srgan.errors import ConfigError
-from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, train
+from kornia_srgan.training.determinism import take_deterministic_kernels
+from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, run_identity, train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import prepare_stage, release, train_step
 from kornia_srgan.training.trainer import Trainer
-from tests.training.half import fresh_state
+from tests.training.half import fresh_state, restored_switches
 from tests.training.helpers import cpu_accelerator, make_photos, small_components, small_config
 from tests.training.test_stage import random_batch
 from tests.training.test_trainer import assert_same_run
@@ -28,14 +31,8 @@ from tests.training.test_trainer import assert_same_run
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Accelerate's state and torch's switches."""
-    matmul = torch.get_float32_matmul_precision()
-    cudnn = torch.backends.cudnn
-    switches = cudnn.allow_tf32, cudnn.benchmark
-    with fresh_state():
+    with restored_switches(), fresh_state():
         yield
-    torch.set_float32_matmul_precision(matmul)
-    cudnn.allow_tf32, cudnn.benchmark = switches
 
 
 @pytest.fixture
@@ -264,3 +261,40 @@ def test_compile_is_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stage.generator.plain.state_dict().keys() == plain
     assert stage.discriminator is not None
     assert not any("_orig_mod" in key for key in stage.discriminator.plain.state_dict())
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_deterministic_kernels_are_taken_where_asked_for(
+    pretend_gpu: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, deterministic: bool
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr("kornia_srgan.training.run.Accelerator", lambda **_: cpu_accelerator())
+    pretend_gpu(8)
+    make_accelerator(small_config(train__deterministic=deterministic), RunFolder(tmp_path))
+    assert torch.are_deterministic_algorithms_enabled() == deterministic
+    assert torch.backends.cudnn.benchmark != deterministic  # it would choose by what is fastest today
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if deterministic else None)
+
+
+class Unordered(nn.Module):
+    """A loss with an operation for which torch has no deterministic kernel anywhere."""
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        return sr.put(torch.tensor([0]), hr.new_zeros(1)).mean()
+
+
+def test_an_operation_without_a_deterministic_kernel_is_named(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos")
+    with IMAGE_LOSSES.temporary():
+        IMAGE_LOSSES.register("unordered", summary="none")(Unordered)
+        config = small_config(data__folders=[str(photos)], stages__0__losses=["unordered"])
+        take_deterministic_kernels()
+        with pytest.raises(ConfigError, match=r"train\.deterministic: put_? does not have a deterministic"):
+            train(config, tmp_path / "run", accelerator=cpu_accelerator())
+
+
+def test_a_run_begun_with_other_kernels_is_not_continued(tmp_path: Path) -> None:
+    """Those of before there was a choice are as if it had been left out."""
+    plain, chosen = (run_identity(small_config(train__deterministic=d), 1) for d in (False, True))
+    assert "recipe.train.deterministic" not in plain
+    assert chosen == {**plain, "recipe.train.deterministic": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ArgumentError
@@ -79,7 +80,7 @@ class VGGDiscriminator(nn.Module):
                 layers.append(nn.BatchNorm2d(outputs))
             layers.append(nn.LeakyReLU(0.2, inplace=True))  # nobody needs its input
         self.features = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveAvgPool2d(pool)
+        self.pool = _Pool(pool)
         self.classifier = nn.Sequential(
             nn.Flatten(),
             nn.Linear(filters[-1] * pool**2, dense),
@@ -102,3 +103,31 @@ class VGGDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits of `images`, `(B, 3, H, W)` in [0, 1]."""
         return self.classifier(self.pool(self.features(images * 2 - 1)))
+
+
+class _Pool(nn.Module):
+    """An adaptive average pool to a square, with a gradient that is always the same bytes where it can be.
+
+    On CUDA the adaptive pool adds up its gradient in any order; a plain pool, which does the same where all
+    windows have one size, does not.
+
+    Args:
+        side: Of the result.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, C, H, W)` to `(B, C, side, side)`."""
+        height, width = x.shape[-2:]
+        if height == width == self.side:
+            return x
+        if height % self.side or width % self.side:
+            return F.adaptive_avg_pool2d(x, self.side)
+        return F.avg_pool2d(x, (height // self.side, width // self.side))
+
+    def extra_repr(self) -> str:
+        """The side."""
+        return str(self.side)

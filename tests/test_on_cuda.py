@@ -1,0 +1,174 @@
+"""Every component on CUDA: what it makes stays there and is what the CPU makes.
+
+On a machine without a GPU the device is pretended, see `tests.pretend_cuda`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.catalog import (
+    ADVERSARIAL_LOSSES,
+    AUGMENTATIONS,
+    DEGRADATION_STAGES,
+    DEGRADATIONS,
+    DISCRIMINATORS,
+    GENERATORS,
+    IMAGE_LOSSES,
+    METRICS,
+    RESIZERS,
+)
+from kornia_srgan.components.features.timm_features import TimmFeatures
+from kornia_srgan.errors import MissingExtraError, OfflineError
+from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.protocols import Canvas
+from tests.components import test_augment, test_discriminators, test_generators
+from tests.components.test_losses import image_loss
+
+SEEDS = (11, 12, 13, 14)
+STAGES = {"either_order": {"first": ("resize",), "second": ("jpeg",)}}
+PIPELINES = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}
+
+
+def images(side: int = 32, seed: int = 0) -> Tensor:
+    return torch.rand(4, 3, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    return [t for v in (value.values() if isinstance(value, Mapping) else value) for t in tensors(v)]
+
+
+def assert_alike(make: Callable[[torch.device], Any], cuda: torch.device, atol: float = 1e-5) -> None:
+    """What `make` gives on both devices: the same values, each on its own device."""
+    made = []
+    for device in (torch.device("cpu"), cuda):
+        torch.manual_seed(0)
+        made.append(tensors(make(device)))
+    assert made[0]
+    for expected, found in zip(*made, strict=True):
+        assert found.device.type == "cuda"
+        torch.testing.assert_close(found.cpu(), expected, atol=atol, rtol=1e-4)
+
+
+def gradients(net: nn.Module) -> list[Tensor]:
+    return [p.grad for p in net.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_generator_and_its_gradients(name: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        net = test_generators.small(name).to(device)
+        sr = net(images(9).to(device))
+        sr.square().mean().backward()
+        return sr, gradients(net)
+
+    assert_alike(make, cuda)
+
+
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_generator_made_ready(name: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        net = test_generators.small(name, channels=48)
+        return optimize_for_inference(net, device=device)(images(64).to(device))
+
+    assert_alike(make, cuda, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS.names())
+def test_discriminator_and_its_gradients(name: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        net = test_discriminators.small(name).eval().to(device)
+        logits = net(images(32).to(device))
+        logits.square().mean().backward()
+        return logits, gradients(net)
+
+    assert_alike(make, cuda, atol=1e-4)
+
+
+@pytest.mark.parametrize(("model", "layer"), [("vgg19", "relu2_2"), ("resnet18", "2")])
+def test_features(model: str, layer: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        extractor = TimmFeatures(model=model, layers=(layer,), weights="random").to(device)
+        sr = images(32).to(device).requires_grad_()
+        features = extractor(sr)
+        features[layer].square().mean().backward()
+        return features, sr.grad
+
+    assert_alike(make, cuda, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", IMAGE_LOSSES.names())
+def test_image_loss(name: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        loss = image_loss(name).to(device)
+        sr = images(24).to(device).requires_grad_()
+        value = loss(sr, images(24, seed=1).to(device))
+        value.backward()
+        return value, sr.grad
+
+    assert_alike(make, cuda)
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL_LOSSES.names())
+@pytest.mark.parametrize("penalty", ["r1", "gradient_penalty"])
+def test_adversarial_loss_and_its_penalty(name: str, penalty: str, cuda: torch.device) -> None:
+    def make(device: torch.device) -> Any:
+        torch.manual_seed(0)
+        loss = ADVERSARIAL_LOSSES.create(name, **{penalty: 1.0})
+        net = nn.Sequential(nn.Conv2d(3, 1, 3), nn.Softplus()).to(device)
+        real, fake = images(8).to(device), images(8, seed=1).to(device)
+        game = loss.generator(net(fake), net(real)), *loss.discriminator(net(real), net(fake))
+        return game, loss.penalty(net, real, fake)
+
+    assert_alike(make, cuda)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
+def test_augmentation(name: str, cuda: torch.device) -> None:
+    augment = AUGMENTATIONS.create(name, **test_augment.ARGS.get(name, {}))
+    noise = name == "kornia"  # drawn on the device, whose numbers are its own
+    assert_alike(lambda device: augment(images().to(device), SEEDS), cuda, atol=1.0 if noise else 1e-5)
+
+
+@pytest.mark.parametrize("name", RESIZERS.names())
+def test_resizer(name: str, cuda: torch.device) -> None:
+    resize = RESIZERS.create(name)
+    assert_alike(lambda device: resize(images().to(device), (8, 9)), cuda)
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS.names())
+def test_degradation(name: str, cuda: torch.device) -> None:
+    degrade = DEGRADATIONS.create(name, **PIPELINES.get(name, {}))
+    noisy = torch.cuda.get_device_name(cuda) != "Pretended"  # noise is drawn on the device
+    atol = 1.0 if noisy else 0.004  # one grey level of one rounding may tip
+    assert_alike(lambda device: degrade(images().to(device), SEEDS, (8, 8)), cuda, atol)
+
+
+@pytest.mark.parametrize("name", DEGRADATION_STAGES.names())
+def test_degradation_stage(name: str, cuda: torch.device) -> None:
+    stage = DEGRADATION_STAGES.create(name, **STAGES.get(name, {}))
+    noisy = torch.cuda.get_device_name(cuda) != "Pretended" and name == "noise"
+
+    def make(device: torch.device) -> Tensor:
+        canvas = Canvas(images().to(device), (32,) * 4, (32,) * 4)
+        return stage(canvas, SEEDS, (8, 8)).pixels
+
+    assert_alike(make, cuda, atol=1.0 if noisy else 1e-4)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_metric(name: str, cuda: torch.device) -> None:
+    try:
+        metric = METRICS.create(name)
+    except (MissingExtraError, OfflineError) as error:
+        pytest.skip(str(error))
+    side = 192 if name == "niqe" else 32
+    made = [metric(images(side).to(d), images(side, seed=1).to(d)).cpu() for d in (torch.device("cpu"), cuda)]
+    torch.testing.assert_close(*made, atol=1e-6, rtol=1e-5)

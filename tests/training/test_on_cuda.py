@@ -1,0 +1,148 @@
+"""Whole runs on CUDA, in every precision and from every cache.
+
+On a machine without a GPU the device is pretended, see `tests.pretend_cuda`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from kornia_srgan.components.losses.pixel import L1Loss
+from kornia_srgan.training import run as run_module
+from kornia_srgan.training.run import train
+from kornia_srgan.training.trainer import Trainer
+from kornia_srgan.weights.files import read_spec
+from tests.training.half import fresh_state, restored_switches
+from tests.training.helpers import make_photos, small_config
+from tests.training.test_trainer import Killed, assert_same_run
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    with restored_switches(), fresh_state():
+        yield
+
+
+PERCEPTUAL = {
+    "name": "perceptual",
+    "args": {
+        "extractor": {"name": "timm", "args": {"model": "resnet18", "layers": [0], "weights": "random"}}
+    },
+}
+
+
+def run(output: Path, *, resume: bool = False, **sections: Any) -> bool:
+    photos = make_photos(output.parent / "photos")
+    config = small_config(
+        data__folders=[str(photos)], validation__folder=str(photos), validation__every=5, **sections
+    )
+    with fresh_state():
+        return train(config, output, resume=resume)
+
+
+class Seen:
+    """Devices and dtypes in a run: with its Accelerator, whether that has a scaler."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.accelerators: list[tuple[str, bool]] = []
+        self.crops: set[str] = set()
+        self.convolutions: set[torch.dtype] = set()
+        self.losses: set[tuple[str, torch.dtype]] = set()
+        make, step, loss = run_module.make_accelerator, Trainer._step, L1Loss.forward
+
+        def made(*args: Any) -> Accelerator:
+            accelerator = make(*args)
+            self.accelerators.append((accelerator.device.type, accelerator.scaler is not None))
+            return accelerator
+
+        def stepped(trainer: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+            self.crops.add(crops.images.device.type)
+            convolution = next(m for m in stage.generator.plain.modules() if isinstance(m, nn.Conv2d))
+            hook = convolution.register_forward_hook(lambda _, __, y: self.convolutions.add(y.dtype))
+            try:
+                return step(trainer, stage, crops, progress)
+            finally:
+                hook.remove()
+
+        def lost(this: Any, sr: Tensor, hr: Tensor) -> Tensor:
+            value = loss(this, sr, hr)
+            self.losses |= {(t.device.type, t.dtype) for t in (sr, hr, value)}
+            return value
+
+        monkeypatch.setattr(run_module, "make_accelerator", made)
+        monkeypatch.setattr(Trainer, "_step", stepped)
+        monkeypatch.setattr(L1Loss, "forward", lost)
+
+
+@pytest.mark.parametrize(
+    ("precision", "computed"),
+    [("no", torch.float32), ("auto", torch.bfloat16), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
+)
+def test_a_run_in_every_precision(
+    cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, computed: torch.dtype
+) -> None:
+    seen = Seen(monkeypatch)
+    assert run(tmp_path / "run", train__precision=precision, stages__1__losses=["l1", PERCEPTUAL])
+    assert seen.accelerators == [("cuda", precision == "fp16")]
+    assert seen.crops == {"cuda"}
+    assert seen.convolutions == {computed}
+    assert seen.losses == {("cuda", torch.float32)}
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
+    weights = load_file(tmp_path / "run" / "generator.safetensors")
+    assert all(t.dtype == torch.float32 and t.isfinite().all() for t in weights.values())
+    training = read_spec(tmp_path / "run" / "generator.safetensors").training
+    assert training["device"] == torch.cuda.get_device_name(cuda)
+    assert training["precision"] == {"auto": "bf16"}.get(precision, precision)
+    assert (tmp_path / "run" / "losses.png").is_file()
+
+
+@pytest.mark.parametrize("cache", ["none", "device", "auto"])
+def test_every_cache_gives_the_same_run(cuda: torch.device, tmp_path: Path, cache: str) -> None:
+    kernels = {"train__deterministic": True}
+    run(tmp_path / "ram", data__cache="ram", **kernels)
+    run(tmp_path / "other", data__cache=cache, data__workers=0, **kernels)
+    assert_same_run(tmp_path / "ram", tmp_path / "other")
+
+
+def test_cuda_learns_what_the_cpu_learns(
+    cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path / "cuda")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    run(tmp_path / "cpu")
+    one, two = (load_file(tmp_path / name / "psnr.safetensors") for name in ("cuda", "cpu"))
+    for key, value in one.items():
+        torch.testing.assert_close(value, two[key], atol=2e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("precision", "killed_at"), [("no", 7), ("bf16", 10), ("fp16", 5), ("fp16", 7), ("fp16", 10)]
+)
+def test_a_killed_run_resumes_to_the_same_bytes(
+    cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, killed_at: int
+) -> None:
+    sections = {"train__precision": precision, "train__deterministic": True, "data__cache": "device"}
+    run(tmp_path / "whole", **sections)
+    original = Trainer._step
+
+    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
+        if progress.total == killed_at:
+            raise Killed
+        return original(self, stage, crops, progress)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", **sections)
+    monkeypatch.setattr(Trainer, "_step", original)
+    assert run(tmp_path / "killed", resume=True, **sections)
+    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    scalers = list(tmp_path.glob("*/checkpoints/step-00000012/scaler.pt"))
+    assert len(scalers) == (2 if precision == "fp16" else 0)
