@@ -134,6 +134,13 @@ class _Download(torch.autograd.Function):
         return OnCuda(grads[0])
 
 
+class _Asked(threading.local):
+    new = False  # whether Python, not torch itself, asked for a new tensor
+
+
+_asked = _Asked()
+
+
 class _Inside(TorchDispatchMode):
     """Marks what torch's own code makes on the way, which asks no one for a device."""
 
@@ -143,7 +150,7 @@ class _Inside(TorchDispatchMode):
             return _put(func(*args, **{**kwargs, "device": "cpu"}))
         out = func(*args, **kwargs)
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if isinstance(out, Tensor) and not _Devices.making and all(hasattr(g, "inside") for g in given):
+        if isinstance(out, Tensor) and not _asked.new and all(hasattr(g, "inside") for g in given):
             out.inside = True
         return out
 
@@ -151,15 +158,13 @@ class _Inside(TorchDispatchMode):
 class _Devices(TorchFunctionMode):
     """Takes "cuda" out of calls before torch looks for a driver, and puts their results there."""
 
-    making = False  # whether Python asked for a new tensor
-
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        before = _Devices.making
-        _Devices.making = not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs)))
+        before = _asked.new
+        _asked.new = not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs)))
         try:
             return self._call(func, args, dict(kwargs or {}))
         finally:
-            _Devices.making = before
+            _asked.new = before
 
     def _call(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         name = getattr(func, "__name__", "")
