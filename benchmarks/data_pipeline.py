@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.data.source import CachedSource, DecodingSource, open_crops
+from kornia_srgan.errors import DataError
 
 
 class PlainDataset(Dataset[Tensor]):
@@ -108,6 +109,10 @@ def build_cases(options: argparse.Namespace, device: torch.device) -> dict[str, 
     single, many = open_mode("none"), open_mode("none", options.workers)
     if not isinstance(single, DecodingSource):
         raise TypeError("cache none decodes")
+    if min(min(f.height, f.width) for f in single.files) < options.crop:
+        raise DataError(
+            f"--crop {options.crop}: an image of {options.data} is smaller; the plain loop needs whole crops"
+        )
     workers = f"{options.workers} workers"
     cases = {
         "plain loop, no workers": plain_batches(single, options.batch, 0, device),

@@ -71,9 +71,12 @@ def command(
     from kornia_srgan.benchmarking.forward import Plan, run_forward
     from kornia_srgan.benchmarking.schema import OURS, read_forward
     from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
+    from kornia_srgan.errors import UserError
     from kornia_srgan.inference.prepare import pick_device, pick_dtype
     from kornia_srgan.plugins import load_plugins
 
+    if plot and plot.suffix.lower() != ".png":
+        raise UserError(f"--plot {plot}: the plot is a PNG; name it .png")
     for file in (json_file, plot):
         if file:
             check_writable(file)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks.data_pipeline import PlainDataset, main
 from benchmarks.report import Result, alternate
+from kornia_srgan.errors import DataError
 
 
 @pytest.fixture
@@ -40,6 +41,11 @@ def test_loops_that_give_other_crops_are_not_timed(photos, monkeypatch):
     monkeypatch.setattr(PlainDataset, "__getitem__", lambda self, k: plain(self, k) // 2)
     with pytest.raises(SystemExit, match="'none, no workers' gives other crops than the plain loop"):
         main(["--data", str(photos), *["--device", "cpu", "--crop", "16", "--batch", "2", "--workers", "0"]])
+
+
+def test_a_crop_larger_than_an_image_is_said(photos):
+    with pytest.raises(DataError, match=r"--crop 41: an image of .* is smaller"):
+        main(["--data", str(photos), "--device", "cpu", "--crop", "41"])
 
 
 def test_median_and_quartiles():

@@ -140,6 +140,7 @@ def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
         (["--weights", "nothing-x4"], ["nothing-x4"]),
         (["--json", "/dev/null/x/y.json"], ["cannot write"]),
         (["--plot", "/dev/null/x/y.png"], ["cannot write"]),
+        (["--plot", "speeds.svg"], ["speeds.svg", "name it .png"]),
         (["--generator", "edsr:channels=["], ["'[' is not a value"]),
         (["--device", "nonsense"], ["device 'nonsense' is not known"]),
         (["--device", "meta"], ["device 'meta' cannot be used here"]),
