@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
+from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.data.source import CachedSource, DecodingSource, open_crops
 from kornia_srgan.errors import DataError
@@ -76,21 +77,16 @@ def crops_per_second(batches: Batches, *, batch: int, seconds: float, device: to
     """Rate after the first batch."""
     stream = batches()
     next(stream)
-    _wait(device)
+    synchronize(device)
     start, count = time.perf_counter(), 0
     for _ in stream:
         count += batch
         if time.perf_counter() - start >= seconds:
             break
-    _wait(device)
+    synchronize(device)
     rate = count / (time.perf_counter() - start)
     stream.close() if hasattr(stream, "close") else None  # type: ignore[attr-defined]
     return rate
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def build_cases(options: argparse.Namespace, device: torch.device) -> dict[str, Batches]:
@@ -158,11 +154,11 @@ def training_cases(options: argparse.Namespace, device: torch.device) -> dict[st
 
     def time_steps(batches, step=step) -> float:
         step(next(batches))  # warm-up
-        _wait(device)
+        synchronize(device)
         start = time.perf_counter()
         for _ in range(options.train_steps):
             step(next(batches))
-        _wait(device)
+        synchronize(device)
         return (time.perf_counter() - start) / options.train_steps * 1000
 
     def fresh(source):

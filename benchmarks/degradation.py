@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
+from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.components.transforms.degrade import DegradationPipeline, real_esrgan
 from kornia_srgan.components.transforms.stage_blur import Blur
 from kornia_srgan.protocols import Canvas
@@ -79,18 +80,13 @@ def stage_cases(
 def rate(call: Callable[[], object], count: int, seconds: float, device: torch.device) -> float:
     """Images per second of a call that makes `count` of them."""
     call()
-    _wait(device)
+    synchronize(device)
     start, made = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         call()
         made += count
-        _wait(device)
+        synchronize(device)
     return made / (time.perf_counter() - start)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor
 from benchmarks.plain_srgan_step import PlainDiscriminator, PlainGenerator, PlainStep, load_in_order
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.assembly import Components, assemble
+from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.config import TrainConfig
 from kornia_srgan.config_io import parse_config
 from kornia_srgan.protocols import Batch
@@ -124,10 +125,10 @@ def time_parts(ours: Ours, device: torch.device) -> dict[str, float]:
     assert adversarial is not None
 
     def timed(name: str, call: Callable[[], Tensor | None]) -> Tensor:
-        _wait(device)
+        synchronize(device)
         start = time.perf_counter()
         result = call()
-        _wait(device)
+        synchronize(device)
         seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
         return result if result is not None else torch.empty(0)
 
@@ -159,11 +160,6 @@ def time_parts(ours: Ours, device: torch.device) -> dict[str, float]:
     timed("generator backward", lambda: sr.backward(leaf.grad))
     timed("optimizers", optimizer_steps)
     return seconds
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def check_losses(plain: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
@@ -209,11 +205,11 @@ def run(options: argparse.Namespace) -> tuple[list[Result], dict[str, tuple[floa
     ours.whole()  # warm-up
 
     def rate(step: Callable[[], object]) -> float:
-        _wait(device)
+        synchronize(device)
         start = time.perf_counter()
         for _ in range(options.steps):
             step()
-        _wait(device)
+        synchronize(device)
         return options.steps * options.batch / (time.perf_counter() - start)
 
     cases = {PLAIN: lambda: plain(batch.lr, batch.hr), OURS: ours.step, WHOLE: ours.whole}

@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 CUDA = torch.device("cuda", 0)
+NAME = "Pretended"
 _WAITS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
 _COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
 
@@ -49,13 +50,6 @@ class OnCuda(Tensor):
     device = property(lambda self: CUDA)
     is_cuda = property(lambda self: True)
     is_cpu = property(lambda self: False)
-
-    def __tensor_flatten__(self) -> tuple[list[str], None]:
-        return ["held"], None
-
-    @staticmethod
-    def __tensor_unflatten__(inner: dict[str, Tensor], *_: Any) -> OnCuda:
-        return OnCuda(inner["held"])
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.held.detach().__reduce_ex__(protocol)  # files hold no device here
@@ -185,9 +179,7 @@ class _Devices(TorchFunctionMode):
         kwargs.pop("pin_memory", None)
         if not _is_cuda(kwargs.get("device")) or name == "_parse_to":
             return func(*args, **kwargs)
-        kwargs["device"] = "cpu"
-        out = func(*args, **kwargs)
-        return OnCuda(out) if isinstance(out, Tensor) and not isinstance(out, OnCuda) else out
+        return _put(func(*args, **{**kwargs, "device": "cpu"}))
 
     def _move(self, func: Any, name: str, tensor: Tensor, args: Any, kwargs: dict[str, Any]) -> Any:
         if name == "to":
@@ -264,13 +256,13 @@ class _Generator(torch.Generator):
         return super().__new__(cls, "cpu" if _is_cuda(device) else device)
 
 
-_PROPERTIES = SimpleNamespace(name="Pretended", major=9, minor=0, total_memory=2**33, multi_processor_count=1)
+_PROPERTIES = SimpleNamespace(name=NAME, major=9, minor=0, total_memory=2**33, multi_processor_count=1)
 _ANSWERS: dict[str, Any] = {
     "is_available": lambda: True,
     "device_count": lambda: 1,
     "current_device": lambda: 0,
     "set_device": lambda device: None,
-    "get_device_name": lambda device=None: "Pretended",
+    "get_device_name": lambda device=None: NAME,
     "get_device_properties": lambda device=None: _PROPERTIES,
     "get_device_capability": lambda device=None: (9, 0),
     "is_bf16_supported": lambda including_emulation=True: True,
@@ -286,7 +278,7 @@ _ANSWERS: dict[str, Any] = {
     "set_rng_state": lambda state, device="cuda": None,
     "get_rng_state_all": lambda: [],
     "set_rng_state_all": lambda states: None,
-    "is_current_stream_capturing": lambda: False,
+    "is_current_stream_capturing": lambda: _Graph.open is not None,
     "current_stream": lambda device=None: _Stream(),
     "stream": lambda stream: nullcontext(),
     "device": lambda device: nullcontext(),

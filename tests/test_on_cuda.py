@@ -26,13 +26,11 @@ from kornia_srgan.catalog import (
 from kornia_srgan.components.features.timm_features import TimmFeatures
 from kornia_srgan.errors import MissingExtraError, OfflineError
 from kornia_srgan.inference.optimize import optimize_for_inference
-from kornia_srgan.protocols import Canvas
-from tests.components import test_augment, test_discriminators, test_generators
+from tests.components import test_augment, test_degrade, test_discriminators, test_generators
 from tests.components.test_losses import image_loss
+from tests.pretend_cuda import NAME as PRETENDED
 
-SEEDS = (11, 12, 13, 14)
-STAGES = {"either_order": {"first": ("resize",), "second": ("jpeg",)}}
-PIPELINES = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}
+SEEDS = test_degrade.SEEDS
 
 
 def images(side: int = 32, seed: int = 0) -> Tensor:
@@ -55,6 +53,11 @@ def assert_alike(make: Callable[[torch.device], Any], cuda: torch.device, atol: 
     for expected, found in zip(*made, strict=True):
         assert found.device.type == "cuda"
         torch.testing.assert_close(found.cpu(), expected, atol=atol, rtol=1e-4)
+
+
+def draws_its_own(cuda: torch.device) -> bool:
+    """Whether noise drawn on the device is other than the CPU's, as a real one's is."""
+    return torch.cuda.get_device_name(cuda) != PRETENDED
 
 
 def gradients(net: nn.Module) -> list[Tensor]:
@@ -133,8 +136,8 @@ def test_adversarial_loss_and_its_penalty(name: str, penalty: str, cuda: torch.d
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_augmentation(name: str, cuda: torch.device) -> None:
     augment = AUGMENTATIONS.create(name, **test_augment.ARGS.get(name, {}))
-    noise = name == "kornia"  # drawn on the device, whose numbers are its own
-    assert_alike(lambda device: augment(images().to(device), SEEDS), cuda, atol=1.0 if noise else 1e-5)
+    noisy = name == "kornia" and draws_its_own(cuda)
+    assert_alike(lambda device: augment(images().to(device), SEEDS), cuda, atol=1.0 if noisy else 1e-5)
 
 
 @pytest.mark.parametrize("name", RESIZERS.names())
@@ -145,20 +148,18 @@ def test_resizer(name: str, cuda: torch.device) -> None:
 
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
 def test_degradation(name: str, cuda: torch.device) -> None:
-    degrade = DEGRADATIONS.create(name, **PIPELINES.get(name, {}))
-    noisy = torch.cuda.get_device_name(cuda) != "Pretended"  # noise is drawn on the device
-    atol = 1.0 if noisy else 0.004  # one grey level of one rounding may tip
+    degrade = DEGRADATIONS.create(name, **test_degrade.ARGS.get(name, {}))
+    atol = 1.0 if draws_its_own(cuda) else 0.004  # one grey level of one rounding may tip
     assert_alike(lambda device: degrade(images().to(device), SEEDS, (8, 8)), cuda, atol)
 
 
 @pytest.mark.parametrize("name", DEGRADATION_STAGES.names())
 def test_degradation_stage(name: str, cuda: torch.device) -> None:
-    stage = DEGRADATION_STAGES.create(name, **STAGES.get(name, {}))
-    noisy = torch.cuda.get_device_name(cuda) != "Pretended" and name == "noise"
+    stage = DEGRADATION_STAGES.create(name, **test_degrade.STAGE_ARGS.get(name, {}))
+    noisy = name == "noise" and draws_its_own(cuda)
 
     def make(device: torch.device) -> Tensor:
-        canvas = Canvas(images().to(device), (32,) * 4, (32,) * 4)
-        return stage(canvas, SEEDS, (8, 8)).pixels
+        return stage(test_degrade.canvas_of(images().to(device)), SEEDS, (8, 8)).pixels
 
     assert_alike(make, cuda, atol=1.0 if noisy else 1e-4)
 

@@ -22,6 +22,8 @@ from kornia_srgan.errors import ArgumentError, UnknownComponentError
 from kornia_srgan.protocols import Canvas
 
 SEEDS = (11, 12, 13, 14)
+ARGS = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}
+STAGE_ARGS = {"either_order": {"first": ("resize",), "second": ("jpeg",)}, "sinc": {"p": 1.0}}
 
 
 def smooth(count=4, side=32, seed=0):
@@ -40,8 +42,7 @@ def column(*values):
 
 @pytest.fixture(params=DEGRADATIONS.names())
 def degrade(request):
-    args = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}
-    return DEGRADATIONS.create(request.param, **args.get(request.param, {}))
+    return DEGRADATIONS.create(request.param, **ARGS.get(request.param, {}))
 
 
 # --- whole degradations -----------------------------------------------------------------------------------
@@ -156,11 +157,7 @@ def test_arguments_out_of_range_are_named(name, args, said):
 
 @pytest.mark.parametrize("name", DEGRADATION_STAGES.names())
 def test_a_stage_draws_for_each_image_by_its_own_seed(name):
-    args = {
-        "either_order": {"first": ("resize",), "second": ("jpeg",)},
-        "sinc": {"p": 1.0},
-    }
-    stage = DEGRADATION_STAGES.create(name, **args.get(name, {}))
+    stage = DEGRADATION_STAGES.create(name, **STAGE_ARGS.get(name, {}))
     images = smooth(1).expand(6, -1, -1, -1)
     out = stage(canvas_of(images), (5, 5, 6, 7, 8, 9), (8, 8))
     torch.testing.assert_close(out.pixels[0], out.pixels[1], atol=1e-6, rtol=0)

@@ -16,6 +16,11 @@ from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config import TrainConfig
 from kornia_srgan.config_io import parse_config
 
+
+class Killed(Exception):
+    """Stands for a SIGKILL: nothing of the trainer's runs after it."""
+
+
 GAN: dict[str, Any] = {
     "name": "gan",
     "steps": 6,

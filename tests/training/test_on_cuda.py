@@ -6,6 +6,7 @@ On a machine without a GPU the device is pretended, see `tests.pretend_cuda`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
 from tests.training.half import fresh_state, restored_switches
 from tests.training.helpers import make_photos, small_config
-from tests.training.test_trainer import Killed, assert_same_run
+from tests.training.test_trainer import assert_resumes_to_the_same_bytes, assert_same_run
 
 
 @pytest.fixture(autouse=True)
@@ -127,22 +128,9 @@ def test_cuda_learns_what_the_cpu_learns(
     ("precision", "killed_at"), [("no", 7), ("bf16", 10), ("fp16", 5), ("fp16", 7), ("fp16", 10)]
 )
 def test_a_killed_run_resumes_to_the_same_bytes(
-    cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, killed_at: int
+    cuda: torch.device, tmp_path: Path, kill_at: Any, precision: str, killed_at: int
 ) -> None:
     sections = {"train__precision": precision, "train__deterministic": True, "data__cache": "device"}
-    run(tmp_path / "whole", **sections)
-    original = Trainer._step
-
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        if progress.total == killed_at:
-            raise Killed
-        return original(self, stage, crops, progress)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(Killed):
-        run(tmp_path / "killed", **sections)
-    monkeypatch.setattr(Trainer, "_step", original)
-    assert run(tmp_path / "killed", resume=True, **sections)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    assert_resumes_to_the_same_bytes(partial(run, **sections), tmp_path, kill_at, killed_at)
     scalers = list(tmp_path.glob("*/checkpoints/step-00000012/scaler.pt"))
     assert len(scalers) == (2 if precision == "fp16" else 0)

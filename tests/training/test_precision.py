@@ -26,7 +26,7 @@ from kornia_srgan.training.trainer import Trainer
 from tests.training.half import fresh_state, restored_switches
 from tests.training.helpers import cpu_accelerator, make_photos, small_components, small_config
 from tests.training.test_stage import random_batch
-from tests.training.test_trainer import assert_same_run
+from tests.training.test_trainer import assert_resumes_to_the_same_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -210,30 +210,15 @@ def test_what_a_stage_hands_on_is_the_plain_network() -> None:
 
 
 @pytest.mark.parametrize("killed_at", [5, 7, 10])
-def test_a_bf16_run_resumes_to_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
-) -> None:
+def test_a_bf16_run_resumes_to_the_same_bytes(tmp_path: Path, kill_at: Any, killed_at: int) -> None:
     photos = make_photos(tmp_path / "photos")
     config = small_config(data__folders=[str(photos)], train__precision="bf16", train__checkpoint_every=4)
 
-    def run(name: str, *, resume: bool = False) -> bool:
+    def run(output: Path, *, resume: bool = False) -> bool:
         with fresh_state():
-            return train(config, tmp_path / name, resume=resume)
+            return train(config, output, resume=resume)
 
-    run("whole")
-    original = Trainer._step
-
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        if progress.total == killed_at:
-            raise InterruptedError
-        return original(self, stage, crops, progress)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(InterruptedError):
-        run("killed")
-    monkeypatch.setattr(Trainer, "_step", original)
-    assert run("killed", resume=True)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    assert_resumes_to_the_same_bytes(run, tmp_path, kill_at, killed_at)
 
 
 class Recorded:

@@ -2,6 +2,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ from kornia_srgan.training.checkpoint import newest_checkpoint
 from kornia_srgan.training.run import train
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
-from tests.training.helpers import cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.training.helpers import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
 
 
 @pytest.fixture
@@ -34,26 +35,6 @@ def photos(tmp_path: Path) -> Path:
 def run(photos: Path, output: Path, *, resume: bool = False, **sections: Any) -> bool:
     config = small_config(data__folders=[str(photos)], **sections)
     return train(config, output, resume=resume, accelerator=cpu_accelerator())
-
-
-class Killed(Exception):
-    """Stands for a SIGKILL: nothing of the trainer's runs after it."""
-
-
-@pytest.fixture
-def kill_at(monkeypatch: pytest.MonkeyPatch):
-    original = Trainer._step
-
-    def arm(total: int) -> None:
-        def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-            if progress.total == total:
-                raise Killed
-            return original(self, stage, crops, progress)
-
-        monkeypatch.setattr(Trainer, "_step", step)
-
-    yield arm
-    monkeypatch.undo()
 
 
 def assert_same_run(a: Path, b: Path) -> None:
@@ -87,21 +68,23 @@ def assert_equal_trees(a: Any, b: Any, where: str) -> None:
 
 
 def assert_resumes_to_the_same_bytes(
-    photos: Path, tmp_path: Path, kill_at: Any, killed_at: int, **sections: Any
+    run: Callable[..., bool], tmp_path: Path, kill_at: Any, killed_at: int
 ) -> None:
-    run(photos, tmp_path / "whole", **sections)
+    """`run` takes a folder and `resume`; the folders are `whole` and `killed`."""
+    run(tmp_path / "whole")
     kill_at(killed_at)
     with pytest.raises(Killed):
-        run(photos, tmp_path / "killed", **sections)
+        run(tmp_path / "killed")
     kill_at(-1)
-    assert run(photos, tmp_path / "killed", resume=True, **sections)
+    assert run(tmp_path / "killed", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
 
 
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 11])
 def test_a_killed_run_resumes_to_the_same_bytes(photos: Path, tmp_path: Path, kill_at: Any, killed_at: int):
     """Steps 0-5 are the first stage, 6-11 the second; checkpoints at 0, 4, 6, 8, 12."""
-    assert_resumes_to_the_same_bytes(photos, tmp_path, kill_at, killed_at, train__checkpoint_every=4)
+    small_run = partial(run, photos, train__checkpoint_every=4)
+    assert_resumes_to_the_same_bytes(small_run, tmp_path, kill_at, killed_at)
     steps = [
         json.loads(line)["total"] for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()
     ]
@@ -116,7 +99,7 @@ def test_a_stage_with_its_own_crops_resumes_to_the_same_bytes(
     photos: Path, tmp_path: Path, kill_at: Any, killed_at: int
 ) -> None:
     """On both sides of the border between the stages, which lies after step 5."""
-    assert_resumes_to_the_same_bytes(photos, tmp_path, kill_at, killed_at, **LARGER_CROPS)
+    assert_resumes_to_the_same_bytes(partial(run, photos, **LARGER_CROPS), tmp_path, kill_at, killed_at)
 
 
 def test_a_stage_sees_its_own_crops_and_the_header_says_so(

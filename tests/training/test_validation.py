@@ -22,9 +22,8 @@ from kornia_srgan.evaluation.protocols import get_protocol
 from kornia_srgan.training.journal import plot_losses
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
-from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.training.validation import FolderValidator
-from tests.training.helpers import cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.training.helpers import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
 
 TILE = 192
 
@@ -84,7 +83,7 @@ def test_the_logged_score_is_that_of_the_weights(tmp_path: Path) -> None:
         assert logged[f"val_{name}"] == pytest.approx(sum(s[name] for s in scores) / 2, rel=1e-5), name
 
 
-def test_the_best_generator_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_generator_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: Any) -> None:
     """Of scores that rise and fall it is the one in the middle, also after the run was resumed."""
     states: list[dict[str, Tensor]] = []
 
@@ -94,19 +93,12 @@ def test_the_best_generator_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return {"psnr": {4: 20.0, 6: 25.0, 8: 30.0, 12: 28.0}[total]}
 
     monkeypatch.setattr(FolderValidator, "__call__", score)
-    original = Trainer._step
-
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        if progress.total == 9 and len(states) < 4:
-            raise InterruptedError
-        return original(self, stage, crops, progress)
-
-    monkeypatch.setattr(Trainer, "_step", step)
+    kill_at(9)
     photos, images = make_photos(tmp_path / "photos"), make_photos(tmp_path / "val", 1)
     config = small_config(data__folders=[str(photos)], validation={"folder": str(images), "every": 4})
-    with pytest.raises(InterruptedError):
+    with pytest.raises(Killed):
         train(config, tmp_path / "run", accelerator=cpu_accelerator())
-    monkeypatch.setattr(Trainer, "_step", original)
+    kill_at(-1)
     assert train(config, tmp_path / "run", resume=True, accelerator=cpu_accelerator())
     best = load_file(tmp_path / "run/best.safetensors")
     assert [tensors_equal(best, state) for state in states] == [False, False, True, False]
