@@ -25,14 +25,13 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def cuda() -> Iterator["torch.device"]:
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator["torch.device"]:
     """The first CUDA device, or a pretended one: what lies where is checked on every machine."""
     import torch
 
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # rounds too coarsely to be compared
     if torch.cuda.is_available():
-        before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
         yield torch.device("cuda", 0)
-        torch.backends.cudnn.allow_tf32 = before
         return
     from tests.pretend_cuda import pretend_cuda
 

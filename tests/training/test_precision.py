@@ -110,6 +110,14 @@ def test_a_gpu_gets_tf32_and_cudnn_benchmark(
     assert asked["mixed_precision"] == "fp16"
 
 
+def test_ranks_keep_their_buffers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On torch 2.11 rank 0's, arriving between two forwards, spoil the backward of both."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    handler = make_accelerator(small_config(), RunFolder(tmp_path)).ddp_handler
+    assert handler is not None
+    assert not handler.broadcast_buffers
+
+
 def test_the_recipe_decides_and_not_the_launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Accelerate would divide every loss by the launcher's accumulation and wrap what it compiles."""
     monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
