@@ -137,7 +137,7 @@ def _first(batches: Batches, count: int) -> Tensor:
 
 def training_cases(options: argparse.Namespace, device: torch.device) -> dict[str, Callable[[], float]]:
     """Milliseconds of a training step, on one constant batch and on the crops of each cached mode."""
-    from kornia_srgan.catalog import AUGMENTATIONS, GENERATORS, RESIZERS
+    from kornia_srgan.registry.catalog import AUGMENTATIONS, GENERATORS, RESIZERS
     from kornia_srgan.training.steps import make_batch
 
     generator = GENERATORS.create(options.generator, scale=4).to(device)  # type: ignore[attr-defined]

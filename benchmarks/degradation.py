@@ -24,7 +24,7 @@ from benchmarks.report import Result, alternate, at_least_one, device_name, docu
 from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.components.transforms.degrade import DegradationPipeline, real_esrgan
 from kornia_srgan.components.transforms.stage_blur import Blur
-from kornia_srgan.protocols import Canvas
+from kornia_srgan.contracts import Canvas
 
 _RESAMPLING = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 

@@ -46,7 +46,7 @@ at_least_one.__name__ = "whole number"  # argparse shows it: "invalid whole numb
 
 def device_name(text: str) -> str:
     """A device that can be used here, for argparse."""
-    from kornia_srgan.inference.prepare import pick_device
+    from kornia_srgan.optimize.device import pick_device
 
     try:
         return str(pick_device(text))

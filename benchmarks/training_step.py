@@ -27,9 +27,9 @@ from benchmarks.plain_srgan_step import PlainDiscriminator, PlainGenerator, Plai
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.benchmarking.compute import synchronize
-from kornia_srgan.config import TrainConfig
-from kornia_srgan.config_io import parse_config
-from kornia_srgan.protocols import Batch
+from kornia_srgan.config.io import parse_config
+from kornia_srgan.config.model import TrainConfig
+from kornia_srgan.contracts import Batch
 from kornia_srgan.training.run import resolve_precision
 from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
 from kornia_srgan.training.steps import discriminator_loss, image_loss, make_batch

@@ -34,7 +34,7 @@ def photograph(path: Path, width: int, height: int) -> None:
 
 def generator_file(path: Path, channels: int, blocks: int) -> None:
     """Weights of an untrained `edsr`: memory and time do not depend on what was learned."""
-    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.registry.catalog import GENERATORS
     from kornia_srgan.weights.files import save_weights
     from kornia_srgan.weights.spec import WeightSpec
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic import BaseModel
 
-from kornia_srgan.catalog import REGISTRIES
 from kornia_srgan.cli.app import app
-from kornia_srgan.config import Component, TrainConfig
-from kornia_srgan.config_io import load_config, recipe_names
+from kornia_srgan.config.io import load_config, recipe_names
+from kornia_srgan.config.model import Component, TrainConfig
+from kornia_srgan.registry.catalog import REGISTRIES
 
 API = {
     "Components by name": ("registry", "catalog", "protocols", "plugins", "assembly"),

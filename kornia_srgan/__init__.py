@@ -12,7 +12,13 @@ from kornia_srgan._version import __version__
 
 if TYPE_CHECKING:
     from kornia_srgan.assembly import assemble, load_generator
-    from kornia_srgan.catalog import (
+    from kornia_srgan.config.io import load_config
+    from kornia_srgan.config.model import TrainConfig
+    from kornia_srgan.errors import KorniaSRGANError, UserError
+    from kornia_srgan.evaluation.evaluate import evaluate
+    from kornia_srgan.inference.kornia_module import SuperResolve
+    from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.registry.catalog import (
         ADVERSARIAL_LOSSES,
         AUGMENTATIONS,
         DEGRADATION_STAGES,
@@ -25,14 +31,8 @@ if TYPE_CHECKING:
         RESIZERS,
         get_registry,
     )
-    from kornia_srgan.config import TrainConfig
-    from kornia_srgan.config_io import load_config
-    from kornia_srgan.errors import KorniaSRGANError, UserError
-    from kornia_srgan.evaluation.evaluate import evaluate
-    from kornia_srgan.inference.kornia_module import SuperResolve
-    from kornia_srgan.inference.upscaler import Upscaler
-    from kornia_srgan.plugins import load_plugins
-    from kornia_srgan.registry import Registry
+    from kornia_srgan.registry.plugins import load_plugins
+    from kornia_srgan.registry.registry import Registry
     from kornia_srgan.weights.files import load_weights, read_spec, save_weights
     from kornia_srgan.weights.spec import WeightSpec
 
@@ -68,7 +68,7 @@ __all__ = [
 
 _HOMES = {
     "assembly": ("assemble", "load_generator"),
-    "catalog": (
+    "registry.catalog": (
         "ADVERSARIAL_LOSSES",
         "AUGMENTATIONS",
         "DEGRADATIONS",
@@ -81,14 +81,14 @@ _HOMES = {
         "RESIZERS",
         "get_registry",
     ),
-    "config": ("TrainConfig",),
-    "config_io": ("load_config",),
+    "config.model": ("TrainConfig",),
+    "config.io": ("load_config",),
     "errors": ("KorniaSRGANError", "UserError"),
     "evaluation.evaluate": ("evaluate",),
     "inference.kornia_module": ("SuperResolve",),
     "inference.upscaler": ("Upscaler",),
-    "plugins": ("load_plugins",),
-    "registry": ("Registry",),
+    "registry.plugins": ("load_plugins",),
+    "registry.registry": ("Registry",),
     "weights.files": ("load_weights", "read_spec", "save_weights"),
     "weights.spec": ("WeightSpec",),
 }

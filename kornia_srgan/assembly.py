@@ -9,8 +9,18 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from kornia_srgan.arguments import check_types, recorded_arguments
-from kornia_srgan.catalog import (
+from kornia_srgan.config.model import Component, Stage, TrainConfig, WeightedLoss
+from kornia_srgan.contracts import (
+    AdversarialLoss,
+    Augmentation,
+    Degradation,
+    FeatureExtractor,
+    ImageLoss,
+    Resizer,
+)
+from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
+from kornia_srgan.registry.arguments import check_types, recorded_arguments
+from kornia_srgan.registry.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
     DEGRADATIONS,
@@ -20,18 +30,8 @@ from kornia_srgan.catalog import (
     IMAGE_LOSSES,
     RESIZERS,
 )
-from kornia_srgan.config import Component, Stage, TrainConfig, WeightedLoss
-from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
-from kornia_srgan.plugins import load_plugins
-from kornia_srgan.protocols import (
-    AdversarialLoss,
-    Augmentation,
-    Degradation,
-    FeatureExtractor,
-    ImageLoss,
-    Resizer,
-)
-from kornia_srgan.registry import BUILTIN_SOURCE, Registry
+from kornia_srgan.registry.plugins import load_plugins
+from kornia_srgan.registry.registry import BUILTIN_SOURCE, Registry
 from kornia_srgan.weights.files import load_into, load_matching, load_weights
 from kornia_srgan.weights.foreign import is_foreign, read_foreign
 from kornia_srgan.weights.locate import locate

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from kornia_srgan.assembly import LoadedGenerator, load_generator
+from kornia_srgan.atomic import write_bytes
 from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
-from kornia_srgan.files import write_bytes
 from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 

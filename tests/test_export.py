@@ -9,10 +9,10 @@ from torch import nn
 
 from kornia_srgan import export as module
 from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec
-from kornia_srgan.catalog import GENERATORS
-from kornia_srgan.config import Component
+from kornia_srgan.config.model import Component
 from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
 from kornia_srgan.export import export_generator
+from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec
 

@@ -12,7 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.catalog import (
+from kornia_srgan.components.features.timm_features import TimmFeatures
+from kornia_srgan.errors import MissingExtraError, OfflineError
+from kornia_srgan.optimize.optimize import optimize_for_inference
+from kornia_srgan.registry.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
     DEGRADATION_STAGES,
@@ -23,9 +26,6 @@ from kornia_srgan.catalog import (
     METRICS,
     RESIZERS,
 )
-from kornia_srgan.components.features.timm_features import TimmFeatures
-from kornia_srgan.errors import MissingExtraError, OfflineError
-from kornia_srgan.inference.optimize import optimize_for_inference
 from tests.components import test_augment, test_degrade, test_discriminators, test_generators
 from tests.components.test_losses import image_loss
 from tests.pretend_cuda import NAME as PRETENDED

@@ -52,7 +52,7 @@ def test_public_name_can_be_had_and_is_documented(name):
 
 
 def test_names_are_the_objects_of_their_modules():
-    assert kornia_srgan.GENERATORS is importlib.import_module("kornia_srgan.catalog").GENERATORS
+    assert kornia_srgan.GENERATORS is importlib.import_module("kornia_srgan.registry.catalog").GENERATORS
     assert kornia_srgan.save_weights is importlib.import_module("kornia_srgan.weights.files").save_weights
 
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.cli.app import run
+from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.locate import zoo_names
 from tests.snippets import ROOT, run_python, snippets
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from kornia_srgan.assembly import LoadedGenerator
 from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
-from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.optimize.optimize import optimize_for_inference
 
 Forward = Callable[[], Tensor]
 EXTRA = "benchmark"

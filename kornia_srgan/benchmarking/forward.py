@@ -18,7 +18,7 @@ from kornia_srgan.benchmarking.memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, document
 from kornia_srgan.benchmarking.subjects import Subject
 from kornia_srgan.errors import KorniaSRGANError
-from kornia_srgan.inference.prepare import pick_dtype
+from kornia_srgan.optimize.device import pick_dtype
 
 MemoryFormat = Literal["channels_last", "contiguous"]
 UNIT = "MP/s"

@@ -11,7 +11,7 @@ import kornia
 import torch
 
 import kornia_srgan._version
-from kornia_srgan.revision import revision
+from kornia_srgan.environment import revision
 
 # What makes two machines one as far as figures go.
 _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")

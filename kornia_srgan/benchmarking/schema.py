@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kornia_srgan.atomic import write_text
 from kornia_srgan.benchmarking.machine import machine
 from kornia_srgan.benchmarking.measurements import Result
 from kornia_srgan.errors import UserError
-from kornia_srgan.files import write_text
 
 SCHEMA = 1
 FORWARD = "generator_forward"

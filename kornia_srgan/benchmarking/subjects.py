@@ -13,10 +13,10 @@ import yaml
 from torch import nn
 
 from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec, load_generator
-from kornia_srgan.catalog import GENERATORS
-from kornia_srgan.config import Component
+from kornia_srgan.config.model import Component
 from kornia_srgan.errors import UserError
-from kornia_srgan.plugins import load_entry_points
+from kornia_srgan.registry.catalog import GENERATORS
+from kornia_srgan.registry.plugins import load_entry_points
 from kornia_srgan.weights.locate import locate
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kornia_srgan.atomic import write_bytes, write_text
 from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
-from kornia_srgan.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from kornia_srgan.benchmarking.schema import ForwardDocument
@@ -72,8 +72,8 @@ def command(
     from kornia_srgan.benchmarking.schema import OURS, read_forward
     from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
     from kornia_srgan.errors import UserError
-    from kornia_srgan.inference.prepare import pick_device, pick_dtype
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.optimize.device import pick_device, pick_dtype
+    from kornia_srgan.registry.plugins import load_plugins
 
     if plot and plot.suffix.lower() != ".png":
         raise UserError(f"--plot {plot}: the plot is a PNG; name it .png")

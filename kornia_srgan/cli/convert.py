@@ -49,7 +49,7 @@ def _convert(file: Path, output: Path, license: str, half: bool) -> list[str]:
     import torch
 
     from kornia_srgan.assembly import generator_spec, load_generator
-    from kornia_srgan.config import Component
+    from kornia_srgan.config.model import Component
     from kornia_srgan.weights.files import save_weights
     from kornia_srgan.weights.foreign import import_weights
 

@@ -31,7 +31,7 @@ def command(
     """
     from kornia_srgan.demo.choices import choices_of
     from kornia_srgan.demo.server import address_of, listen, require_gradio, serve, working_folder
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.registry.plugins import load_plugins
 
     require_gradio()
     load_plugins(plugin or ())

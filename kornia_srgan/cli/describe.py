@@ -18,8 +18,8 @@ def command(
     from rich.table import Table
     from rich.text import Text
 
-    from kornia_srgan.catalog import get_registry
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.registry.catalog import get_registry
+    from kornia_srgan.registry.plugins import load_plugins
 
     load_plugins(plugin or ())
     described = get_registry(kind).describe(name)

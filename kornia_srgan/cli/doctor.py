@@ -134,9 +134,9 @@ def plugins() -> Iterator[Finding]:
     """Installed plug-ins: what each brought, or why it failed."""
     import warnings
 
-    from kornia_srgan.catalog import REGISTRIES
-    from kornia_srgan.plugins import load_entry_points
-    from kornia_srgan.registry import BUILTIN_SOURCE
+    from kornia_srgan.registry.catalog import REGISTRIES
+    from kornia_srgan.registry.plugins import load_entry_points
+    from kornia_srgan.registry.registry import BUILTIN_SOURCE
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -160,7 +160,7 @@ def test_devices() -> Iterator[Finding]:
 
     import torch
 
-    from kornia_srgan.catalog import GENERATORS, RESIZERS
+    from kornia_srgan.registry.catalog import GENERATORS, RESIZERS
 
     torch.manual_seed(0)
     generator = GENERATORS.create("edsr", scale=4, channels=16, num_blocks=2)

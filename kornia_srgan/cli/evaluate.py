@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kornia_srgan.atomic import write_text
 from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
-from kornia_srgan.files import write_text
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 
 if TYPE_CHECKING:
     import torch
 
+    from kornia_srgan.contracts import Generator
     from kornia_srgan.evaluation.report import Report
-    from kornia_srgan.protocols import Generator
 
 
 def command(
@@ -46,8 +46,8 @@ def command(
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.protocols import get_protocol
-    from kornia_srgan.inference.prepare import pick_device
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.optimize.device import pick_device
+    from kornia_srgan.registry.plugins import load_plugins
 
     get_protocol(protocol)
     for report_file in (json_file, csv_file):

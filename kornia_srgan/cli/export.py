@@ -24,7 +24,7 @@ def command(
     from typing import cast
 
     from kornia_srgan.export import Format, export_generator
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.registry.plugins import load_plugins
 
     load_plugins(plugin or ())
     check_writable(output)

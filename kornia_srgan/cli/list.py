@@ -22,8 +22,8 @@ def command(
     from rich.table import Table
     from rich.text import Text
 
-    from kornia_srgan.catalog import REGISTRIES, get_registry
-    from kornia_srgan.plugins import load_entry_points, load_plugins
+    from kornia_srgan.registry.catalog import REGISTRIES, get_registry
+    from kornia_srgan.registry.plugins import load_entry_points, load_plugins
 
     load_entry_points()
     load_plugins(plugin or ())

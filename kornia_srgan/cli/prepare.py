@@ -31,10 +31,10 @@ def command(
     from rich.console import Console
     from rich.progress import Progress
 
-    from kornia_srgan.catalog import RESIZERS
     from kornia_srgan.data.images import find_images
     from kornia_srgan.data.tiles import TileFolders, write_tiles
     from kornia_srgan.errors import DataError
+    from kornia_srgan.registry.catalog import RESIZERS
 
     if crop % scale:
         raise DataError(

@@ -41,8 +41,8 @@ def command(
     ] = False,
 ) -> None:
     """Train a generator by a recipe, on photographs of any size and format."""
-    from kornia_srgan.config_io import load_config, recipe_names
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.config.io import load_config, recipe_names
+    from kornia_srgan.registry.plugins import load_plugins
 
     source = config or recipe
     if source is None or (config and recipe):
@@ -62,7 +62,7 @@ def command(
 
         typer.echo(describe_run(resolved))
         return
-    from kornia_srgan.inference.memory import keep_freed_memory
+    from kornia_srgan.allocator import keep_freed_memory
     from kornia_srgan.training.run import on_cpu, train
 
     if on_cpu():

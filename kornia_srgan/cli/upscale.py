@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kornia_srgan.atomic import write_text
 from kornia_srgan.cli.options import PluginOption
-from kornia_srgan.files import write_text
 
 if TYPE_CHECKING:
-    from kornia_srgan.inference.jobs import Source
+    from kornia_srgan.batch.jobs import Source
     from kornia_srgan.inference.upscaler import Upscaler
 
 SOME_FAILED = 3
@@ -76,14 +76,14 @@ def command(
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
+    from kornia_srgan.allocator import keep_freed_memory
+    from kornia_srgan.batch.jobs import plan
+    from kornia_srgan.batch.run import overlapping
     from kornia_srgan.cli.upscale_view import list_failures, report, run
     from kornia_srgan.errors import ImageError
-    from kornia_srgan.inference.batch import overlapping
-    from kornia_srgan.inference.formats import WriteOptions, named_format, parse_color
-    from kornia_srgan.inference.jobs import plan
-    from kornia_srgan.inference.memory import keep_freed_memory
     from kornia_srgan.inference.rescale import Rescaler, Wanted
-    from kornia_srgan.plugins import load_plugins
+    from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
+    from kornia_srgan.registry.plugins import load_plugins
 
     side = _tile(tile)
     wanted = Wanted(scale, width, long_side)
@@ -134,7 +134,7 @@ def _tile(text: str) -> int | Literal["auto"]:
 def _sources(inputs: list[str], recursive: bool) -> list[Source]:
     import sys
 
-    from kornia_srgan.inference.jobs import Source, find_sources
+    from kornia_srgan.batch.jobs import Source, find_sources
 
     if STREAM not in inputs:
         return find_sources(inputs, recursive=recursive)

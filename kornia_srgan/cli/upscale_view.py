@@ -11,11 +11,11 @@ import typer
 from kornia_srgan.cli.options import console
 
 if TYPE_CHECKING:
-    from kornia_srgan.inference.batch import Outcome
-    from kornia_srgan.inference.formats import WriteOptions
-    from kornia_srgan.inference.jobs import Job
+    from kornia_srgan.batch.jobs import Job
+    from kornia_srgan.batch.run import Outcome
     from kornia_srgan.inference.picture import Enlarger
     from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.photos.formats import WriteOptions
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     """Run the jobs under a progress bar on stderr: megapixels of input done, their speed, the time left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from kornia_srgan.inference import batch
+    from kornia_srgan.batch import run as batch
 
     screen = console(stderr=True)
     columns = (

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from kornia_srgan.atomic import replacing
 from kornia_srgan.data.decode import pad_to_crop
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.errors import DataError, ImageError
-from kornia_srgan.files import replacing
 
 if TYPE_CHECKING:
-    from kornia_srgan.protocols import Resizer
+    from kornia_srgan.contracts import Resizer
 
 _TILE = re.compile(r".*_\d{4,}\.png")
 _TOGETHER = 64  # tiles resized in one call

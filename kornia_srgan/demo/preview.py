@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageCms
 
 from kornia_srgan.evaluation.pictures import detailed_window
-from kornia_srgan.inference.photo import Photo, Pixels, white_of
+from kornia_srgan.photos.photo import Photo, Pixels, white_of
 
 LONGEST = 2048
 """Of the whole picture, in pixels; larger results are reduced for the screen."""

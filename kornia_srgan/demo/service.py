@@ -8,17 +8,17 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Literal
 
+from kornia_srgan.batch.jobs import Job, named
+from kornia_srgan.batch.run import run_one
 from kornia_srgan.demo.choices import Source
 from kornia_srgan.demo.preview import Pair, pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
-from kornia_srgan.inference.batch import run_one
-from kornia_srgan.inference.decode import read
-from kornia_srgan.inference.formats import FORMATS, Format, WriteOptions, default_format, named_format
-from kornia_srgan.inference.header import Header, peek
-from kornia_srgan.inference.jobs import Job, named
-from kornia_srgan.inference.photo import Photo
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
+from kornia_srgan.photos.header import Header, peek
+from kornia_srgan.photos.photo import Photo
 
 SAME, LOSSLESS = "as the photograph", "lossless"
 FORMAT_NAMES = (SAME, LOSSLESS, *(f.name.lower() for f in FORMATS.values()))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from kornia_srgan.protocols import Generator
+    from kornia_srgan.contracts import Generator
 
 BASELINE = "bicubic"
 Progress = Callable[[str, str], None]
@@ -89,7 +89,7 @@ class _Bicubic:
     """The baseline: MATLAB's bicubic enlargement."""
 
     def __init__(self, scale: int) -> None:
-        from kornia_srgan.catalog import RESIZERS
+        from kornia_srgan.registry.catalog import RESIZERS
 
         self.scale = scale
         self._resize = RESIZERS.create("matlab_bicubic")
@@ -143,7 +143,7 @@ def load_pair(image: EvalImage, scale: int) -> tuple[Tensor, Tensor]:
     height, width = (side - side % scale for side in hr.shape[-2:])
     hr = hr[..., :height, :width]
     if image.lr is None:
-        from kornia_srgan.catalog import RESIZERS
+        from kornia_srgan.registry.catalog import RESIZERS
 
         return RESIZERS.create("matlab_bicubic")(hr, (height // scale, width // scale)), hr
     lr = _read(image.lr)

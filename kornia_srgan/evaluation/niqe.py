@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kornia_srgan.catalog import RESIZERS
 from kornia_srgan.evaluation.metrics import luma
+from kornia_srgan.registry.catalog import RESIZERS
 
 BLOCK = 96
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # horizontal, vertical, the two diagonals

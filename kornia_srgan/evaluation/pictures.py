@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.atomic import replacing
 from kornia_srgan.evaluation.report import METRIC_FORMATS, format_metrics
-from kornia_srgan.files import replacing
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kornia_srgan.catalog import METRICS
 from kornia_srgan.errors import UserError, did_you_mean
+from kornia_srgan.registry.catalog import METRICS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from kornia_srgan.protocols import Metric
+    from kornia_srgan.contracts import Metric
 
 DEFAULT_METRICS = ("psnr", "ssim")
 

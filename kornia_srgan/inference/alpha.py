@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kornia_srgan.inference.photo import Pixels
 from kornia_srgan.inference.values import from_unit, to_unit
+from kornia_srgan.photos.photo import Pixels
 
 
 def bled(colour: Tensor, alpha: Tensor) -> Tensor:

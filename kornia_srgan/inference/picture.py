@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from kornia_srgan.inference.alpha import bled, flat_kept
-from kornia_srgan.inference.decode import from_pil
-from kornia_srgan.inference.encode import canvas
-from kornia_srgan.inference.photo import Frame, Photo, Pixels, Raster, Space, white_of
+from kornia_srgan.photos.decode import from_pil
+from kornia_srgan.photos.encode import canvas
+from kornia_srgan.photos.photo import Frame, Photo, Pixels, Raster, Space, white_of
 
 
 class Enlarger(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kornia_srgan.components.transforms.resize import cubic
-from kornia_srgan.inference.photo import Pixels, white_of
+from kornia_srgan.photos.photo import Pixels, white_of
 
 
 @dataclass(frozen=True)

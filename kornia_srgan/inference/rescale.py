@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.photo import Pixels
 from kornia_srgan.inference.resample import resampled
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.photo import Pixels
 
 
 @dataclass(frozen=True)

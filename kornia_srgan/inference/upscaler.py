@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from kornia_srgan.errors import ImageError, UserError
 from kornia_srgan.inference.halo import halo_of, practical_halo
-from kornia_srgan.inference.memory import auto_tile
-from kornia_srgan.inference.prepare import pick_device, pick_dtype, prepare
+from kornia_srgan.inference.tile_size import auto_tile
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.inference.values import check_dtype, from_unit, to_unit
+from kornia_srgan.optimize.device import pick_device, pick_dtype, prepare
 
 Pixels = NDArray[Any]
 ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 from torch import Tensor
 
+from kornia_srgan.atomic import replacing, write_text
 from kornia_srgan.errors import MissingExtraError, TrainingError, UserError, did_you_mean
-from kornia_srgan.files import replacing, write_text
 from kornia_srgan.training.run_folder import RunFolder
 
 

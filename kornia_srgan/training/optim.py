@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kornia_srgan.config import Optimizer, Schedule
+from kornia_srgan.config.model import Optimizer, Schedule
 from kornia_srgan.errors import ConfigError, did_you_mean
 
 _FUSED = ("adam", "adamw", "sgd")  # torch's own, which have a fused kernel on CPU and CUDA

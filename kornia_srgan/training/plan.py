@@ -10,8 +10,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import StageComponents, assemble
-from kornia_srgan.config import Train, TrainConfig
-from kornia_srgan.config_io import dump_config
+from kornia_srgan.config.io import dump_config
+from kornia_srgan.config.model import Train, TrainConfig
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 from kornia_srgan.training.stage_data import stage_batch, stage_crop
 

@@ -20,7 +20,7 @@ from accelerate.utils import (
 
 from kornia_srgan._version import __version__
 from kornia_srgan.assembly import Components, assemble
-from kornia_srgan.config import Precision, Stage, TrainConfig
+from kornia_srgan.config.model import Precision, Stage, TrainConfig
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.checkpoint import check_identity, newest_checkpoint, read_progress
 from kornia_srgan.training.determinism import take_deterministic_kernels

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kornia_srgan._version import __version__
-from kornia_srgan.config import TrainConfig
-from kornia_srgan.config_io import dump_config
+from kornia_srgan.atomic import write_text
+from kornia_srgan.config.io import dump_config
+from kornia_srgan.config.model import TrainConfig
+from kornia_srgan.environment import revision
 from kornia_srgan.errors import DataError
-from kornia_srgan.files import write_text
-from kornia_srgan.revision import revision
 
 _PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
 

@@ -12,9 +12,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import NamedLoss, StageComponents
-from kornia_srgan.config import Train
+from kornia_srgan.config.model import Train
+from kornia_srgan.contracts import AdversarialLoss, Batch, LossReport
 from kornia_srgan.errors import TrainingError
-from kornia_srgan.protocols import AdversarialLoss, Batch, LossReport
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 from kornia_srgan.training.steps import discriminator_loss, generator_loss
 

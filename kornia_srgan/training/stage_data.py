@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from kornia_srgan.config import Stage, TrainConfig
+from kornia_srgan.config.model import Stage, TrainConfig
 from kornia_srgan.data.source import CropSource, open_crops
 from kornia_srgan.errors import ConfigError
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.assembly import NamedLoss
-from kornia_srgan.protocols import (
+from kornia_srgan.contracts import (
     AdversarialLoss,
     Augmentation,
     Batch,

@@ -11,7 +11,7 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from kornia_srgan.assembly import Components, StageComponents, with_training
-from kornia_srgan.config import Train
+from kornia_srgan.config.model import Train
 from kornia_srgan.data.sampling import step_seed
 from kornia_srgan.data.source import CropBatch
 from kornia_srgan.errors import TrainingError

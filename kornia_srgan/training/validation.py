@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from kornia_srgan.atomic import replacing
+from kornia_srgan.contracts import Resizer
 from kornia_srgan.evaluation.datasets import EvalSet, find_sets
 from kornia_srgan.evaluation.evaluate import load_pair
 from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
-from kornia_srgan.files import replacing
-from kornia_srgan.protocols import Resizer
 from kornia_srgan.training.run_folder import RunFolder
 
 _TILE = 192  # HR pixels of a picture's side in the grid

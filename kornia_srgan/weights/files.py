@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.atomic import write_bytes
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.files import write_bytes
 from kornia_srgan.weights.header import METADATA_KEY, read_header, spec_in
 from kornia_srgan.weights.spec import WeightSpec
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.atomic import write_text
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.files import write_text
 from kornia_srgan.weights.card import count_parameters, model_card
 from kornia_srgan.weights.files import load_weights, save_weights
 from kornia_srgan.weights.spec import JSON, WeightSpec

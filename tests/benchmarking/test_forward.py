@@ -10,10 +10,10 @@ from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engine
 from kornia_srgan.benchmarking.forward import Plan, _difference, _inputs
 from kornia_srgan.benchmarking.memory import CPU_METHOD, memory_method, peak_memory
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
-from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.optimize import optimize_for_inference
+from kornia_srgan.optimize.optimize import optimize_for_inference
+from kornia_srgan.registry.catalog import GENERATORS
 from tests.benchmarking.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
 
 CPU = torch.device("cpu")

@@ -109,7 +109,7 @@ def test_every_option_reaches_the_plan(capsys, monkeypatch):
 
 
 def test_a_plugin_that_fails_is_a_row_and_an_exit_code(capsys, tmp_path):
-    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.registry.catalog import GENERATORS
 
     plugin = tmp_path / "my_broken_plugin.py"
     plugin.write_text(PLUGIN)

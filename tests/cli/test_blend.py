@@ -1,8 +1,8 @@
 import torch
 
 from kornia_srgan.assembly import generator_spec
-from kornia_srgan.catalog import GENERATORS
-from kornia_srgan.config import Component
+from kornia_srgan.config.model import Component
+from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import load_weights, save_weights
 from tests.cli.runner import assert_user_error, invoke
 

@@ -1,6 +1,6 @@
 import pytest
 
-from kornia_srgan.catalog import REGISTRIES
+from kornia_srgan.registry.catalog import REGISTRIES
 from tests.cli.runner import assert_user_error, invoke
 
 

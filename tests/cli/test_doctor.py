@@ -1,8 +1,8 @@
 import torch
 
 from kornia_srgan import __version__
-from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.cli import doctor
+from kornia_srgan.registry.catalog import GENERATORS
 from tests.cli.runner import invoke
 
 
@@ -41,7 +41,7 @@ def test_a_plugin_and_one_that_fails_are_named(monkeypatch):
     import warnings
 
     monkeypatch.setattr(
-        "kornia_srgan.plugins.load_entry_points",
+        "kornia_srgan.registry.plugins.load_entry_points",
         lambda: warnings.warn("plug-in 'x' of y fails", stacklevel=1),
     )
     with GENERATORS.temporary():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec
 from tests.cli.runner import assert_user_error, invoke

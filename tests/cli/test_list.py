@@ -1,4 +1,4 @@
-from kornia_srgan.catalog import GENERATORS, REGISTRIES
+from kornia_srgan.registry.catalog import GENERATORS, REGISTRIES
 from tests.cli.runner import assert_user_error, invoke
 
 PLUGIN = """

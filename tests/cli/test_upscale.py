@@ -14,7 +14,7 @@ pytest.importorskip("kornia_srgan.assembly")
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A tiny untrained `edsr`."""
-    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.registry.catalog import GENERATORS
     from kornia_srgan.weights.files import save_weights
     from kornia_srgan.weights.spec import WeightSpec
 

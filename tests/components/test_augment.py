@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from kornia_srgan.catalog import AUGMENTATIONS
 from kornia_srgan.components.transforms.augment import ColorJiggle, Dihedral, KorniaAugmentation
 from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.registry.catalog import AUGMENTATIONS
 
 ARGS = {
     "color_jiggle": {"brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2, "p": 1.0},

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from kornia_srgan.catalog import DEGRADATION_STAGES, DEGRADATIONS
 from kornia_srgan.components.transforms import blur_kernels, noise
 from kornia_srgan.components.transforms.degrade import DegradationPipeline
 from kornia_srgan.components.transforms.resample import KERNELS, resample
@@ -18,8 +17,9 @@ from kornia_srgan.components.transforms.stage_blur import Blur, Sinc
 from kornia_srgan.components.transforms.stage_noise import Jpeg, Noise
 from kornia_srgan.components.transforms.stage_resize import RandomResize, Resize
 from kornia_srgan.components.transforms.stages import EitherOrder
+from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError, UnknownComponentError
-from kornia_srgan.protocols import Canvas
+from kornia_srgan.registry.catalog import DEGRADATION_STAGES, DEGRADATIONS
 
 SEEDS = (11, 12, 13, 14)
 ARGS = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}

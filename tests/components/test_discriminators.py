@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.catalog import DISCRIMINATORS
 from kornia_srgan.components.discriminators.vgg import VGGDiscriminator
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.registry.catalog import DISCRIMINATORS
 
 SMALL = {"filters": (8, 8, 16), "strides": (1, 2, 2), "dense": 16, "channels": 8, "weights": "random"}
 

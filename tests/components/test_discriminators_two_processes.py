@@ -8,7 +8,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from kornia_srgan.catalog import ADVERSARIAL_LOSSES, DISCRIMINATORS
+from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, DISCRIMINATORS
 from tests.components.test_discriminators import small
 
 

@@ -10,11 +10,11 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from kornia_srgan.catalog import FEATURE_EXTRACTORS
 from kornia_srgan.components.features import backbone
 from kornia_srgan.components.features.timm_features import TimmFeatures
+from kornia_srgan.contracts import FeatureExtractor
 from kornia_srgan.errors import ArgumentError, MissingExtraError, OfflineError, WeightsError
-from kornia_srgan.protocols import FeatureExtractor
+from kornia_srgan.registry.catalog import FEATURE_EXTRACTORS
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.contracts import Generator
 from kornia_srgan.errors import UserError
-from kornia_srgan.protocols import Generator
+from kornia_srgan.registry.catalog import GENERATORS
 from tests.components.halo import measured_halo
 
 SMALL = {"channels": 8, "num_blocks": 1, "num_convs": 2, "growth_channels": 4}

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.catalog import ADVERSARIAL_LOSSES, IMAGE_LOSSES
 from kornia_srgan.components.losses.adversarial import VanillaLoss
 from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram, shifted
 from kornia_srgan.components.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
+from kornia_srgan.contracts import AdversarialLoss, ImageLoss
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import AdversarialLoss, ImageLoss
+from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, IMAGE_LOSSES
 
 NOT_A_DISTANCE = {"tv"}  # looks at SR alone
 

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.catalog import ADVERSARIAL_LOSSES
 from kornia_srgan.components.losses.adversarial import (
     HingeLoss,
     LSGANLoss,
@@ -15,6 +14,7 @@ from kornia_srgan.components.losses.adversarial import (
     WGANLoss,
 )
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES
 
 REAL = torch.tensor([[2.0], [0.5]])
 FAKE = torch.tensor([[-3.0], [0.25]])

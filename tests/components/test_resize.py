@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from kornia_srgan.catalog import RESIZERS
 from kornia_srgan.components.transforms.resize import MatlabBicubic, TorchBicubic, bicubic_matrix
+from kornia_srgan.registry.catalog import RESIZERS
 
 
 def read(path):

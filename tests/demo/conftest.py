@@ -10,7 +10,7 @@ def weights(tmp_path_factory):
     """A tiny untrained `edsr`, x4."""
     import torch
 
-    from kornia_srgan.catalog import GENERATORS
+    from kornia_srgan.registry.catalog import GENERATORS
     from kornia_srgan.weights.files import save_weights
     from kornia_srgan.weights.spec import WeightSpec
 

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from kornia_srgan.demo.preview import DETAIL, LONGEST, pairs
-from kornia_srgan.inference.decode import read
-from kornia_srgan.inference.photo import Frame, Photo
+from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.photo import Frame, Photo
 
 
 def flat(height, width, value, *, space="RGB", dtype=np.uint8, alpha=None):

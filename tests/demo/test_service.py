@@ -20,9 +20,9 @@ from kornia_srgan.demo.service import (
     size_in_words,
 )
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError, WeightsError
-from kornia_srgan.inference.decode import read
-from kornia_srgan.inference.formats import FORMATS
-from kornia_srgan.inference.header import Header
+from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.formats import FORMATS
+from kornia_srgan.photos.header import Header
 from tests.cli.runner import invoke
 from tests.demo.conftest import PROFILE
 

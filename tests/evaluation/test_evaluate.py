@@ -148,7 +148,7 @@ def test_what_cannot_be_computed_is_left_out_of_the_mean_and_null_in_json(folder
 
 
 def test_a_plugins_metric(folder):
-    from kornia_srgan.catalog import METRICS
+    from kornia_srgan.registry.catalog import METRICS
 
     class WorstPixel:
         on = "rgb"

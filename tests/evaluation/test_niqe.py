@@ -27,7 +27,7 @@ def test_equals_matlabs_release_on_baboon(shared_data):
 
 
 def test_bicubic_is_less_natural_than_the_photograph(shared_data):
-    from kornia_srgan.catalog import RESIZERS
+    from kornia_srgan.registry.catalog import RESIZERS
 
     hr = read(shared_data / "eval/Set5/HR/img_002.png")
     lr = read(shared_data / "eval/Set5/LRx4/img_002.png")

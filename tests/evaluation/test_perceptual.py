@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.catalog import METRICS
 from kornia_srgan.errors import MissingExtraError, OfflineError
 from kornia_srgan.evaluation import perceptual
+from kornia_srgan.registry.catalog import METRICS
 
 
 @pytest.mark.parametrize("name", ["lpips", "dists"])

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from kornia_srgan.benchmarking import compute
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.inference.cuda_graph import CudaGraphed
-from kornia_srgan.inference.optimize import optimize_for_inference
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.optimize.cuda_graph import CudaGraphed
+from kornia_srgan.optimize.optimize import optimize_for_inference
 from tests.cli.runner import invoke
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 45, 3), np.uint8)

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.catalog import GENERATORS
 from kornia_srgan.errors import UserError
 from kornia_srgan.inference.halo import halo_of, measure_halo, practical_halo
 from kornia_srgan.inference.tiling import Tiling, upscale_bands, upscale_tiled
+from kornia_srgan.registry.catalog import GENERATORS
 from tests.inference.generators import Chain, Global, Nearest, Unshuffled
 
 GREY_LEVEL = 1 / 255

@@ -8,7 +8,7 @@ from torch import nn
 
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ImageError, UserError
-from kornia_srgan.inference import memory
+from kornia_srgan.inference import tile_size as memory
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.inference.generators import Chain, Nearest
 

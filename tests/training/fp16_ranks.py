@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
-from kornia_srgan.protocols import Batch
+from kornia_srgan.contracts import Batch
 from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
 from tests.training.half import fp16_accelerator
 from tests.training.helpers import small_components, small_config

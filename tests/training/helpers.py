@@ -13,8 +13,8 @@ from PIL import Image
 from torch import nn
 
 from kornia_srgan.assembly import Components, assemble
-from kornia_srgan.config import TrainConfig
-from kornia_srgan.config_io import parse_config
+from kornia_srgan.config.io import parse_config
+from kornia_srgan.config.model import TrainConfig
 
 
 class Killed(Exception):

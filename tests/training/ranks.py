@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from accelerate.utils import gather_object
 
-from kornia_srgan.config_io import load_config
+from kornia_srgan.config.io import load_config
 from kornia_srgan.training import run
 from kornia_srgan.training.trainer import Trainer
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import kornia_srgan.train
-from kornia_srgan.config_io import load_config
+from kornia_srgan.config.io import load_config
 from kornia_srgan.training import run
 from kornia_srgan.training.run import train
 from tests.cli.runner import assert_user_error, invoke
@@ -30,9 +30,7 @@ def photos(tmp_path: Path) -> Path:
 def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Notes when the process is told to keep its freed memory, and does not do it to the tests' process."""
     calls: list[str] = []
-    monkeypatch.setattr(
-        "kornia_srgan.inference.memory.keep_freed_memory", lambda: calls.append("kept") or True
-    )
+    monkeypatch.setattr("kornia_srgan.allocator.keep_freed_memory", lambda: calls.append("kept") or True)
     return calls
 
 

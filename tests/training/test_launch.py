@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kornia_srgan.config_io import dump_config
+from kornia_srgan.config.io import dump_config
 from tests.training.helpers import make_photos, small_config
 from tests.training.test_trainer import assert_same_run
 
@@ -196,7 +196,7 @@ PLUGIN = """
 import torch
 from torch import nn
 
-from kornia_srgan.catalog import GENERATORS
+from kornia_srgan.registry.catalog import GENERATORS
 
 
 @GENERATORS.register("my_backbone", summary="Two convolutions")
@@ -227,7 +227,9 @@ def test_a_users_generator_trains_and_its_weights_load_again(door: str, tmp_path
         "from kornia_srgan.assembly import load_generator; "
         f"print(type(load_generator({str(weights)!r}).module).__name__)"
     )
-    with_plugin = f"from kornia_srgan.plugins import load_plugin; load_plugin({str(plugin)!r}); {load}"
+    with_plugin = (
+        f"from kornia_srgan.registry.plugins import load_plugin; load_plugin({str(plugin)!r}); {load}"
+    )
     done = subprocess.run(
         [sys.executable, "-c", with_plugin], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )

@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from accelerate.utils import DynamoBackend
 from torch import Tensor, nn
 
-from kornia_srgan.catalog import IMAGE_LOSSES
 from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
-from kornia_srgan.config_io import load_config
+from kornia_srgan.config.io import load_config
 from kornia_srgan.errors import ConfigError
+from kornia_srgan.registry.catalog import IMAGE_LOSSES
 from kornia_srgan.training.determinism import take_deterministic_kernels
 from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, run_identity, train
 from kornia_srgan.training.run_folder import RunFolder

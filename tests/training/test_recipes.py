@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kornia_srgan.assembly import assemble, load_generator
-from kornia_srgan.config_io import load_config, recipe_names
+from kornia_srgan.config.io import load_config, recipe_names
 from kornia_srgan.training.run import train
 from tests.training.helpers import cpu_accelerator, make_photos
 

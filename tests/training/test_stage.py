@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from kornia_srgan.assembly import NamedLoss
-from kornia_srgan.config import Optimizer, Schedule
+from kornia_srgan.config.model import Optimizer, Schedule
+from kornia_srgan.contracts import Batch
 from kornia_srgan.errors import ConfigError
-from kornia_srgan.protocols import Batch
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
 from tests.training.helpers import cpu_accelerator, small_components, small_config, state_of, tensors_equal

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from kornia_srgan.assembly import NamedLoss, build
-from kornia_srgan.catalog import ADVERSARIAL_LOSSES, GENERATORS, IMAGE_LOSSES, RESIZERS
 from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
 from kornia_srgan.components.transforms.augment import Dihedral
-from kornia_srgan.config import Component
+from kornia_srgan.config.model import Component
+from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, GENERATORS, IMAGE_LOSSES, RESIZERS
 from kornia_srgan.training.steps import discriminator_loss, generator_loss, image_loss, make_batch
 
 # What a loss needs to be built offline; others are built by name alone.

@@ -15,9 +15,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from kornia_srgan.assembly import load_generator
-from kornia_srgan.config_io import load_config
+from kornia_srgan.config.io import load_config
+from kornia_srgan.environment import revision
 from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
-from kornia_srgan.revision import revision
 from kornia_srgan.training import run as run_module
 from kornia_srgan.training import trainer as trainer_module
 from kornia_srgan.training.checkpoint import newest_checkpoint

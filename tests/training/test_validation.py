@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import load_generator
-from kornia_srgan.catalog import RESIZERS
 from kornia_srgan.evaluation.datasets import find_sets
 from kornia_srgan.evaluation.evaluate import load_pair
 from kornia_srgan.evaluation.protocols import get_protocol
+from kornia_srgan.registry.catalog import RESIZERS
 from kornia_srgan.training.journal import plot_losses
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder

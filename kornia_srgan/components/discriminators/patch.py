@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from kornia_srgan.components.discriminators.vgg import per_layer
-from kornia_srgan.components.padding import pad_to
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.padding import pad_to
 
 Norm = Literal["batch", "instance", "spectral", "none"]
 _MOST = 8  # channels grow to this many times the first layer's

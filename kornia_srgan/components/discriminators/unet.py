@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from kornia_srgan.components.discriminators.vgg import per_layer
-from kornia_srgan.components.padding import pad_to_multiple
+from kornia_srgan.ops.padding import pad_to_multiple
 
 _STRIDE = 8  # three halvings
 

@@ -12,9 +12,9 @@ from timm.models.vgg import VGG
 from torch import Tensor, nn
 
 from kornia_srgan.components.features.backbone import create_backbone
-from kornia_srgan.components.padding import pad_to, pad_to_multiple
-from kornia_srgan.components.winograd import use_winograd
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.padding import pad_to, pad_to_multiple
+from kornia_srgan.ops.winograd import use_winograd
 
 _VGG_NAME = re.compile(r"(?:(?P<kind>relu|conv)(?P<b>\d)_(?P<n>\d)|block(?P<kb>\d)_conv(?P<kn>\d))$")
 # How transformers of a fixed input size are asked to take any; the first the model's constructor knows.

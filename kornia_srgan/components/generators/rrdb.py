@@ -6,8 +6,8 @@ from kornia.models.rrdbnet import RRDBNet
 from torch import Tensor
 
 from kornia_srgan.components.generators.layers import check_positive
-from kornia_srgan.components.padding import pad_to_multiple
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.padding import pad_to_multiple
 
 _INNER_SCALE = 4  # what the network itself enlarges by, whatever `scale`
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kornia_srgan.contracts import FeatureExtractor
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import FeatureExtractor
 
 Criterion = Literal["mse", "l1"]
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from kornia_srgan.components.transforms.seeding import check_seeds
 from kornia_srgan.components.transforms.stages import build_stages, run_stages
+from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import Canvas
 
 
 class DegradationPipeline:

@@ -16,8 +16,8 @@ from kornia_srgan.components.transforms.seeding import (
     draw_uniform,
     to_device,
 )
+from kornia_srgan.contracts import Degradation
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import Degradation
 
 
 class MixUp:

@@ -12,8 +12,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import Canvas
 
 Kernel = Literal["area", "bilinear", "bicubic", "antialiased"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from kornia_srgan.components.transforms.noise import gaussian, poisson
 from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
-from kornia_srgan.protocols import Canvas
+from kornia_srgan.contracts import Canvas
 
 
 class Noise:
     """Gaussian or Poisson noise for each image; the result is clamped to [0, 1].
 
     Args:
+        p: Probability that an image gets noise.
         gaussian: Probability of Gaussian noise; else it is Poisson's.
         sigma: Range of the Gaussian's standard deviation, in grey levels of 255.
         poisson: Range of the factor on Poisson noise of 256 levels.
@@ -28,11 +31,13 @@ class Noise:
     def __init__(
         self,
         *,
+        p: float = 1.0,
         gaussian: float = 0.5,
         sigma: Range = (1.0, 30.0),
         poisson: Range = (0.05, 3.0),
         grey: float = 0.4,
     ) -> None:
+        self.p = check_share("noise: p", p)
         self.gaussian = check_share("noise: gaussian", gaussian)
         self.sigma = check_range("noise: sigma", sigma, 0, 255)
         self.poisson = check_range("noise: poisson", poisson, 0, 100)
@@ -41,11 +46,14 @@ class Noise:
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Add noise to each image."""
         u = draw_uniform(seeds, stream="noise", count=3).T
+        chosen = (draw_uniform(seeds, stream="noise.p")[:, 0] < self.p).tolist()
         bits = draw_bits(seeds, stream="noise.pixels")[:, 0].tolist()
         grey = (u[1] < self.grey).tolist()
         sigmas, factors = between(u[2], self.sigma) / 255, between(u[2], self.poisson)
         noisy = [
-            gaussian(image, float(sigmas[i]), seed=bits[i], grey=grey[i])
+            image
+            if not chosen[i]
+            else gaussian(image, float(sigmas[i]), seed=bits[i], grey=grey[i])
             if u[0][i] < self.gaussian
             else poisson(image, float(factors[i]), seed=bits[i], grey=grey[i])
             for i, image in enumerate(canvas.pixels)
@@ -61,14 +69,17 @@ class Jpeg:
     Args:
         p: Probability that an image is compressed.
         quality: Range of the quality.
+        shift: Let the grid of 8x8 blocks begin anywhere, as in a picture that was cropped after an earlier
+            compression, and as training crops see it; else it begins at the top left.
 
     Raises:
         ArgumentError: If an argument is out of range.
     """
 
-    def __init__(self, *, p: float = 1.0, quality: Range = (30.0, 95.0)) -> None:
+    def __init__(self, *, p: float = 1.0, quality: Range = (30.0, 95.0), shift: bool = False) -> None:
         self.p = check_share("jpeg: p", p)
         self.quality = check_range("jpeg: quality", quality, 1, 100)
+        self.shift = shift
 
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Compress each image and decode it again; the result lies in [0, 1]."""
@@ -80,5 +91,30 @@ class Jpeg:
             return canvas
         quality = torch.from_numpy(between(u[1], self.quality)).float()  # on the CPU: it is checked there
         pixels = canvas.pixels.clamp(0, 1)
-        coded = jpeg_codec_differentiable(pixels, quality).clamp(0, 1)
+        offsets = _grid_offsets(seeds) if self.shift else [(0, 0)] * len(pixels)
+        coded = jpeg_codec_differentiable(_moved(pixels, offsets), quality).clamp(0, 1)
+        height, width = pixels.shape[-2:]
+        coded = torch.stack(
+            [image[:, y : y + height, x : x + width] for image, (y, x) in zip(coded, offsets, strict=True)]
+        )
         return Canvas(select(chosen, coded, pixels), canvas.heights, canvas.widths)
+
+
+def _grid_offsets(seeds: Sequence[int]) -> list[tuple[int, int]]:
+    """How far each image moves down and right, within one block of subsampled chroma."""
+    drawn = (draw_uniform(seeds, stream="jpeg.shift", count=2) * 16).astype(int)
+    return [(y, x) for y, x in drawn.tolist()]
+
+
+def _moved(pixels: Tensor, offsets: Sequence[tuple[int, int]]) -> Tensor:
+    """Each image moved down and right on a larger canvas, the border repeated."""
+    if not any(map(any, offsets)):
+        return pixels
+    height, width = pixels.shape[-2:]
+    wide = F.pad(pixels, (15, 15, 15, 15), mode="replicate")
+    return torch.stack(
+        [
+            image[:, 15 - y : 30 - y + height, 15 - x : 30 - x + width]
+            for image, (y, x) in zip(wide, offsets, strict=True)
+        ]
+    )

@@ -10,8 +10,8 @@ import torch
 
 from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform, to_device
 from kornia_srgan.components.transforms.stage_tools import check_share
+from kornia_srgan.contracts import Canvas, DegradationStage
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.protocols import Canvas, DegradationStage
 
 
 def build_stages(stages: Sequence[str | dict[str, Any]], *, path: str) -> tuple[DegradationStage, ...]:
@@ -21,7 +21,7 @@ def build_stages(stages: Sequence[str | dict[str, Any]], *, path: str) -> tuple[
         ArgumentError: If one is written otherwise, or its arguments do not fit.
         UnknownComponentError: If there is no such stage.
     """
-    from kornia_srgan.catalog import DEGRADATION_STAGES
+    from kornia_srgan.registry.catalog import DEGRADATION_STAGES
 
     built = []
     for i, stage in enumerate(stages):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.catalog import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, IMAGE_LOSSES
+from kornia_srgan.registry.catalog import AUGMENTATIONS, DISCRIMINATORS, GENERATORS, IMAGE_LOSSES
 
 
 @GENERATORS.register("example_generator", summary="Two convolutions and a pixel shuffle")

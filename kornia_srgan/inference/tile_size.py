@@ -1,0 +1,93 @@
+"""How large a tile may be: from the memory that is free and what the generator needs for a pixel."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import torch
+from torch import Tensor, nn
+
+_CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
+# What a tile may take on a CPU so that it is eight halos wide: at three, two thirds of the work are halos.
+_CPU_HALO_BUDGET = 2 * 2**30
+_SMALLEST, _LARGEST = 32, 1024
+_PROBE = 16
+
+
+def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, halo: int | None) -> int:
+    """The side of the largest tile, in LR pixels, that fits into a fair part of the free memory.
+
+    Args:
+        generator: Ready on its device.
+        device: Where it is.
+        dtype: What it computes in.
+        halo: Overlap of tiles; None (the whole image is needed) gives 0.
+
+    Returns:
+        A multiple of 16 from 32 to 1024; 0 for a generator that cannot be tiled.
+    """
+    if halo is None:
+        return 0
+    pixel = bytes_per_pixel(generator, device, dtype)
+    largest = math.isqrt(free_memory(device) // 2 // pixel) - 2 * halo
+    if device.type == "cpu":
+        fitting = math.isqrt(_CPU_BUDGET // pixel) - 2 * halo
+        wide = min(math.isqrt(_CPU_HALO_BUDGET // pixel) - 2 * halo, 8 * halo)
+        largest = min(largest, max(fitting, wide, 3 * halo))
+    return max(_SMALLEST, min(_LARGEST, largest // 16 * 16))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes free on a device, as far as the system says; a careful guess where it does not."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "cpu":
+        return _free_ram()
+    return 2 * 2**30
+
+
+def _free_ram() -> int:
+    """What Linux calls available, within the control group's limit; 2 GiB where neither can be read."""
+    found: list[int] = []
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            found += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")]
+    except (OSError, ValueError):
+        pass
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
+            limit_bytes = int(limit.read())
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as used:
+            found.append(max(0, limit_bytes - int(used.read())))
+    except (OSError, ValueError):  # no control group, or no limit ("max")
+        pass
+    if not found and hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(found, default=2 * 2**30)
+
+
+@torch.inference_mode()
+def bytes_per_pixel(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> int:
+    """Peak bytes of activations for one LR pixel of a tile, from a small forward.
+
+    The largest module's input and output, and as much again for what else is alive (skips, the library's work
+    space, the float32 result).
+    """
+    peak = 0
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal peak
+        tensors = [t for t in (*inputs, output) if isinstance(t, Tensor)]
+        peak = max(peak, sum(t.numel() * t.element_size() for t in tensors))
+
+    leaves = [module for module in generator.modules() if not any(module.children())]
+    handles = [leaf.register_forward_hook(note) for leaf in leaves]
+    try:
+        probe = torch.zeros(1, 3, _PROBE, _PROBE, device=device, dtype=dtype)
+        output = generator(probe.contiguous(memory_format=torch.channels_last))
+    finally:
+        for handle in handles:
+            handle.remove()
+    peak = max(peak, 2 * output.numel() * output.element_size())
+    return math.ceil(2 * peak / _PROBE**2)

@@ -1,0 +1,1 @@
+"""Exact arithmetic and kernels. No component and no file is known here."""

@@ -1,0 +1,121 @@
+"""Parts of a generator in their fastest order of work: residual blocks, and tails in strips of rows."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kornia_srgan.ops.winograd import (
+    WinogradConv2d,
+    in_float32_on_cpu,
+    rows_around,
+    strips,
+    write_rows,
+)
+
+
+class Slope(nn.Module):
+    """A leaky ReLU of any slope, in place where no gradient is asked for; only for fresh tensors.
+
+    Args:
+        slope: Factor of values below zero.
+    """
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; overwrites `x` unless it needs a gradient."""
+        if torch.is_grad_enabled() and x.requires_grad:
+            return F.leaky_relu(x, self.slope)
+        return F.leaky_relu_(x, self.slope)
+
+    def extra_repr(self) -> str:
+        """The slope."""
+        return f"{self.slope:g}"
+
+
+class Residual(nn.Module):
+    """convolution - activation - convolution, plus its input; shape `(B, C, H, W)` in and out.
+
+    Args:
+        first: The convolution before the activation.
+        activation: May work in place.
+        second: The convolution after it.
+        scale: Factor of the residual.
+    """
+
+    def __init__(
+        self, first: nn.Module, activation: nn.Module, second: nn.Module, scale: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.first, self.activation, self.second = first, activation, second
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the scaled residual."""
+        residual = self.second(self.activation(self.first(x)))
+        keep = residual.dtype != x.dtype or (torch.is_grad_enabled() and residual.requires_grad)
+        if keep or torch.compiler.is_compiling():  # which finds its own memory, and would stop at `out`
+            return torch.add(x, residual, alpha=self.scale)
+        return torch.add(x, residual, alpha=self.scale, out=residual)
+
+
+class Tail(nn.Module):
+    """convolution - activation - convolution to few channels, in strips of rows.
+
+    The features between the two are the largest tensor of a generator. Strip by strip they stay in the cache.
+    The second convolution runs as one of a single row, with the outputs of all its rows side by side (12
+    channels of a 5x5 become 60 of a 1x5, which fills the registers), whose results are then summed; thus a
+    strip needs nothing of its neighbours. Off the CPU, for gradients and on small images the three layers run
+    one after the other.
+
+    Args:
+        first: A 3x3 convolution.
+        activation: Works on each value alone; may work in place.
+        second: A convolution with an odd square kernel; zero padding that keeps the size, as in `first`.
+    """
+
+    rows_kernel: Tensor
+
+    def __init__(self, first: nn.Conv2d, activation: nn.Module, second: nn.Conv2d) -> None:
+        super().__init__()
+        self.first, self.activation, self.second = first, activation, second
+        outputs, inputs, kernel, _ = second.weight.shape
+        side_by_side = second.weight.detach().permute(2, 0, 1, 3).reshape(outputs * kernel, inputs, 1, kernel)
+        self.register_buffer("rows_kernel", side_by_side.clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, C, H, W)` to `(B, O, H, W)`."""
+        pieces = list(strips(x, self.first.out_channels))
+        if len(pieces) == 1 or not in_float32_on_cpu(x) or self.rows_kernel.dtype != x.dtype:
+            return self.second(self.activation(self.first(x)))
+        return self._in_strips(x, pieces)
+
+    def _in_strips(self, x: Tensor, pieces: list[tuple[int, int]]) -> Tensor:
+        batch, _, height, width = x.shape
+        outputs, kernel = self.second.out_channels, self.second.kernel_size[0]
+        radius = kernel // 2
+        partial = x.new_zeros(batch, height + 2 * radius, width, outputs * kernel)
+        for top, reach in pieces:
+            bottom = min(reach, height)
+            features = self.activation(self._first_rows(x, top, reach)[:, :, : bottom - top])
+            strip = F.conv2d(features, self.rows_kernel, padding=(0, radius))
+            partial[:, radius + top : radius + bottom] = strip.permute(0, 2, 3, 1)
+        # Row y of the result takes the output of kernel row k at row y + k - radius.
+        parts = [partial[:, k : k + height, :, k * outputs : (k + 1) * outputs] for k in range(kernel)]
+        result = parts[0] if self.second.bias is None else parts[0] + self.second.bias
+        result = result + parts[1] if kernel > 1 else result
+        for part in parts[2:]:
+            result += part
+        return result.permute(0, 3, 1, 2)
+
+    def _first_rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
+        """Rows `top` to `bottom` of the first convolution's result."""
+        if not (isinstance(self.first, WinogradConv2d) and self.first.pays(x, x.shape[-2])):
+            return F.conv2d(rows_around(x, top, bottom), self.first.weight, self.first.bias, padding=(0, 1))
+        result = x.new_empty(x.shape[0], bottom - top, x.shape[-1], self.first.out_channels)
+        write_rows(x, top, result, self.first.kernels, self.first.bias)
+        return result.permute(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""The same generator with less work."""

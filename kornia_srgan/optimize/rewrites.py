@@ -1,0 +1,160 @@
+"""What can be rewritten in each of this package's generators without changing its image."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from kornia_srgan.components.generators import edsr, msrresnet, srresnet
+from kornia_srgan.components.generators.layers import kernel_before_shuffle
+from kornia_srgan.ops.fused import Residual, Slope, Tail
+
+
+def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
+    """The convolution that gives, before a pixel shuffle, what `conv` gives after it.
+
+    `conv(shuffle(x)) == shuffle(before_shuffle(conv)(x))`: see `kernel_before_shuffle`.
+
+    Args:
+        conv: `C` to `O` channels, odd square kernel, stride 1, zero padding that keeps the size, no groups.
+        factor: The factor of the pixel shuffle.
+
+    Returns:
+        A convolution of `C * factor**2` to `O * factor**2` channels, of the same dtype and device.
+    """
+    wide = kernel_before_shuffle(conv.weight.detach(), factor)
+    outputs, inputs, side, _ = wide.shape
+    has_bias = conv.bias is not None
+    made = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=has_bias, device="meta")
+    made.weight = nn.Parameter(wide, False)
+    if conv.bias is not None:
+        made.bias = nn.Parameter(conv.bias.detach().repeat_interleave(factor**2), False)
+    return made.train(conv.training)
+
+
+def _srresnet(net: srresnet.SRResNet) -> None:
+    for sequence in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
+        _fold_norms(sequence)
+        _in_place(sequence)
+    for index, block in enumerate(net.body):
+        if isinstance(block, srresnet.ResidualBlock):
+            layers = [m for m in block.layers if not isinstance(m, nn.Identity)]
+            if len(layers) == 3:
+                net.body[index] = Residual(layers[0], layers[1], layers[2])
+    if len(net.upsample):
+        net.tail = cast(Any, _take_shuffle(cast(nn.Sequential, net.upsample[-1]), net.tail))
+
+
+def _edsr(net: edsr.EDSR) -> None:
+    for index, block in enumerate(net.body):
+        if isinstance(block, edsr.ResidualBlock):
+            net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2, block.residual_scale)
+    step = net.tail[-2] if len(net.tail) >= 2 else None
+    if isinstance(step, nn.Sequential):  # not `direct`, not scale 1
+        net.tail[-1] = _take_shuffle(step, cast(nn.Conv2d, net.tail[-1]))
+
+
+def _msrresnet(net: msrresnet.MSRResNet) -> None:
+    for step in net.upsample:
+        _in_place(cast(nn.Sequential, step))
+    for index, block in enumerate(net.body):
+        if isinstance(block, msrresnet.ResidualBlock):
+            net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2)
+    if not _fits_tail(net.conv_hr, net.conv_last):
+        return
+    tail = Tail(net.conv_hr, Slope(msrresnet.SLOPE), net.conv_last)
+    del net.conv_hr, net.conv_last
+    net.__class__ = _ShortMSRResNet
+    net.tail = tail
+
+
+class _ShortMSRResNet(msrresnet.MSRResNet):
+    """With the last two convolutions as one tail."""
+
+    tail: Tail
+
+    def last(self, features: Tensor) -> Tensor:
+        return self.tail(features)
+
+
+REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
+    srresnet.SRResNet: _srresnet,
+    edsr.EDSR: _edsr,
+    msrresnet.MSRResNet: _msrresnet,
+}
+"""By exact class: what a subclass does with its modules nobody knows."""
+
+
+def _fold_norms(sequence: nn.Sequential) -> None:
+    for index, (conv, norm) in enumerate(pairwise(list(sequence))):
+        if type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
+            weight = conv.weight
+            folded = fuse_conv_bn_eval(_exact(conv), _exact(norm))
+            sequence[index] = folded.to(weight.device, weight.dtype)
+            sequence[index + 1] = nn.Identity()
+
+
+def _exact(module: Any) -> Any:
+    return copy.deepcopy(module).to("cpu", torch.float64).eval()
+
+
+def _in_place(sequence: nn.Sequential) -> None:
+    """Let activations overwrite what the convolution before them made."""
+    fresh = False
+    for index, layer in enumerate(sequence):
+        slope = _slope(layer)
+        if fresh and slope is not None:
+            sequence[index] = Slope(slope)
+        fresh = isinstance(layer, nn.Conv2d) or (fresh and isinstance(layer, nn.Identity | nn.PixelShuffle))
+
+
+def _slope(layer: nn.Module) -> float | None:
+    """The slope of a leaky ReLU that is the same for all channels; None for anything else."""
+    if type(layer) is nn.PReLU and layer.num_parameters == 1:
+        return layer.weight.item()
+    if type(layer) is nn.LeakyReLU:
+        return layer.negative_slope
+    return 0.0 if type(layer) is nn.ReLU else None
+
+
+def _take_shuffle(step: nn.Sequential, tail: nn.Conv2d) -> nn.Module:
+    """Take all layers out of `step`, a convolution and a pixel shuffle, into a tail that is the same.
+
+    In it the pixel shuffle comes last. Where that is not the same, `step` and `tail` stay.
+    """
+    conv, shuffle, *others = step
+    if not (
+        isinstance(shuffle, nn.PixelShuffle) and all(map(_is_uniform, others)) and _fits_tail(conv, tail)
+    ):
+        return tail
+    del step[:]
+    wide = Tail(cast(nn.Conv2d, conv), nn.Sequential(*others), before_shuffle(tail, shuffle.upscale_factor))
+    return nn.Sequential(wide, shuffle)
+
+
+def _is_uniform(layer: nn.Module) -> bool:
+    """Whether a layer does the same to each value, whatever its channel."""
+    return isinstance(layer, Slope | nn.Identity)
+
+
+def _fits_tail(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two convolutions are what a `Tail` takes; a user may have given them another padding."""
+    return _keeps_size(first) and first.kernel_size == (3, 3) and _keeps_size(second)
+
+
+def _keeps_size(conv: nn.Module) -> bool:
+    return (
+        type(conv) is nn.Conv2d
+        and conv.kernel_size[0] == conv.kernel_size[1]
+        and conv.kernel_size[0] % 2 == 1
+        and conv.padding == (conv.kernel_size[0] // 2,) * 2
+        and conv.padding_mode == "zeros"
+        and conv.stride == conv.dilation == (1, 1)
+        and conv.groups == 1
+    )

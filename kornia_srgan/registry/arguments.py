@@ -1,0 +1,63 @@
+"""Checking a component's arguments against its own signature before anything is built."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from kornia_srgan.config.io import plain
+from kornia_srgan.errors import ArgumentError
+from kornia_srgan.registry.registry import Entry
+
+_ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
+
+
+def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -> dict[str, Any]:
+    """The arguments, converted to what the signature says (a YAML list to a tuple, 1 to 1.0).
+
+    Raises:
+        ArgumentError: With the path of the argument, what it got and what would be right.
+    """
+    parameters = entry.parameters()
+    converted = dict(arguments)
+    for name, value in arguments.items():
+        annotation = parameters[name].annotation if name in parameters else Any
+        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+            continue
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=_ANY_TYPE)
+        except Exception:  # a type pydantic knows nothing about is the component's own to check
+            continue
+        try:
+            converted[name] = adapter.validate_python(value)
+        except ValidationError as error:
+            raise ArgumentError(f"{path}.{name}: {_reason(error)}, got {value!r}") from None
+    return converted
+
+
+def _reason(error: ValidationError) -> str:
+    """The problem in one clause; for a union, what each member would take."""
+    messages = dict.fromkeys(plain(p).removeprefix("Input ") for p in error.errors(include_url=False))
+    return " or ".join(messages)
+
+
+def recorded_arguments(entry: Entry[Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments with their defaults, as they go into a weight file's header.
+
+    The defaults are written too, so that a later change of a default does not change what a file means.
+    """
+    defaults = {
+        name: p.default
+        for name, p in entry.parameters().items()
+        if p.default is not inspect.Parameter.empty and p.kind is not p.VAR_KEYWORD
+    }
+    merged = defaults | dict(arguments)
+    merged.pop("scale", None)  # has its own place in the header
+    try:
+        return json.loads(json.dumps(merged))
+    except TypeError as error:
+        raise ArgumentError(f"{entry.name}: an argument cannot be kept in a weight file: {error}") from None

@@ -1,0 +1,316 @@
+"""The registries, and every built-in component by name.
+
+This table is the whole catalogue: a built-in is imported when it is first used, never scanned for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kornia_srgan.contracts import (
+    AdversarialLoss,
+    Augmentation,
+    Degradation,
+    DegradationStage,
+    Discriminator,
+    FeatureExtractor,
+    Generator,
+    ImageLoss,
+    Metric,
+    Resizer,
+)
+from kornia_srgan.errors import UnknownComponentError, did_you_mean
+from kornia_srgan.registry.plugins import load_entry_points
+from kornia_srgan.registry.registry import Registry, normalise
+
+GENERATORS: Registry[Generator] = Registry("generator", load_entry_points)
+DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", load_entry_points)
+FEATURE_EXTRACTORS: Registry[FeatureExtractor] = Registry("feature_extractor", load_entry_points)
+IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", load_entry_points)
+ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry("adversarial_loss", load_entry_points)
+AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_points)
+RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points)
+DEGRADATIONS: Registry[Degradation] = Registry("degradation", load_entry_points)
+DEGRADATION_STAGES: Registry[DegradationStage] = Registry("degradation_stage", load_entry_points)
+METRICS: Registry[Metric] = Registry("metric", load_entry_points)
+
+REGISTRIES: dict[str, Registry[Any]] = {
+    r.kind: r
+    for r in (
+        GENERATORS,
+        DISCRIMINATORS,
+        FEATURE_EXTRACTORS,
+        IMAGE_LOSSES,
+        ADVERSARIAL_LOSSES,
+        AUGMENTATIONS,
+        RESIZERS,
+        DEGRADATIONS,
+        DEGRADATION_STAGES,
+        METRICS,
+    )
+}
+
+_SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
+
+_GENERATORS = "kornia_srgan.components.generators"
+GENERATORS.declare(
+    "srresnet",
+    f"{_GENERATORS}.srresnet:SRResNet",
+    aliases=("sr_resnet",),
+    summary="The SRGAN paper's generator: residual blocks with BatchNorm and PReLU, pixel shuffle",
+    paper=_SRGAN,
+)
+GENERATORS.declare(
+    "edsr",
+    f"{_GENERATORS}.edsr:EDSR",
+    summary="Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
+    paper="Lim et al. 2017, arXiv 1707.02921",
+)
+GENERATORS.declare(
+    "msrresnet",
+    f"{_GENERATORS}.msrresnet:MSRResNet",
+    summary="SRResNet without BatchNorm on the bilinear image, as BasicSR and mmagic publish it",
+    paper="Wang et al. 2018, arXiv 1809.00219",
+)
+GENERATORS.declare(
+    "rrdb",
+    f"{_GENERATORS}.rrdb:RRDB",
+    aliases=("rrdbnet", "esrgan"),
+    summary="ESRGAN's and Real-ESRGAN's generator: residual-in-residual dense blocks (Kornia's RRDBNet)",
+    paper="Wang et al. 2018, arXiv 1809.00219",
+)
+GENERATORS.declare(
+    "compact",
+    f"{_GENERATORS}.compact:Compact",
+    aliases=("srvgg", "srvggnetcompact"),
+    summary="SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
+    paper="Wang et al. 2021, arXiv 2107.10833",
+)
+
+_DISCRIMINATORS = "kornia_srgan.components.discriminators"
+DISCRIMINATORS.declare(
+    "vgg",
+    f"{_DISCRIMINATORS}.vgg:VGGDiscriminator",
+    aliases=("srgan",),
+    summary="The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
+    paper=_SRGAN,
+)
+DISCRIMINATORS.declare(
+    "unet",
+    f"{_DISCRIMINATORS}.unet:UNetDiscriminator",
+    summary="Real-ESRGAN's U-Net with spectral normalisation: a logit for every pixel",
+    paper="Wang et al. 2021, arXiv 2107.10833",
+)
+DISCRIMINATORS.declare(
+    "patch",
+    f"{_DISCRIMINATORS}.patch:PatchDiscriminator",
+    aliases=("patchgan",),
+    summary="PatchGAN: a logit for each overlapping patch",
+    paper="Isola et al. 2017, arXiv 1611.07004",
+)
+DISCRIMINATORS.declare(
+    "timm_backbone",
+    f"{_DISCRIMINATORS}.timm_backbone:TimmDiscriminator",
+    aliases=("projected",),
+    summary="Heads on several layers of any timm backbone, frozen or trained (projected GAN)",
+    paper="Sauer et al. 2021, arXiv 2111.01007",
+)
+
+FEATURE_EXTRACTORS.declare(
+    "timm",
+    "kornia_srgan.components.features.timm_features:TimmFeatures",
+    summary="Features of any timm backbone by layer name (VGG19 relu5_4 by default)",
+    paper=_SRGAN,
+)
+
+_PIXEL = "kornia_srgan.components.losses.pixel"
+IMAGE_LOSSES.declare("mse", f"{_PIXEL}:MSELoss", aliases=("l2",), summary="Mean squared error", paper=_SRGAN)
+IMAGE_LOSSES.declare("l1", f"{_PIXEL}:L1Loss", aliases=("mae",), summary="Mean absolute error")
+IMAGE_LOSSES.declare(
+    "charbonnier",
+    f"{_PIXEL}:CharbonnierLoss",
+    summary="A smooth L1: sqrt(d^2 + eps^2)",
+    paper="Lai et al. 2017, arXiv 1704.03915",
+)
+IMAGE_LOSSES.declare(
+    "perceptual",
+    "kornia_srgan.components.losses.perceptual:PerceptualLoss",
+    aliases=("content", "vgg"),
+    summary="Distance between the features of SR and HR (the paper's content loss)",
+    paper=_SRGAN,
+)
+_STRUCTURE = "kornia_srgan.components.losses.structure"
+IMAGE_LOSSES.declare(
+    "ssim",
+    f"{_STRUCTURE}:SSIMLoss",
+    summary="1 - SSIM (Kornia's)",
+    paper="Wang et al. 2004, doi 10.1109/TIP.2003.819861",
+)
+IMAGE_LOSSES.declare(
+    "ms_ssim",
+    f"{_STRUCTURE}:MSSSIMLoss",
+    summary="MS-SSIM mixed with L1 (Kornia's)",
+    paper="Zhao et al. 2017, arXiv 1511.08861",
+)
+IMAGE_LOSSES.declare(
+    "tv",
+    f"{_STRUCTURE}:TotalVariationLoss",
+    aliases=("total_variation",),
+    summary="Total variation of SR alone: smooths (Kornia's)",
+    paper="Rudin et al. 1992, doi 10.1016/0167-2789(92)90242-F",
+)
+IMAGE_LOSSES.declare(
+    "fft",
+    f"{_STRUCTURE}:FrequencyLoss",
+    aliases=("frequency",),
+    summary="Mean distance between Fourier coefficients",
+    paper="cf. Fuoli et al. 2021, arXiv 2106.00783",
+)
+
+_ADVERSARIAL = "kornia_srgan.components.losses.adversarial"
+ADVERSARIAL_LOSSES.declare(
+    "vanilla",
+    f"{_ADVERSARIAL}:VanillaLoss",
+    aliases=("bce",),
+    summary="Binary cross-entropy on logits, non-saturating generator",
+    paper="Goodfellow et al. 2014, arXiv 1406.2661",
+)
+ADVERSARIAL_LOSSES.declare(
+    "lsgan",
+    f"{_ADVERSARIAL}:LSGANLoss",
+    summary="Least squares to the labels 1 and 0",
+    paper="Mao et al. 2017, arXiv 1611.04076",
+)
+ADVERSARIAL_LOSSES.declare(
+    "hinge",
+    f"{_ADVERSARIAL}:HingeLoss",
+    summary="Hinge with a margin of 1",
+    paper="Lim & Ye 2017, arXiv 1705.02894",
+)
+ADVERSARIAL_LOSSES.declare(
+    "wgan",
+    f"{_ADVERSARIAL}:WGANLoss",
+    aliases=("wgan_gp",),
+    summary="Wasserstein distance with gradient penalty",
+    paper="Gulrajani et al. 2017, arXiv 1704.00028",
+)
+ADVERSARIAL_LOSSES.declare(
+    "ragan",
+    f"{_ADVERSARIAL}:RelativisticAverageLoss",
+    aliases=("relativistic_average",),
+    summary="Relativistic average cross-entropy (ESRGAN)",
+    paper="Jolicoeur-Martineau 2018, arXiv 1807.00734",
+)
+
+_CUTBLUR = "Yoo et al. 2020, arXiv 2004.00448"
+_AUGMENT = "kornia_srgan.components.transforms.augment"
+AUGMENTATIONS.declare(
+    "dihedral", f"{_AUGMENT}:Dihedral", summary="One of the eight flips and quarter turns, exactly"
+)
+AUGMENTATIONS.declare(
+    "color_jiggle", f"{_AUGMENT}:ColorJiggle", summary="Kornia's brightness, contrast, saturation and hue"
+)
+AUGMENTATIONS.declare(
+    "kornia", f"{_AUGMENT}:KorniaAugmentation", summary="Any augmentation of kornia.augmentation by its name"
+)
+AUGMENTATIONS.declare(
+    "flat_patches",
+    "kornia_srgan.components.transforms.patches:FlatPatches",
+    summary="Lays a rectangle of white, black or a strong colour over some images",
+)
+AUGMENTATIONS.declare(
+    "mixup",
+    "kornia_srgan.components.transforms.mix:MixUp",
+    summary="Blends an image with itself turned by half a turn",
+    paper=_CUTBLUR,
+)
+
+_RESIZE = "kornia_srgan.components.transforms.resize"
+RESIZERS.declare(
+    "matlab_bicubic",
+    f"{_RESIZE}:MatlabBicubic",
+    aliases=("imresize",),
+    summary="MATLAB's imresize bicubic, bit for bit: how the literature's LR images are made",
+)
+RESIZERS.declare(
+    "torch_bicubic", f"{_RESIZE}:TorchBicubic", summary="torch's antialiased interpolate (bicubic, bilinear)"
+)
+RESIZERS.declare("kornia", f"{_RESIZE}:KorniaResize", summary="kornia.geometry.resize, with antialiasing")
+
+_REAL_ESRGAN = "Wang et al. 2021, arXiv 2107.10833"
+_DEGRADE = "kornia_srgan.components.transforms.degrade"
+DEGRADATIONS.declare(
+    "real_esrgan",
+    f"{_DEGRADE}:real_esrgan",
+    summary="Second-order blur, resize, noise and JPEG, then sinc ringing: LR as it comes from the wild",
+    paper=_REAL_ESRGAN,
+)
+DEGRADATIONS.declare(
+    "pipeline", f"{_DEGRADE}:DegradationPipeline", summary="Degradation stages of your choice, in order"
+)
+DEGRADATIONS.declare(
+    "cutblur",
+    "kornia_srgan.components.transforms.mix:CutBlur",
+    summary="Real-ESRGAN's degradation with a rectangle of clean LR, or the other way round",
+    paper=_CUTBLUR,
+)
+_STAGES = "kornia_srgan.components.transforms"
+for _name, _target, _summary in (
+    (
+        "blur",
+        "stage_blur:Blur",
+        "Gaussian, generalised Gaussian, plateau or sinc kernel, drawn for each image",
+    ),
+    ("sinc", "stage_blur:Sinc", "Low-pass filter with ringing and overshoot"),
+    (
+        "random_resize",
+        "stage_resize:RandomResize",
+        "Up or down by a factor and a kernel drawn for each image",
+    ),
+    ("resize", "stage_resize:Resize", "To the final size, by a kernel drawn for each image"),
+    ("noise", "stage_noise:Noise", "Gaussian or Poisson noise, grey or coloured"),
+    ("jpeg", "stage_noise:Jpeg", "Kornia's JPEG codec at a quality drawn for each image"),
+    ("either_order", "stages:EitherOrder", "Two groups of stages, in one order or the other for each image"),
+):
+    DEGRADATION_STAGES.declare(_name, f"{_STAGES}.{_target}", summary=_summary, paper=_REAL_ESRGAN)
+
+_METRICS = "kornia_srgan.evaluation"
+METRICS.declare("psnr", f"{_METRICS}.metrics:PSNR", summary="Peak signal-to-noise ratio in dB")
+METRICS.declare(
+    "ssim",
+    f"{_METRICS}.metrics:SSIM",
+    summary="Structural similarity, 11x11 Gaussian, valid region",
+    paper="Wang et al. 2004, IEEE TIP 13(4)",
+)
+METRICS.declare(
+    "niqe",
+    f"{_METRICS}.niqe:NIQE",
+    summary="Distance from natural statistics, without a reference; lower is better",
+    paper="Mittal et al. 2013, IEEE SPL 20(3)",
+)
+METRICS.declare(
+    "lpips",
+    f"{_METRICS}.perceptual:LPIPS",
+    summary="Distance of deep features; lower is better (extra: perceptual)",
+    paper="Zhang et al. 2018, arXiv 1801.03924",
+)
+METRICS.declare(
+    "dists",
+    f"{_METRICS}.perceptual:DISTS",
+    summary="Structure and texture of deep features; lower is better (extra: perceptual)",
+    paper="Ding et al. 2020, arXiv 2004.07728",
+)
+
+
+def get_registry(kind: str) -> Registry[Any]:
+    """The registry of a kind, by its name in the singular or plural.
+
+    Raises:
+        UnknownComponentError: If there is no such kind.
+    """
+    key = normalise(kind)
+    for name, registry in REGISTRIES.items():
+        if key in (name, f"{name}s", f"{name}es"):
+            return registry
+    hint = did_you_mean(key, REGISTRIES)
+    raise UnknownComponentError(f"unknown kind '{kind}'{hint or ';'} known: {', '.join(REGISTRIES)}")

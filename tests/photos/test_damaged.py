@@ -1,0 +1,99 @@
+"""A thousand damaged files: each gives a picture or one clear error; never a traceback or half a file."""
+
+import io
+import random
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from kornia_srgan.batch.jobs import Job
+from kornia_srgan.batch.run import run_one
+from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.formats import FORMATS, WriteOptions
+from tests.inference.generators import Nearest
+
+UPSCALER = Upscaler(Nearest(2), device="cpu", tile=0)
+ROUNDS = 100
+
+
+def encoded(form, mode="RGB", **options):
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 11, 4), np.uint8)
+    image = Image.fromarray(pixels, "RGBA").convert(mode)
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    file = io.BytesIO()
+    image.save(file, form, exif=exif, **options)
+    return file.getvalue()
+
+
+def frames(form):
+    file = io.BytesIO()
+    images = [Image.new("RGB", (9, 7), c) for c in ("red", "blue")]
+    images[0].save(file, form, save_all=True, append_images=images[1:], duration=50)
+    return file.getvalue()
+
+
+def sixteen(form):
+    pixels = np.random.default_rng(0).integers(0, 65535, (9, 11, 3), np.uint16)
+    if form == "PNG":
+        imagecodecs = pytest.importorskip("imagecodecs")
+        return imagecodecs.png_encode(pixels)
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric="rgb", compression="zlib", predictor=True)
+    return file.getvalue()
+
+
+KINDS = {
+    "jpeg": lambda: encoded("JPEG"),
+    "cmyk": lambda: encoded("JPEG", "CMYK"),
+    "png": lambda: encoded("PNG", "RGBA"),
+    "palette": lambda: encoded("PNG", "P"),
+    "webp": lambda: encoded("WEBP", "RGBA", lossless=True),
+    "tiff": lambda: encoded("TIFF", compression="tiff_lzw"),
+    "avif": lambda: encoded("AVIF"),
+    "gif": lambda: frames("GIF"),
+    "png16": lambda: sixteen("PNG"),
+    "tiff16": lambda: sixteen("TIFF"),
+}
+
+
+def damaged(data, rng):
+    broken = bytearray(data)
+    match rng.randrange(4):
+        case 0:  # cut off
+            return bytes(broken[: rng.randrange(len(broken))])
+        case 1:  # some bytes changed
+            for _ in range(rng.randint(1, 8)):
+                broken[rng.randrange(len(broken))] = rng.randrange(256)
+        case 2:  # the header changed
+            broken[rng.randrange(min(64, len(broken)))] ^= 1 << rng.randrange(8)
+        case _:  # a piece missing
+            start = rng.randrange(len(broken))
+            del broken[start : start + rng.randint(1, 16)]
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_files(tmp_path, kind):
+    data, rng = KINDS[kind](), random.Random(kind)
+    good = 0
+    for index in range(ROUNDS):
+        (tmp_path / "in").write_bytes(damaged(data, rng))
+        target = tmp_path / f"{index}.png"
+        form = FORMATS["PNG"]
+        outcome = run_one(
+            Job(tmp_path / "in", target, form, "in"), UPSCALER, WriteOptions(), max_pixels=1_000_000
+        )
+        assert outcome.status in ("done", "failed")
+        if outcome.status == "failed":
+            assert outcome.error
+            assert "\n" not in outcome.error
+            assert not target.exists()
+        else:
+            good += 1
+            Image.open(target).load()
+    assert {p.suffix for p in tmp_path.iterdir()} <= {"", ".png"}
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    assert good < ROUNDS
