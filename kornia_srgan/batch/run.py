@@ -12,7 +12,7 @@ from typing import Any
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import KorniaSRGANError
 from kornia_srgan.inference.picture import Enlarger, enlarge
-from kornia_srgan.photos.decode import MAX_PIXELS, read
+from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
 from kornia_srgan.photos.encode import durations, write_rasters
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Photo, Pixels, Raster
@@ -146,7 +146,7 @@ def run_one(
         return Outcome(job, "skipped", megapixels=job.megapixels)
     start = time.perf_counter()
     try:
-        photo = read(job.source, max_pixels=max_pixels, name=job.label)
+        photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
         notes = photo.notes + _write(job, photo, enlarger, options, on_rows)
     except KorniaSRGANError as error:
         return Outcome(job, "failed", " ".join(str(error).split()))

@@ -15,7 +15,7 @@ from kornia_srgan.demo.preview import Pair, pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
 from kornia_srgan.photos.header import Header, peek
 from kornia_srgan.photos.photo import Photo
@@ -98,7 +98,7 @@ class Service:
         """
         if not path.is_file():
             raise ImageError(f"'{path.name}' is not here any more; choose it again")
-        return read(path, max_pixels=self.max_pixels, name=path.name)
+        return read_photo(path, max_pixels=self.max_pixels, name=path.name)
 
     def enlarge(
         self, path: Path, folder: Path, wish: Wish, on_progress: OnProgress = lambda _: None
@@ -134,7 +134,7 @@ class Service:
             outcome = run_one(job, rescaler, WriteOptions(), max_pixels=self.max_pixels, on_rows=on_rows)
             if outcome.status != "done":
                 raise ImageError(outcome.error.replace(str(job.target), name))
-            enlarged = read(job.target, max_pixels=_NO_LIMIT, name=name)
+            enlarged = read_photo(job.target, max_pixels=_NO_LIMIT, name=name)
             whole, detail, reduced = pairs(photo, enlarged, folder)
             words = size_in_words(photo, enlarged.width, enlarged.height)
             return Result(job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced)
@@ -177,7 +177,7 @@ def format_for(header: Header | None, wanted: str) -> Format:
     """
     if wanted not in (SAME, LOSSLESS):
         return named_format(wanted)
-    if header is None:  # `read` knows more kinds of TIFF than `peek`
+    if header is None:  # `read_photo` knows more kinds of TIFF than `peek`
         return FORMATS["TIFF"]
     same = FORMATS.get(_SAME_FORMAT.get(header.format, header.format))
     return same if same is not None and wanted == SAME else default_format(header)

@@ -21,7 +21,7 @@ MAX_PIXELS = 100_000_000
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 
 
-def read(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str = "") -> Photo:
+def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name: str = "") -> Photo:
     """Decode a picture file.
 
     Args:

@@ -12,17 +12,15 @@ from PIL import Image, PngImagePlugin
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.fit import fitted
+from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
 from kornia_srgan.photos.metadata import resized
 from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster
 from kornia_srgan.photos.png16 import write_deep_png
 from kornia_srgan.photos.tiff import write_tiff
 
-_ZLIB_RLE = 3
 
-
-def write(path: str | Path, photo: Photo, options: WriteOptions | None = None) -> tuple[str, ...]:
+def write_photo(path: str | Path, photo: Photo, options: WriteOptions | None = None) -> tuple[str, ...]:
     """Write a photo that is in memory; see `write_rasters`."""
     rasters = (raster(frame, photo.space) for frame in photo.frames)
     return write_rasters(
@@ -66,12 +64,12 @@ def write_rasters(
     form = form or format_of(path)
     supply = iter(rasters)
     with replacing(path, ImageError) as temporary:
-        first, icc, notes = fitted(next(supply), form, options, metadata.icc)
+        first, icc, notes = fit_raster(next(supply), form, options, metadata.icc)
         kept = resized(Metadata(icc, metadata.exif, metadata.xmp, metadata.dpi), first.width, first.height)
         notes += _left_out(kept, form)
-        rest = (fitted(r, form, options, metadata.icc)[0] for r in supply)
+        rest = (fit_raster(r, form, options, metadata.icc)[0] for r in supply)
         try:
-            if form.name == "TIFF":
+            if form.strips:
                 write_tiff(temporary, chain([first], rest), kept)
             elif durations is not None:
                 _write_animation(temporary, chain([first], rest), form, options, kept, durations, loop)
@@ -84,10 +82,12 @@ def write_rasters(
 
 
 def _left_out(metadata: Metadata, form: Format) -> tuple[str, ...]:
-    if form.name not in ("GIF", "BMP"):
-        return ()
-    stated = (("ICC profile", metadata.icc), ("EXIF", metadata.exif), ("XMP", metadata.xmp))
-    lost = [name for name, value in stated if value is not None]
+    stated = (
+        ("ICC profile", metadata.icc, form.icc),
+        ("EXIF", metadata.exif, form.exif),
+        ("XMP", metadata.xmp, form.xmp),
+    )
+    lost = [name for name, value, held in stated if value is not None and not held]
     return (f"{form.name} has no place for {', '.join(lost)}: left out",) if lost else ()
 
 
@@ -99,7 +99,7 @@ def _refuse_more(rest: Iterator[Raster], form: Format) -> None:
 def _write_one(
     path: Path, picture: Raster, form: Format, options: WriteOptions, metadata: Metadata
 ) -> tuple[str, ...]:
-    if form.name == "PNG" and picture.dtype == np.uint16:
+    if picture.dtype == np.uint16:
         write_deep_png(path, picture, metadata)
     else:
         canvas(picture).save(path, form.name, **_pillow_options(form, options, metadata))
@@ -136,14 +136,11 @@ def _write_animation(
     frames = (canvas(picture) for picture in rasters)
     first = next(frames)
     choices = _pillow_options(form, options, metadata)
-    # Pillow goes through a PNG's frames twice.
-    rest = list(frames) if form.name == "PNG" else frames
+    rest = list(frames) if form.frames_at_once else frames
     choices |= {"save_all": True, "append_images": rest, "duration": _whole(durations)}
-    if loop is not None:
-        choices["loop"] = loop
-    elif form.name in ("WEBP", "PNG"):
-        choices["loop"] = 1
-    if form.name == "GIF":
+    if loop is not None or form.stated_once:
+        choices["loop"] = 1 if loop is None else loop
+    if form.disposes:
         choices["disposal"] = 2 if "A" in first.mode else 1
     first.save(path, form.name, **choices)
 
@@ -155,37 +152,21 @@ def _whole(durations: list[float]) -> list[int]:
 
 
 def _pillow_options(form: Format, options: WriteOptions, metadata: Metadata) -> dict[str, Any]:
-    choices: dict[str, Any] = {}
-    if metadata.icc is not None and form.name not in ("GIF", "BMP"):
+    choices: dict[str, Any] = dict(form.encoder(options))
+    if metadata.icc is not None and form.icc:
         choices["icc_profile"] = metadata.icc
-    if metadata.dpi is not None and form.name in ("PNG", "JPEG", "BMP"):
+    if metadata.dpi is not None and form.dpi:
         choices["dpi"] = metadata.dpi
-    if metadata.exif is not None and form.name in ("PNG", "JPEG", "WEBP", "AVIF"):
+    if metadata.exif is not None and form.exif:
         choices["exif"] = b"Exif\x00\x00" + metadata.exif
-    if metadata.xmp is not None:
+    if metadata.xmp is not None and form.xmp:
         choices |= _xmp_option(form, metadata.xmp)
-    match form.name:
-        case "PNG":
-            # Runs only: on enlarged photographs a fifth of the time of zlib's default, 1 % larger.
-            choices["compress_type"] = _ZLIB_RLE
-        case "JPEG":
-            choices |= {
-                "quality": options.quality or 95,
-                "subsampling": options.subsampling,
-                "optimize": False,
-            }
-        case "WEBP" if options.quality is None:
-            choices |= {"lossless": True, "quality": 75, "method": 2, "exact": True}
-        case "WEBP":
-            choices |= {"quality": options.quality, "method": 4}
-        case "AVIF":
-            choices |= {"quality": options.quality or 90, "subsampling": options.subsampling, "speed": 8}
     return choices
 
 
 def _xmp_option(form: Format, xmp: bytes) -> dict[str, Any]:
-    if form.name == "PNG":
+    if form.texts:
         info = PngImagePlugin.PngInfo()
         info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         return {"pnginfo": info}
-    return {"xmp": xmp} if form.name in ("JPEG", "WEBP", "AVIF") else {}
+    return {"xmp": xmp}

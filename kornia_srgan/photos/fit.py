@@ -14,7 +14,7 @@ from kornia_srgan.photos.formats import Format, WriteOptions
 from kornia_srgan.photos.photo import Pixels, Raster, white_of
 
 
-def fitted(
+def fit_raster(
     picture: Raster, form: Format, options: WriteOptions, icc: bytes | None
 ) -> tuple[Raster, bytes | None, tuple[str, ...]]:
     """The picture in a depth and space that the format holds, its profile, and what was lost on the way.
@@ -31,11 +31,11 @@ def fitted(
     if picture.space == "CMYK" and not form.cmyk:
         picture, icc = _mapped(picture, _cmyk_to_rgb(icc), space="RGB"), None
         notes.append(f"{form.name} has no CMYK: converted to sRGB")
-    if picture.alpha and not form.alpha:
+    if picture.alpha and form.alpha is None:
         background = options.background
         picture = _mapped(picture, lambda band: _flattened(band, background), alpha=False)
         notes.append(f"{form.name} has no transparency: put on the background colour")
-    if picture.alpha and form.name == "GIF":
+    if picture.alpha and form.alpha == "binary":
         picture = _mapped(picture, _seen_or_not)
     target = _depth(picture.dtype, form)
     if target != picture.dtype:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from kornia_srgan.demo.preview import DETAIL, LONGEST, pairs
-from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.photo import Frame, Photo
 
 
@@ -100,7 +100,7 @@ def test_a_profile_is_applied(tmp_path):
     file = io.BytesIO()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.new("CMYK", (6, 4), (0, 0, 0, 128)).save(file, "JPEG", icc_profile=profile)
-    odd = read(file.getvalue())
+    odd = read_photo(file.getvalue())
     assert shown(pairs(odd, odd, tmp_path)[0].after).shape == (4, 6, 3)
 
 

@@ -20,7 +20,7 @@ from kornia_srgan.demo.service import (
     size_in_words,
 )
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError, WeightsError
-from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS
 from kornia_srgan.photos.header import Header
 from tests.cli.runner import invoke
@@ -67,9 +67,11 @@ class TestTheFile:
         assert result.words == "20 × 30 → 80 × 120"
 
     def test_keeps_depth_and_transparency(self, service, photographs, weights, tmp_path):
-        deep = read(service.enlarge(photographs / "deep.png", tmp_path / "a", Wish(weights)).path)
+        deep = read_photo(service.enlarge(photographs / "deep.png", tmp_path / "a", Wish(weights)).path)
         assert deep.frames[0].pixels.dtype == np.uint16
-        clear = read(service.enlarge(photographs / "see-through.png", tmp_path / "b", Wish(weights)).path)
+        clear = read_photo(
+            service.enlarge(photographs / "see-through.png", tmp_path / "b", Wish(weights)).path
+        )
         assert clear.frames[0].alpha is not None
 
     @pytest.mark.parametrize(
@@ -189,8 +191,8 @@ class TestTheWork:
 
 
 def test_size_in_words(photographs):
-    assert size_in_words(read(photographs / "grey.png"), 120, 80) == "30 × 20 → 120 × 80"
-    assert size_in_words(read(photographs / "pages.tif"), 120, 80) == "30 × 20 → 120 × 80, 2 frames"
+    assert size_in_words(read_photo(photographs / "grey.png"), 120, 80) == "30 × 20 → 120 × 80"
+    assert size_in_words(read_photo(photographs / "pages.tif"), 120, 80) == "30 × 20 → 120 × 80, 2 frames"
 
 
 @pytest.mark.parametrize(

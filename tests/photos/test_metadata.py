@@ -14,7 +14,7 @@ from PIL.TiffImagePlugin import IFDRational
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_one
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.photos.decode import read
+from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import WriteOptions, format_of
 from tests.inference.generators import Nearest
 
@@ -175,7 +175,7 @@ def test_damaged_exif_is_left_out_and_said(photographs, tmp_path):
     data = (photographs / "in.jpg").read_bytes()
     start = data.index(b"Exif\x00\x00") + 6
     (tmp_path / "in.jpg").write_bytes(data[: start + 8] + b"\xff" * 40 + data[start + 48 :])
-    photo = read(tmp_path / "in.jpg")
+    photo = read_photo(tmp_path / "in.jpg")
     assert photo.width in (20, 30)
     enlarge(tmp_path / "in.jpg", tmp_path / "out.jpg")
 

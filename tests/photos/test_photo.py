@@ -13,8 +13,8 @@ from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_one
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.photos.decode import read
-from kornia_srgan.photos.encode import write, write_rasters
+from kornia_srgan.photos.decode import read_photo
+from kornia_srgan.photos.encode import write_photo, write_rasters
 from kornia_srgan.photos.formats import FORMATS, WriteOptions, default_format
 from kornia_srgan.photos.header import peek
 from kornia_srgan.photos.photo import Metadata, Raster
@@ -192,7 +192,7 @@ def test_float_tiff(tmp_path):
 def test_float_outside_the_range_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", np.full((4, 4, 3), 2, np.float32), photometric="rgb")
     with pytest.raises(ImageError, match=r"\[0, 1\]"):
-        read(tmp_path / "in.tif")
+        read_photo(tmp_path / "in.tif")
 
 
 def test_pages_of_a_tiff(tmp_path):
@@ -383,32 +383,32 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path):
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0d" + header + end + b"\x00\x00\x00\x00IDAT"
     )
     with pytest.raises(ImageError, match=r"400.0 million pixels.*--max-pixels"):
-        read(tmp_path / "bomb.png")
+        read_photo(tmp_path / "bomb.png")
     small = Image.new("1", (20, 20))
     small.save(tmp_path / "small.png")
     with pytest.raises(ImageError, match="over the limit"):
-        read(tmp_path / "small.png", max_pixels=399)
-    assert read(tmp_path / "small.png", max_pixels=400).width == 20
+        read_photo(tmp_path / "small.png", max_pixels=399)
+    assert read_photo(tmp_path / "small.png", max_pixels=400).width == 20
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"GIF89a"])
 def test_what_is_no_picture_is_one_clear_line(tmp_path, content):
     (tmp_path / "in.png").write_bytes(content)
     with pytest.raises(ImageError, match=r"cannot read '.*in\.png': ") as caught:
-        read(tmp_path / "in.png")
+        read_photo(tmp_path / "in.png")
     assert "\n" not in str(caught.value)
 
 
 def test_bytes_are_read_as_well():
     file = io.BytesIO()
     Image.new("RGB", (3, 2)).save(file, "PNG")
-    photo = read(file.getvalue())
+    photo = read_photo(file.getvalue())
     assert (photo.width, photo.height) == (3, 2)
 
 
 def test_a_photo_can_be_written_as_it_is(tmp_path):
     Image.fromarray(values((4, 5, 3))).save(tmp_path / "in.png", dpi=(300, 300))
-    write(tmp_path / "out.tif", read(tmp_path / "in.png"))
+    write_photo(tmp_path / "out.tif", read_photo(tmp_path / "in.png"))
     with Image.open(tmp_path / "out.tif") as result:
         np.testing.assert_array_equal(np.asarray(result), values((4, 5, 3)))
         assert result.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
