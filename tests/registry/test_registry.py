@@ -63,7 +63,9 @@ def test_duplicate_names_both_sources_and_changes_nothing(registry):
     before = registry.entries()
     with (
         registering_from("my_plugin.py"),
-        pytest.raises(DuplicateComponentError, match=r"'tiny' from my_plugin\.py.*by tests\.registry\.test_registry"),
+        pytest.raises(
+            DuplicateComponentError, match=r"'tiny' from my_plugin\.py.*by tests\.registry\.test_registry"
+        ),
     ):
         registry.register("other", aliases=("tiny",))(plain)
     assert registry.entries() == before
