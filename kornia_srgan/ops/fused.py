@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from kornia_srgan.ops.winograd import (
     strips,
     write_rows,
 )
+
+_CHUNK = 2**16  # values: some of them in float32 fit into the second cache
 
 
 class Slope(nn.Module):
@@ -61,6 +65,54 @@ class Residual(nn.Module):
         if keep or torch.compiler.is_compiling():  # which finds its own memory, and would stop at `out`
             return torch.add(x, residual, alpha=self.scale)
         return torch.add(x, residual, alpha=self.scale, out=residual)
+
+
+class GatedResidual(nn.Module):
+    """Three convolutions with SiLUs; their result `z`, plus the input, times `sigmoid(z) - 0.5`.
+
+    SPAN's block, arXiv 2311.12770. As `sigmoid(z) - 0.5 = tanh(z / 2) / 2`, the last convolution makes
+    `u = z / 2` and the result is `(u + x / 2) * tanh(u)`, in the memory of `u`, some values at a time so that
+    they stay in the cache. Shape `(B, C, H, W)` in and out.
+
+    Args:
+        first: A convolution.
+        second: The one after it.
+        third: The last; its weights are halved.
+    """
+
+    def __init__(self, first: nn.Conv2d, second: nn.Conv2d, third: nn.Conv2d) -> None:
+        super().__init__()
+        self.first, self.second, self.third = first, second, third
+        with torch.no_grad():
+            third.weight.mul_(0.5)
+            if third.bias is not None:
+                third.bias.mul_(0.5)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The result, and what the first SiLU gave."""
+        keep = (torch.is_grad_enabled() and x.requires_grad) or torch.compiler.is_compiling()
+        first = F.silu(self.first(x), inplace=not keep)
+        half = self.third(F.silu(self.second(first), inplace=not keep))
+        if keep or half.dtype != x.dtype:
+            return torch.tanh(half) * (half + x / 2), first
+        for u, y in chunks(half, x):
+            gate = torch.tanh(u)
+            u.add_(y, alpha=0.5).mul_(gate)
+        return half, first
+
+
+def chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Parts of tensors of one shape for work on each value, small enough for the processor's cache.
+
+    Whole where their values do not lie in the same order without gaps.
+    """
+    laid_out = {tuple(t.stride()) for t in tensors}
+    dense = tensors[0].is_contiguous() or tensors[0].is_contiguous(memory_format=torch.channels_last)
+    if len(laid_out) > 1 or not dense or tensors[0].device.type != "cpu":
+        yield tensors
+        return
+    flat = [t.as_strided((t.numel(),), (1,)) for t in tensors]
+    yield from zip(*(f.split(_CHUNK) for f in flat), strict=True)
 
 
 class Tail(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.ops.winograd import use_winograd
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
-from kornia_srgan.optimize.rewrites import REWRITES
+from kornia_srgan.optimize.rewrites import REWRITES, fold_reparametrised
 
 
 def optimize_for_inference(
@@ -31,6 +31,7 @@ def optimize_for_inference(
     """A frozen copy that gives the same image with less work; the original stays as it is.
 
     - BatchNorm is folded into the convolution before it; activations and residuals work in place.
+    - Re-parameterised convolutions become the one 3x3 convolution that they are.
     - Where a generator ends in convolution, pixel shuffle, activation, convolution, all run before the
       shuffle, on fewer and wider pixels (see `rewrites.before_shuffle`), and strip by strip (`fused.Tail`).
     - Channels-last makes convolutions on a CPU up to twice as fast.
@@ -43,8 +44,8 @@ def optimize_for_inference(
     original.
 
     Args:
-        generator: Any module. `SRResNet`, `EDSR` and `MSRResNet` themselves (no subclasses) are rewritten,
-            also inside another module; nothing is, where hooks or parametrizations are attached.
+        generator: Any module. `SRResNet`, `EDSR`, `MSRResNet` and `SPAN` themselves (no subclasses) are
+            rewritten, also inside another module; nothing is, where hooks or parametrizations are attached.
         dtype: What the copy computes in; None for the dtype it has, `"auto"` for that of the device: see
             `dtype_for`.
         channels_last: Lay out the weights, and so all that follows from them, channels-last.
@@ -70,6 +71,7 @@ def optimize_for_inference(
     ready = copy.deepcopy(generator).eval().requires_grad_(False)
     if plain := _is_plain(ready):
         with torch.no_grad():
+            fold_reparametrised(ready)
             for part in [m for m in ready.modules() if type(m) in REWRITES]:
                 REWRITES[type(part)](part)
     if device is not None:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kornia_srgan.components.generators import edsr, msrresnet, srresnet
+from kornia_srgan.components.generators import edsr, msrresnet, span, srresnet
 from kornia_srgan.components.generators.layers import kernel_before_shuffle
-from kornia_srgan.ops.fused import Residual, Slope, Tail
+from kornia_srgan.components.generators.reparam import ReparamConv2d
+from kornia_srgan.ops.fused import GatedResidual, Residual, Slope, Tail
 
 
 def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
@@ -83,10 +84,32 @@ class _ShortMSRResNet(msrresnet.MSRResNet):
         return self.tail(features)
 
 
+def _span(net: span.SPAN) -> None:
+    for name, block in list(net.named_children()):
+        if isinstance(block, span.SPAB):
+            setattr(net, name, GatedResidual(*map(_as_conv, (block.c1_r, block.c2_r, block.c3_r))))
+
+
+def _as_conv(layer: nn.Module) -> nn.Conv2d:
+    return layer.folded() if isinstance(layer, ReparamConv2d) else cast(nn.Conv2d, layer)
+
+
+def fold_reparametrised(module: nn.Module) -> None:
+    """Put the one convolution that they are in the place of re-parameterised ones, wherever they are."""
+    made: dict[nn.Module, nn.Conv2d] = {}
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, ReparamConv2d):
+                if child not in made:
+                    made[child] = child.folded()
+                setattr(parent, name, made[child])
+
+
 REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
     srresnet.SRResNet: _srresnet,
     edsr.EDSR: _edsr,
     msrresnet.MSRResNet: _msrresnet,
+    span.SPAN: _span,
 }
 """By exact class: what a subclass does with its modules nobody knows."""
 

@@ -86,6 +86,18 @@ GENERATORS.declare(
     summary="SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
     paper="Wang et al. 2021, arXiv 2107.10833",
 )
+GENERATORS.declare(
+    "span",
+    f"{_GENERATORS}.span:SPAN",
+    summary="Parameter-free attention between re-parameterised convolutions; much quality for little work",
+    paper="Wan et al. 2024, arXiv 2311.12770",
+)
+GENERATORS.declare(
+    "ecbsr",
+    f"{_GENERATORS}.ecbsr:ECBSR",
+    summary="A plain chain of convolutions that learn with edge filters beside them; the lightest",
+    paper="Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
+)
 
 _DISCRIMINATORS = "kornia_srgan.components.discriminators"
 DISCRIMINATORS.declare(

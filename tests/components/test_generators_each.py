@@ -11,9 +11,11 @@ from kornia.models.rrdbnet import RRDBNet
 from torch import nn
 
 from kornia_srgan.components.generators.compact import Compact
+from kornia_srgan.components.generators.ecbsr import ECBSR, EdgeConv2d
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.layers import scale_steps
 from kornia_srgan.components.generators.rrdb import RRDB
+from kornia_srgan.components.generators.span import SPAN, Conv3XC
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ArgumentError
 from tests.components.halo import measured_halo
@@ -263,3 +265,75 @@ def test_scale_steps() -> None:
     for wrong in (0, 9, 2.0, True):
         with pytest.raises(ArgumentError, match="scale"):
             scale_steps(wrong)  # type: ignore[arg-type]
+
+
+class TestSPAN:
+    @pytest.mark.parametrize("scale", [2, 4])
+    def test_is_the_published_network(self, scale: int) -> None:
+        published = pytest.importorskip("spandrel.architectures.SPAN", reason="spandrel is not installed")
+        torch.manual_seed(0)
+        net = SPAN(scale=scale, channels=8).eval()
+        reference = published.SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=scale).eval()
+        missing, unknown = reference.load_state_dict(net.state_dict(), strict=False)
+        assert not unknown
+        assert all(".eval_conv." in key for key in missing)
+        lr = torch.rand(2, 3, 9, 7)
+        with torch.no_grad():
+            torch.testing.assert_close(net(lr), reference(lr))
+
+    def test_parameters_of_the_paper_once_folded(self) -> None:
+        net = SPAN(scale=4, channels=48, num_blocks=6)
+        folded = sum(9 * m.inputs * m.outputs + m.outputs for m in net.modules() if isinstance(m, Conv3XC))
+        outside = sum(p.numel() for m in (net.conv_cat, net.upsampler) for p in m.parameters())
+        assert folded + outside == 426_288  # the paper says 426 K
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 5), (5, 5)])
+class TestReparametrised:
+    @pytest.mark.parametrize("kind", [Conv3XC, EdgeConv2d])
+    def test_folded_is_the_same_and_keeps_the_dtype(self, kind: type, inputs: int, outputs: int) -> None:
+        torch.manual_seed(0)
+        layer = kind(inputs, outputs).double()
+        x = torch.randn(2, inputs, 6, 5, dtype=torch.float64)
+        torch.testing.assert_close(layer.folded()(x), layer(x))
+        assert layer.folded().weight.dtype == torch.float64
+
+    def test_edge_branches_written_out(self, inputs: int, outputs: int) -> None:
+        torch.manual_seed(0)
+        layer = EdgeConv2d(inputs, outputs).double()
+        with torch.no_grad():
+            layer.strength.normal_()
+        x = torch.randn(2, inputs, 6, 5, dtype=torch.float64)
+        wide = layer.expand[0](F.pad(x, (1, 1, 1, 1)))
+        expected = layer.plain(x) + F.conv2d(wide, layer.expand[1].weight, layer.expand[1].bias)
+        sobel = [[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]
+        laplace = [[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]
+        for index, edge in enumerate((sobel, [list(row) for row in zip(*sobel, strict=True)], laplace)):
+            kernel = torch.tensor(edge, dtype=torch.float64).expand(outputs, 1, 3, 3)
+            edges = F.conv2d(layer.mix[index](x), kernel, padding=1, groups=outputs)
+            expected = expected + layer.strength[index].view(-1, 1, 1) * edges
+        if inputs == outputs:
+            expected = expected + x
+        torch.testing.assert_close(layer(x), expected)
+
+    def test_autocast_folds_in_float32(self, inputs: int, outputs: int) -> None:
+        torch.manual_seed(0)
+        layer = Conv3XC(inputs, outputs)
+        x = torch.randn(1, inputs, 6, 5)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(layer(x), layer.folded()(x))
+
+
+class TestECBSR:
+    @pytest.mark.parametrize("wrong", [{"activation": "gelu"}, {"skip": "none"}, {"channels": 0}])
+    def test_wrong_arguments_are_named(self, wrong: dict) -> None:
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            ECBSR(**wrong)
+
+    @pytest.mark.parametrize("skip", ["nearest", "bilinear"])
+    def test_starts_near_the_enlarged_image(self, skip: str) -> None:
+        torch.manual_seed(0)
+        lr = torch.rand(1, 3, 12, 12)
+        with torch.no_grad():
+            difference = ECBSR(skip=skip)(lr) - F.interpolate(lr, scale_factor=4, mode=skip)
+        assert 0 < difference.abs().mean() < 0.1

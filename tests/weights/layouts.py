@@ -286,6 +286,58 @@ def compact(scale: int) -> Case:
     return Case("Real-ESRGAN SRVGGNetCompact", "compact", scale, args, make, forward)
 
 
+# SPAN -----------------------------------------------------------------------------------------------------
+
+
+def span(scale: int, *, norm: bool) -> Case:
+    c, blocks = 6, 2
+
+    def make() -> State:
+        s: State = {}
+
+        def add_3xc(name: str, inputs: int, outputs: int) -> None:
+            add_conv(s, f"{name}.sk", inputs, outputs, 1)
+            add_conv(s, f"{name}.conv.0", inputs, 2 * inputs, 1)
+            add_conv(s, f"{name}.conv.1", 2 * inputs, 2 * outputs, 3)
+            add_conv(s, f"{name}.conv.2", 2 * outputs, outputs, 1)
+            add_conv(s, f"{name}.eval_conv", inputs, outputs, 3)  # computed anew there, too
+
+        add_3xc("conv_1", 3, c)
+        if norm:  # it sees values up to 255
+            for name in ("sk", "conv.0"):
+                s[f"conv_1.{name}.weight"] /= 255
+        for block in range(1, blocks + 1):
+            for part in ("c1_r", "c2_r", "c3_r"):
+                add_3xc(f"block_{block}.{part}", c, c)
+        add_conv(s, "conv_cat", 4 * c, c, 1)
+        add_3xc("conv_2", c, c)
+        add_conv(s, "upsampler.0", c, 3 * scale**2, 3)
+        if not norm:
+            s["no_norm"] = torch.zeros(1)
+        return s
+
+    def conv_3xc(s: State, name: str, x: Tensor) -> Tensor:
+        """Not folded, as in training there; padded first, so that biases count beyond the border as well."""
+        wide = conv(s, f"{name}.conv.0", F.pad(x, (1, 1, 1, 1)))
+        wide = F.conv2d(wide, s[f"{name}.conv.1.weight"], s[f"{name}.conv.1.bias"])
+        return conv(s, f"{name}.conv.2", wide) + conv(s, f"{name}.sk", x)
+
+    def forward(s: State, lr: Tensor) -> Tensor:
+        mean = torch.tensor([0.4488, 0.4371, 0.4040]).view(1, 3, 1, 1)
+        x = first = conv_3xc(s, "conv_1", (lr - mean) * 255 if norm else lr)
+        ends = []
+        for block in range(1, blocks + 1):
+            inner = F.silu(conv_3xc(s, f"block_{block}.c1_r", x))  # in place there: what is joined below
+            z = conv_3xc(s, f"block_{block}.c3_r", F.silu(conv_3xc(s, f"block_{block}.c2_r", inner)))
+            x = (z + x) * (torch.sigmoid(z) - 0.5)
+            ends.append((x, inner))
+        joined = torch.cat([first, conv_3xc(s, "conv_2", x), ends[0][0], ends[-1][1]], 1)
+        return F.pixel_shuffle(conv(s, "upsampler.0", conv(s, "conv_cat", joined)), scale)
+
+    args = {"channels": c, "num_blocks": blocks, "norm": norm}
+    return Case("SPAN", "span", scale, args, make, forward)
+
+
 LORNATANG = "Lornatang/SRGAN-PyTorch"
 CASES = (
     leftthomas(4, "prelu", tracked=False),
@@ -300,4 +352,6 @@ CASES = (
     rrdb("ESRGAN of 2018", FLAT_KEYS, 4),
     compact(4),
     compact(2),
+    span(4, norm=True),
+    span(2, norm=False),
 )

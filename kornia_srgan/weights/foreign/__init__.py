@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb
+from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb, span
 from kornia_srgan.weights.foreign.layout import Layout, State
 from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
 from kornia_srgan.weights.header import METADATA_KEY, is_pickle, read_header
@@ -26,6 +26,7 @@ LAYOUTS: tuple[Layout, ...] = (
     rrdb.KAIR,
     rrdb.FLAT,
     compact.LAYOUT,
+    span.LAYOUT,
 )
 
 
