@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from kornia_srgan.errors import DataError, UserError
+from kornia_srgan.photos.find import Found, LeftOut, find_files, find_matches, in_words, pattern_base
 from kornia_srgan.photos.formats import FORMATS, Format, default_format, format_of
 from kornia_srgan.photos.header import peek
 
 Existing = Literal["overwrite", "skip"]
 
-# What a folder is searched for. A file named on its own is tried whatever its name.
-_SUFFIXES = {s for f in FORMATS.values() for s in f.suffixes} | {
-    ".dib", ".ico", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".pcx", ".tga", ".qoi", ".psd", ".dds"
-}  # fmt: skip
 _FIELDS = "{stem}, {ext}, {scale}"
 
 
@@ -70,68 +67,63 @@ class Job:
         return self.target_label or str(self.target)
 
 
-def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> list[Source]:
+@dataclass(frozen=True)
+class Sources:
+    """The files that are meant, and what looks like one in their folders and is left out."""
+
+    files: tuple[Source, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
     """The files that are meant: files, folders (searched for pictures) and glob patterns, sorted.
 
-    A folder that was reached already (a loop of symbolic links) is not entered again.
+    A folder that was reached already (a loop of symbolic links) is not entered again. Results of earlier runs
+    and the folders of training runs are left out; a file named on its own is taken whatever it is.
 
     Raises:
         DataError: If something is not there, or a folder holds no picture.
     """
-    found: list[Source] = []
+    sources: list[Source] = []
+    left_out: list[LeftOut] = []
     for text in inputs:
-        path = Path(text).expanduser()
-        if path.is_dir():
-            inside = sorted(_walk(path, recursive), key=lambda s: str(s.path))
-            if not inside:
-                raise DataError(f"no picture in folder '{text}'")
-            found += inside
-        elif os.path.lexists(path):
-            found.append(Source(path))
-        else:
-            matches = list(_matches(path)) if glob.has_magic(text) else []
-            if not matches:
-                raise DataError(f"no such file or folder: '{text}'")
-            found += matches
-    return found
-
-
-def _matches(pattern: Path) -> Iterator[Source]:
-    """The files that a pattern means, below the last folder without a wildcard; each once."""
-    plain = next(p for p in pattern.parents if not glob.has_magic(str(p)))
-    seen: set[tuple[str, str]] = set()
-    paths = [Path(m) for m in glob.glob(str(pattern), recursive=True)]
-    for path in sorted(paths, key=lambda p: (len(p.parts), str(p))):
-        place = (os.path.realpath(path.parent), path.name)
-        if place not in seen and _may_be_picture(path):
-            seen.add(place)
-            yield Source(path, path.parent.relative_to(plain))
-
-
-def _walk(root: Path, recursive: bool) -> Iterator[Source]:
-    entered: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in entered:
-            folders.clear()
+        path = expanded(text)
+        if not path.is_dir() and os.path.lexists(path):
+            sources.append(Source(path))
             continue
-        entered.add(real)
-        if not recursive:
-            folders.clear()
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in names:
-            known = Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
-            if known and _may_be_picture(Path(folder, name)):
-                yield Source(Path(folder, name), Path(folder).relative_to(root))
+        base, found = _search(text, path, recursive)
+        if not found.files:
+            problem = (
+                f"no picture in folder '{text}'" if path.is_dir() else f"no such file or folder: '{text}'"
+            )
+            raise DataError(problem + (f"; left out: {in_words(found.left_out)}" if found.left_out else ""))
+        sources += [Source(file, file.parent.relative_to(base)) for file in found.files]
+        left_out += found.left_out
+    return Sources(tuple(sources), tuple(left_out))
 
 
-def _may_be_picture(path: Path) -> bool:
-    """A file, or a link to nowhere, which is to be reported; no pipe, that would never end."""
-    return path.is_file() or not path.exists()
+def expanded(text: str | Path) -> Path:
+    """A path with `~` as the home folder, unless a file has that very name, as in `~backup.jpg`."""
+    path = Path(text)
+    if os.path.lexists(path):
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user
+        return path
+
+
+def _search(text: str, path: Path, recursive: bool) -> tuple[Path, Found]:
+    """What a folder or a pattern means, and the folder below which the tree is kept."""
+    if path.is_dir():
+        return path, find_files(path, recursive=recursive, broken_links=True)
+    if glob.has_magic(text):
+        return pattern_base(path), find_matches(path, lambda _: True, broken_links=True)
+    return path, Found(())
 
 
 def plan(
-    sources: list[Source],
+    sources: Sequence[Source],
     output: Path,
     *,
     scale: float,
@@ -152,13 +144,18 @@ def plan(
     Raises:
         UserError: If the pattern is wrong, two results would be one file, or a source would be overwritten.
     """
-    single = len(sources) == 1 and not output.is_dir() and bool(output.suffix)
+    single = is_file_output(sources, output)
     jobs = [
         _file_job(sources[0], output, form) if single else _folder_job(source, output, scale, pattern, form)
         for source in sources
     ]
     _check_collisions(jobs)
     return [_with_existing(job, existing) for job in jobs]
+
+
+def is_file_output(sources: Sequence[Source], output: Path) -> bool:
+    """Whether the output names a file and not the folder of results."""
+    return len(sources) == 1 and not output.is_dir() and bool(output.suffix)
 
 
 def _file_job(source: Source, output: Path, form: Format | None) -> Job:

@@ -34,6 +34,7 @@ def command(
     from kornia_srgan.data.images import find_images
     from kornia_srgan.data.tiles import TileFolders, write_tiles
     from kornia_srgan.errors import DataError
+    from kornia_srgan.photos.outputs import mark_folder, mark_results
     from kornia_srgan.registry.catalog import RESIZERS
 
     if crop % scale:
@@ -46,6 +47,10 @@ def command(
     if any(target in p.resolve().parents for p in paths):
         raise DataError(f"the output folder '{output}' holds source images; choose another")
     tiles = TileFolders.open(output, scale=scale, overwrite=overwrite)
+    if output.resolve() in (folder.resolve() for folder in folders):
+        mark_results((tiles.hr, tiles.lr))
+    else:
+        mark_folder(output)
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:

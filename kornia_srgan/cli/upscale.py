@@ -17,6 +17,7 @@ from kornia_srgan.cli.options import PluginOption
 if TYPE_CHECKING:
     from kornia_srgan.batch.jobs import Source
     from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.photos.find import LeftOut
 
 SOME_FAILED = 3
 STREAM = "-"
@@ -77,19 +78,20 @@ def command(
 ) -> None:
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
     from kornia_srgan.allocator import keep_freed_memory
-    from kornia_srgan.batch.jobs import plan
+    from kornia_srgan.batch.jobs import is_file_output, plan
     from kornia_srgan.batch.run import overlapping
-    from kornia_srgan.cli.upscale_view import list_failures, report, run
+    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report, run
     from kornia_srgan.errors import ImageError
     from kornia_srgan.inference.rescale import Rescaler, Wanted
     from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
+    from kornia_srgan.photos.outputs import mark_results
     from kornia_srgan.registry.plugins import load_plugins
 
     side = _tile(tile)
     wanted = Wanted(scale, width, long_side)
     form = named_format(file_format) if file_format else None
     options = WriteOptions(quality, subsampling, parse_color(background))
-    sources = _sources(inputs, recursive)
+    sources, left_out = _sources(inputs, recursive)
     if str(output) == STREAM and len(sources) != 1:
         raise typer.BadParameter("- takes one picture", param_hint="--output")
     load_plugins(plugin or ())
@@ -104,6 +106,8 @@ def command(
             form=form,
             existing="overwrite" if overwrite else "skip",
         )
+        if not is_file_output(sources, folder):
+            mark_results(job.target for job in work)
         if str(output) == STREAM:
             work = [replace(job, target_label=STREAM) for job in work]
         enlarger = Rescaler(upscaler, wanted)
@@ -114,7 +118,8 @@ def command(
         if str(output) == STREAM and outcomes[0].status == "done":
             _to_stdout(outcomes[0].job.target)
     if json_file is not None:
-        write_text(json_file, report(outcomes, upscaler))
+        write_text(json_file, report(outcomes, left_out, upscaler))
+    list_left_out(left_out)
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed and len(outcomes) == 1:
         raise ImageError(failed[0].error)
@@ -131,16 +136,17 @@ def _tile(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def _sources(inputs: list[str], recursive: bool) -> list[Source]:
+def _sources(inputs: list[str], recursive: bool) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
     import sys
 
     from kornia_srgan.batch.jobs import Source, find_sources
 
     if STREAM not in inputs:
-        return find_sources(inputs, recursive=recursive)
+        found = find_sources(inputs, recursive=recursive)
+        return found.files, found.left_out
     if len(inputs) > 1:
         raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
-    return [Source(Path("stdin"), data=sys.stdin.buffer.read())]
+    return (Source(Path("stdin"), data=sys.stdin.buffer.read()),), ()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kornia_srgan.batch.run import Outcome
     from kornia_srgan.inference.picture import Enlarger
     from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.photos.find import LeftOut
     from kornia_srgan.photos.formats import WriteOptions
 
 
@@ -86,7 +87,13 @@ def list_failures(failed: Sequence[Outcome], total: int) -> None:
         typer.echo(f"  {outcome.error}", err=True)
 
 
-def report(outcomes: Sequence[Outcome], upscaler: Upscaler) -> str:
+def list_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Name what lies in the input folders and was left out, with the reason, on stderr."""
+    for entry in left_out:
+        typer.echo(f"left out: {entry}", err=True)
+
+
+def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: Upscaler) -> str:
     """What became of each file, as JSON."""
     files = [
         {
@@ -101,5 +108,6 @@ def report(outcomes: Sequence[Outcome], upscaler: Upscaler) -> str:
         }
         for outcome in outcomes
     ]
+    others = [{"path": str(entry.path), "reason": entry.reason} for entry in left_out]
     setting = {"scale": upscaler.scale, "tile": upscaler.tile, "device": str(upscaler.device)}
-    return json.dumps({**setting, "files": files}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({**setting, "files": files, "left_out": others}, indent=2, ensure_ascii=False) + "\n"

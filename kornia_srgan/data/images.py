@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,24 +11,20 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.photos import find
+from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
 
-# Registered in Pillow but not photographs: documents, vector graphics, video and data containers.
-_NOT_PHOTOS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"})
+logger = logging.getLogger("kornia_srgan")
 _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
-
-
-@cache
-def image_suffixes() -> frozenset[str]:
-    """The file name suffixes, in lower case, that this Pillow can decode as a picture."""
-    registered = Image.registered_extensions()  # imports all of Pillow's plug-ins
-    return frozenset(s for s, f in registered.items() if f in Image.OPEN and f not in _NOT_PHOTOS)
 
 
 def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
     """All image files in folders and the folders in them.
 
-    A file counts by its suffix, or by its content where it has none. Hidden files and folders are left out;
-    symbolic links are followed, each folder is visited once. A path that is itself a file is taken as it is.
+    A file counts by its suffix, or by its first bytes where that says nothing. Hidden files and folders are
+    passed over; symbolic links are followed, each folder is visited once. Folders of training runs, and
+    results of `upscale` and `prepare`, are left out, which is logged. A path that is itself a file is taken
+    as it is.
 
     Args:
         folders: One folder or several; their order is kept, the files of each are sorted by relative path.
@@ -38,10 +33,11 @@ def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
         DataError: If there is no such folder, or no image in any of them.
     """
     roots = as_roots(folders)
-    found = find_files(roots, looks_like_image)
-    if not found:
-        raise no_images(roots)
-    return found
+    found = find_files(roots, looks_like_picture)
+    if not found.files:
+        raise no_images(roots, found.left_out)
+    report_left_out(found.left_out)
+    return list(found.files)
 
 
 def as_roots(folders: Iterable[str | Path] | str | Path) -> list[Path]:
@@ -59,50 +55,31 @@ def as_roots(folders: Iterable[str | Path] | str | Path) -> list[Path]:
     return roots
 
 
-def no_images(roots: Iterable[Path]) -> DataError:
+def no_images(roots: Iterable[Path], left_out: Sequence[LeftOut] = ()) -> DataError:
     """The error for folders without a single image."""
     places = ", ".join(f"'{r}'" for r in roots)
     return DataError(
         f"no images in {places} or the folders in it; "
         "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
+        + (f"; left out: {in_words(left_out)}" if left_out else "")
     )
 
 
-def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> list[Path]:
+def report_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Log what lies in the data folders and is no data."""
+    if left_out:
+        logger.warning("left out of the data: %s", in_words(left_out))
+
+
+def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> Found:
     """The wanted files under folders, as `find_images` finds them; none is no error."""
-    found: dict[Path, None] = {}  # a set that keeps its order
+    files: dict[Path, None] = {}  # sets that keep their order
+    left_out: dict[LeftOut, None] = {}
     for root in roots:
-        if root.is_file():
-            found[root] = None
-        else:
-            found.update(dict.fromkeys(sorted(_walk(root, wanted), key=lambda p: p.relative_to(root).parts)))
-    return list(found)
-
-
-def _walk(root: Path, wanted: Callable[[Path], bool]) -> Iterator[Path]:
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        stat = os.stat(folder)
-        if (stat.st_dev, stat.st_ino) in seen:  # a link back to a folder that was visited
-            folders.clear()
-            continue
-        seen.add((stat.st_dev, stat.st_ino))
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and wanted(path) and path.is_file():
-                yield path
-
-
-def looks_like_image(path: Path) -> bool:
-    """Whether a file counts as an image: by its suffix, or by its content where it has none."""
-    if path.suffix:
-        return path.suffix.lower() in image_suffixes()
-    try:
-        with Image.open(path):
-            return True
-    except Exception:
-        return False
+        found = Found((root,)) if root.is_file() else find.find_files(root, wanted)
+        files.update(dict.fromkeys(found.files))
+        left_out.update(dict.fromkeys(found.left_out))
+    return Found(tuple(files), tuple(left_out))
 
 
 def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int, int]:

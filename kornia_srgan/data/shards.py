@@ -14,7 +14,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from kornia_srgan.data.images import as_roots, find_files, image_suffixes, looks_like_image, no_images
+from kornia_srgan.data.images import as_roots, find_files, no_images, report_left_out
+from kornia_srgan.photos.find import looks_like_picture, picture_suffixes
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
@@ -68,10 +69,11 @@ def locate_images(
     roots = as_roots(folders)
     found: list[Located] = []
     failures: list[tuple[Path, str]] = []
-    paths = find_files(roots, lambda p: is_archive(p) or looks_like_image(p))
-    if not paths:
-        raise no_images(roots)
-    for path in paths:
+    files = find_files(roots, lambda p: is_archive(p) or looks_like_picture(p))
+    if not files.files:
+        raise no_images(roots, files.left_out)
+    report_left_out(files.left_out)
+    for path in files.files:
         if is_archive(path):
             members, problem = list_members(path)
             found += members
@@ -93,7 +95,7 @@ def list_members(archive: Path) -> tuple[list[Located], str]:
                 if (
                     member.isreg()
                     and not name.name.startswith(".")
-                    and name.suffix.lower() in image_suffixes()
+                    and name.suffix.lower() in picture_suffixes()
                 ):
                     found.append(Located(archive, member.name, member.offset_data, member.size))
     except (tarfile.TarError, OSError, EOFError) as error:

@@ -17,6 +17,7 @@ from kornia_srgan.atomic import replacing
 from kornia_srgan.data.decode import pad_to_crop
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.photos.outputs import MARK
 
 if TYPE_CHECKING:
     from kornia_srgan.contracts import Resizer
@@ -47,7 +48,7 @@ class TileFolders:
         """
         folders = cls(output / "HR", output / f"LR_x{scale}")
         try:
-            if not overwrite and any(not p.is_dir() for p in output.rglob("*")):
+            if not overwrite and any(not p.is_dir() and p.name != MARK for p in output.rglob("*")):
                 raise DataError(
                     f"output folder '{output}' is not empty; choose another, or pass --overwrite "
                     "to replace the tiles in it"

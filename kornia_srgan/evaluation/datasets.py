@@ -157,12 +157,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> list[Path]:
-    """The images directly in a folder."""
-    from kornia_srgan.data.images import find_images
+    """The images directly in a folder; results of `upscale` as well, for they are what is judged."""
+    from kornia_srgan.photos.find import find_files
 
-    if not any(f.is_file() for f in folder.iterdir()):
-        return []
-    try:
-        return [p for p in find_images([folder]) if p.parent.resolve() == folder.resolve()]
-    except DataError:
-        return []
+    return list(find_files(folder, recursive=False, results=True).files)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.evaluation.report import METRIC_FORMATS, format_metrics
+from kornia_srgan.photos.outputs import mark_results
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,12 +62,11 @@ class CropSheets:
         Raises:
             UserError: If the folder cannot be written.
         """
-        written = []
-        for (dataset, scale, image), panels in self._sheets.items():
-            path = self.folder / f"{dataset}_x{scale}_{image}.png"
-            _save(_sheet([*panels, self._truth[(dataset, scale, image)]]), path)
-            written.append(path)
-        return written
+        paths = {key: self.folder / f"{key[0]}_x{key[1]}_{key[2]}.png" for key in self._sheets}
+        mark_results(paths.values())
+        for key, panels in self._sheets.items():
+            _save(_sheet([*panels, self._truth[key]]), paths[key])
+        return list(paths.values())
 
     def _crop(self, image: Tensor, window: tuple[slice, slice]) -> Image.Image:
         from PIL import Image

@@ -32,58 +32,62 @@ def tree(tmp_path):
     return root
 
 
+def find(*inputs, **options):
+    return list(find_sources(inputs, **options).files)
+
+
 def names(sources, root):
     return [str(s.path.relative_to(root)) for s in sources]
 
 
 def test_a_folder_is_searched_to_its_depths(tree):
-    found = find_sources([str(tree)])
+    found = find(str(tree))
     assert names(found, tree) == ["a.png", "sub/b.jpg", "sub/c.tif", "sub/deep/ç ü 写真.webp"]
     assert [str(s.below) for s in found] == [".", "sub", "sub", "sub/deep"]
-    assert names(find_sources([str(tree)], recursive=False), tree) == ["a.png"]
+    assert names(find(str(tree), recursive=False), tree) == ["a.png"]
 
 
 def test_patterns(tree):
-    assert names(find_sources([f"{tree}/*.png"]), tree) == ["a.png"]
-    assert names(find_sources([f"{tree}/**/*.tif"]), tree) == ["sub/c.tif"]
+    assert names(find(f"{tree}/*.png"), tree) == ["a.png"]
+    assert names(find(f"{tree}/**/*.tif"), tree) == ["sub/c.tif"]
 
 
 def test_patterns_keep_the_tree_and_survive_loops(tree, monkeypatch):
     (tree / "sub" / "again").symlink_to(tree, target_is_directory=True)
     picture(tree / "sub" / "a.png")
-    found = find_sources([f"{tree}/**/*.png"])
+    found = find(f"{tree}/**/*.png")
     assert names(found, tree) == ["a.png", "sub/a.png"]
     assert [str(s.below) for s in found] == [".", "sub"]
     monkeypatch.chdir(tree)
-    assert [str(s.below) for s in find_sources(["*/*.png"])] == ["sub"]
-    assert [str(s.below) for s in find_sources(["*.png"])] == ["."]
+    assert [str(s.below) for s in find("*/*.png")] == ["sub"]
+    assert [str(s.below) for s in find("*.png")] == ["."]
 
 
 def test_a_name_with_brackets_is_a_file_first(tmp_path):
     path = picture(tmp_path / "a[1].png")
-    assert find_sources([str(path)])[0].path == path
+    assert find(str(path))[0].path == path
 
 
 def test_a_pipe_is_not_waited_for(tree):
     os.mkfifo(tree / "pipe.png")
-    assert len(find_sources([str(tree)])) == 4
-    assert names(find_sources([f"{tree}/*.png"]), tree) == ["a.png"]
+    assert len(find(str(tree))) == 4
+    assert names(find(f"{tree}/*.png"), tree) == ["a.png"]
 
 
 def test_a_loop_of_links_ends(tree):
     (tree / "sub" / "again").symlink_to(tree, target_is_directory=True)
-    assert len(find_sources([str(tree)])) == 4
+    assert len(find(str(tree))) == 4
 
 
 @pytest.mark.parametrize("given", ["nothing.png", "*.png", "empty"])
 def test_what_is_not_there_is_named(tmp_path, given):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=given.replace("*", r"\*")):
-        find_sources([str(tmp_path / given)])
+        find(str(tmp_path / given))
 
 
 def test_the_tree_is_kept_and_formats_lose_nothing(tree, tmp_path):
-    jobs = plan(find_sources([str(tree)]), tmp_path / "out", scale=4)
+    jobs = plan(find(str(tree)), tmp_path / "out", scale=4)
     assert [str(j.target.relative_to(tmp_path / "out")) for j in jobs] == [
         "a_x4.png",
         "sub/b_x4.png",
@@ -93,14 +97,14 @@ def test_the_tree_is_kept_and_formats_lose_nothing(tree, tmp_path):
 
 
 def test_one_file_to_one_file(tree, tmp_path):
-    (job,) = plan(find_sources([str(tree / "a.png")]), tmp_path / "new" / "b.jpg", scale=4)
+    (job,) = plan(find(str(tree / "a.png")), tmp_path / "new" / "b.jpg", scale=4)
     assert job.target == tmp_path / "new" / "b.jpg"
     assert job.form.name == "JPEG"
 
 
 def test_a_suffix_that_cannot_be_written_is_refused(tree, tmp_path):
     with pytest.raises(ImageError, match=r"'\.xyz'.*\.png"):
-        plan(find_sources([str(tree / "a.png")]), tmp_path / "b.xyz", scale=4)
+        plan(find(str(tree / "a.png")), tmp_path / "b.xyz", scale=4)
 
 
 def test_name_patterns(tmp_path):
@@ -116,18 +120,18 @@ def test_two_results_in_one_file_are_refused(tmp_path):
     for name in ("a.png", "a.jpg"):
         picture(tmp_path / name)
     with pytest.raises(UserError, match="would both become"):
-        plan(find_sources([str(tmp_path)]), tmp_path / "out", scale=4)
-    plan(find_sources([str(tmp_path)]), tmp_path / "out", scale=4, pattern="{stem}_{ext}")
+        plan(find(str(tmp_path)), tmp_path / "out", scale=4)
+    plan(find(str(tmp_path)), tmp_path / "out", scale=4, pattern="{stem}_{ext}")
 
 
 def test_an_input_is_never_overwritten(tmp_path):
     picture(tmp_path / "a.png")
     with pytest.raises(UserError, match="one of the inputs"):
-        plan(find_sources([str(tmp_path)]), tmp_path, scale=4, pattern="{stem}", existing="overwrite")
+        plan(find(str(tmp_path)), tmp_path, scale=4, pattern="{stem}", existing="overwrite")
 
 
 def test_results_that_are_there(tmp_path):
-    sources = find_sources([str(picture(tmp_path / "a.png"))])
+    sources = find(str(picture(tmp_path / "a.png")))
     old = picture(tmp_path / "out" / "a_x2.png", size=(1, 1))
     (outcome,) = run(plan(sources, tmp_path / "out", scale=2, existing="skip"), UPSCALER)
     assert outcome.status == "skipped"
@@ -141,7 +145,7 @@ def test_results_that_are_there(tmp_path):
 def test_one_bad_file_does_not_stop_the_rest(tree, tmp_path, workers):
     (tree / "sub" / "bad.png").write_text("hello")
     progress = []
-    jobs = plan(find_sources([str(tree)]), tmp_path / "out", scale=2)
+    jobs = plan(find(str(tree)), tmp_path / "out", scale=2)
     outcomes = run(jobs, UPSCALER, workers=workers, on_rows=progress.append)
     assert [o.status for o in outcomes] == ["done", "done", "failed", "done", "done"]
     assert "bad.png" in outcomes[2].error
@@ -153,7 +157,7 @@ def test_workers_give_the_same_pictures(tmp_path):
     rng = np.random.default_rng(0)
     for index in range(6):
         Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(tmp_path / f"{index}.png")
-    sources = find_sources([str(tmp_path)])
+    sources = find(str(tmp_path))
     run(plan(sources, tmp_path / "one", scale=2), UPSCALER, workers=1)
     run(plan(sources, tmp_path / "four", scale=2), UPSCALER, workers=4)
     for path in (tmp_path / "one").iterdir():
@@ -181,7 +185,7 @@ def test_only_one_computes_at_a_time(tmp_path):
     for index in range(4):
         picture(tmp_path / f"{index}.png", size=(4, 50))
     watching = Watching()
-    outcomes = run(plan(find_sources([str(tmp_path)]), tmp_path / "out", scale=1), watching, workers=4)
+    outcomes = run(plan(find(str(tmp_path)), tmp_path / "out", scale=1), watching, workers=4)
     assert all(o.status == "done" for o in outcomes)
 
 
@@ -194,7 +198,7 @@ def test_an_unwritable_folder_is_said_before_computing(tmp_path):
             raise AssertionError("computed")
 
     (tmp_path / "file").write_text("x")
-    job = plan(find_sources([str(picture(tmp_path / "a.png"))]), tmp_path / "file" / "b.png", scale=1)
+    job = plan(find(str(picture(tmp_path / "a.png"))), tmp_path / "file" / "b.png", scale=1)
     (outcome,) = run(job, Never())
     assert outcome.status == "failed"
     assert "cannot write" in outcome.error
@@ -222,7 +226,7 @@ def test_what_is_interrupted_stops_soon_and_leaves_no_half_files(tmp_path, worke
     def interrupt(outcome):
         raise KeyboardInterrupt
 
-    jobs = plan(find_sources([str(tmp_path / "in")]), tmp_path / "out", scale=1)
+    jobs = plan(find(str(tmp_path / "in")), tmp_path / "out", scale=1)
     with pytest.raises(KeyboardInterrupt):
         run(jobs, Slow(), workers=workers, on_outcome=interrupt)
     assert all(p.suffix == ".png" and not p.name.startswith(".") for p in (tmp_path / "out").iterdir())

@@ -101,7 +101,10 @@ def test_a_report_that_cannot_be_written_is_found_out_first(capsys, folder, tmp_
 def test_crops(capsys, folder, weights, tmp_path):
     shown = invoke(capsys, "evaluate", "--data", folder, "--weights", weights, "--crops", tmp_path / "crops")
     assert shown.code == 0, shown.err
-    assert sorted(p.name for p in (tmp_path / "crops").iterdir()) == ["photos_x4_a.png", "photos_x4_b.png"]
+    assert sorted(p.name for p in (tmp_path / "crops").glob("*.png")) == [
+        "photos_x4_a.png",
+        "photos_x4_b.png",
+    ]
 
 
 def test_chosen_metrics(capsys, folder):
