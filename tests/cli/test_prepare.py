@@ -120,3 +120,13 @@ def test_names_are_unique(tmp_path):
     assert names[4] == "b"
     alike = tile_names([tmp_path / f"a.{suffix}" for suffix in ("png", "jpg", "bmp", "gif", "tif", "webp")])
     assert len(set(alike)) == 6
+
+
+def test_tiles_among_the_photographs_are_no_photographs(photos, capsys):
+    out = photos / "tiles"
+    assert prepare(photos, out, "--crop", 16) == 0
+    first = capsys.readouterr().out
+    assert prepare(photos, out, "--crop", 16, "--overwrite") == 0
+    assert capsys.readouterr().out == first
+    assert prepare(out / "HR", photos / "again", "--crop", 16) == 0  # named itself, it is what is meant
+    assert "9 pairs of tiles" in capsys.readouterr().out

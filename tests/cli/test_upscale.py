@@ -191,3 +191,27 @@ def test_names_carry_the_scale_that_was_asked_for(capsys, folder, weights):
     invoke(capsys, *line, "--scale", 1.5)
     invoke(capsys, *line, "--name", "{stem}-large")
     assert sorted(p.name for p in (folder / "out").glob("[!.]*")) == ["a-large.png", "a_x1.5.png"]
+
+
+def test_results_in_the_input_folder_are_no_inputs(capsys, folder, weights):
+    (folder / "logo.svg").write_text("<svg/>")
+    report = folder / "report.json"
+    line = ("upscale", folder, "--weights", weights, "--json", report, "-o")
+    assert invoke(capsys, *line, folder / "large").code == 0
+    first = json.loads(report.read_text())["files"]
+    result = invoke(capsys, *line, folder / "large")
+    assert result.code == 0
+    assert "left out: " in result.err
+    assert "large (results of an earlier run: 2 files)" in result.err
+    again = json.loads(report.read_text())
+    assert [f["source"] for f in again["files"]] == [f["source"] for f in first]
+    reasons = {entry["path"]: entry["reason"] for entry in again["left_out"]}
+    assert reasons[str(folder / "large")] == "results of an earlier run: 2 files"
+    assert "drawing" in reasons[str(folder / "logo.svg")]
+    assert invoke(capsys, *line, folder).code == 0  # beside their originals
+    assert invoke(capsys, *line, folder).code == 0
+    assert len(json.loads(report.read_text())["files"]) == 2
+    assert (
+        invoke(capsys, "upscale", folder / "large", "--weights", weights, "-o", folder / "larger").code == 0
+    )
+    assert (folder / "larger" / "a_x4_x4.png").is_file()

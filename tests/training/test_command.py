@@ -58,6 +58,16 @@ def test_a_run_from_the_command_line(photos: Path, tmp_path: Path, kept: list[st
     assert_user_error(other, "--resume: recipe.train.lr was 0.001", "is 1.0 now")
 
 
+def test_a_run_among_its_photographs_is_resumed(
+    photos: Path, kept: list[str], capsys: Any, caplog: Any
+) -> None:
+    line = ("train", "tiny", "--data", photos, "--output", photos / "runs" / "tiny", *SHORT)
+    assert invoke(capsys, *line).code == 0
+    assert (photos / "runs" / "tiny" / "losses.png").is_file()
+    assert invoke(capsys, *line, "--resume").code == 0  # with other data it would be refused
+    assert "tiny (a training run)" in caplog.text
+
+
 def test_the_commands_process_keeps_its_freed_memory_on_a_cpu(
     trained: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
