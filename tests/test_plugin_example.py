@@ -19,7 +19,7 @@ build-backend = "hatchling.build"
 [project]
 name = "kornia-srgan-broken"
 version = "0.1.0"
-[project.entry-points."kornia_srgan.registry.plugins"]
+[project.entry-points."kornia_srgan.plugins"]
 broken = "kornia_srgan_broken"
 [tool.hatch.build.targets.wheel]
 packages = ["kornia_srgan_broken"]

@@ -2,7 +2,7 @@
 
 1. The decorator, in the user's own script.
 2. A file or module named by `plugins:` in a config or `--plugin` on the command line; a failure raises.
-3. The entry-point group `kornia_srgan.registry.plugins` of an installed distribution; a failure warns.
+3. The entry-point group `kornia_srgan.plugins` of an installed distribution; a failure warns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from kornia_srgan.errors import PluginError
 from kornia_srgan.registry.registry import registering_from
 
-ENTRY_POINT_GROUP = "kornia_srgan.registry.plugins"
+ENTRY_POINT_GROUP = "kornia_srgan.plugins"
 
 
 def load_plugins(specs: Iterable[str | Path]) -> None:

@@ -95,7 +95,7 @@ def make_distribution(site, name, module, source, entry="backbones"):
     info = site / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[kornia_srgan.registry.plugins]\n{entry} = {module}\n")
+    (info / "entry_points.txt").write_text(f"[kornia_srgan.plugins]\n{entry} = {module}\n")
 
 
 def in_a_fresh_process(site, code):
