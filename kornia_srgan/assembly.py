@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -14,67 +14,45 @@ from kornia_srgan.contracts import (
     AdversarialLoss,
     Augmentation,
     Degradation,
-    FeatureExtractor,
     ImageLoss,
     Resizer,
 )
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
-from kornia_srgan.registry.arguments import check_types, recorded_arguments
+from kornia_srgan.registry.arguments import recorded_arguments
+from kornia_srgan.registry.build import build as build_component
 from kornia_srgan.registry.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
     DEGRADATIONS,
     DISCRIMINATORS,
-    FEATURE_EXTRACTORS,
     GENERATORS,
     IMAGE_LOSSES,
     RESIZERS,
 )
+from kornia_srgan.registry.entry import BUILTIN_SOURCE
 from kornia_srgan.registry.plugins import load_plugins
-from kornia_srgan.registry.registry import BUILTIN_SOURCE, Registry
+from kornia_srgan.registry.registry import Registry
 from kornia_srgan.weights.files import load_into, load_matching, load_weights
 from kornia_srgan.weights.foreign import is_foreign, read_foreign
 from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.spec import WeightSpec
 
-_NESTED: dict[Any, Registry[Any]] = {FeatureExtractor: FEATURE_EXTRACTORS}
+T = TypeVar("T")
 
 
-def build(registry: Registry[Any], component: Component, *, path: str = "", **context: Any) -> Any:
-    """Make the object that a component names.
+def build(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
+    """The object that a component of a config names; see `registry.build.build`.
 
     Args:
         registry: Where to look it up.
-        component: Its name and arguments. An argument whose type is itself a component (a feature extractor)
-            may be written as a name or as `{name, args}`.
+        component: Its name and arguments.
         path: Where the component stands in the config; put before messages.
         **context: Values the factory gets if it takes them, such as `scale`.
 
     Raises:
         UnknownComponentError, ArgumentError: With the path and a suggestion.
     """
-    entry = registry.get(component.name, path=f"{path}.name" if path else "")
-    parameters = entry.parameters()
-    arguments = dict(component.args)
-    for name, value in context.items():
-        if name in parameters and arguments.setdefault(name, value) != value:
-            raise ArgumentError(
-                f"{path}.args.{name}: {arguments[name]!r} contradicts {name} {value!r}; leave it out here"
-            )
-    registry.check_arguments(entry, arguments, path=path)
-    for name, value in arguments.items():
-        nested = _NESTED.get(parameters[name].annotation) if name in parameters else None
-        if nested is not None and isinstance(value, str | dict):
-            arguments[name] = build(nested, _component(value), path=f"{path}.args.{name}")
-    arguments = check_types(entry, arguments, path=f"{path}.args" if path else entry.name)
-    try:
-        return entry.load()(**arguments)
-    except (ArgumentError, ValueError, TypeError) as error:
-        raise ArgumentError(f"{path or component.name}: {error}") from error
-
-
-def _component(value: str | dict[str, Any]) -> Component:
-    return Component(name=value) if isinstance(value, str) else Component(**value)
+    return build_component(registry, component.name, component.args, path=path, context=context)
 
 
 @dataclass(frozen=True)

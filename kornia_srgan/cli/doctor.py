@@ -135,8 +135,8 @@ def plugins() -> Iterator[Finding]:
     import warnings
 
     from kornia_srgan.registry.catalog import REGISTRIES
+    from kornia_srgan.registry.entry import BUILTIN_SOURCE
     from kornia_srgan.registry.plugins import load_entry_points
-    from kornia_srgan.registry.registry import BUILTIN_SOURCE
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""Checking a component's arguments against its own signature before anything is built."""
+"""Checking a component's arguments against its own signature before anything is built: names, then types."""
 
 from __future__ import annotations
 
@@ -10,10 +10,27 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kornia_srgan.config.io import plain
-from kornia_srgan.errors import ArgumentError
-from kornia_srgan.registry.registry import Entry
+from kornia_srgan.errors import ArgumentError, close_match
+from kornia_srgan.registry.entry import Entry
 
 _ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
+
+
+def check_names(kind: str, entry: Entry[Any], arguments: Mapping[str, Any], *, path: str = "") -> None:
+    """Raise `ArgumentError` unless the factory takes arguments of exactly these names."""
+    parameters = entry.parameters()
+    prefix = f"{path}.args" if path else f"{kind} '{entry.name}'"
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = [n for n, p in parameters.items() if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for name in arguments:
+        if name not in known and not takes_any:
+            separator = "." if path else ": "
+            match = close_match(name, known)
+            hint = f"did you mean '{match}'?" if match else f"known: {', '.join(known) or 'none'}"
+            raise ArgumentError(f"{prefix}{separator}{name}: unknown argument; {hint}")
+    for name in known:
+        if parameters[name].default is inspect.Parameter.empty and name not in arguments:
+            raise ArgumentError(f"{prefix}: required argument '{name}' of '{entry.name}' is missing")
 
 
 def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -> dict[str, Any]:

@@ -20,35 +20,36 @@ from kornia_srgan.contracts import (
     Resizer,
 )
 from kornia_srgan.errors import UnknownComponentError, did_you_mean
+from kornia_srgan.registry.entry import normalise
 from kornia_srgan.registry.plugins import load_entry_points
-from kornia_srgan.registry.registry import Registry, normalise
+from kornia_srgan.registry.registry import Registry
 
-GENERATORS: Registry[Generator] = Registry("generator", load_entry_points)
-DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", load_entry_points)
-FEATURE_EXTRACTORS: Registry[FeatureExtractor] = Registry("feature_extractor", load_entry_points)
-IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", load_entry_points)
-ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry("adversarial_loss", load_entry_points)
-AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_points)
-RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points)
-DEGRADATIONS: Registry[Degradation] = Registry("degradation", load_entry_points)
-DEGRADATION_STAGES: Registry[DegradationStage] = Registry("degradation_stage", load_entry_points)
-METRICS: Registry[Metric] = Registry("metric", load_entry_points)
+_NESTED: dict[Any, Registry[Any]] = {}  # filled below: each contract and the registry that builds it
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    r.kind: r
-    for r in (
-        GENERATORS,
-        DISCRIMINATORS,
-        FEATURE_EXTRACTORS,
-        IMAGE_LOSSES,
-        ADVERSARIAL_LOSSES,
-        AUGMENTATIONS,
-        RESIZERS,
-        DEGRADATIONS,
-        DEGRADATION_STAGES,
-        METRICS,
-    )
+GENERATORS: Registry[Generator] = Registry("generator", load_entry_points, _NESTED)
+DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", load_entry_points, _NESTED)
+FEATURE_EXTRACTORS: Registry[FeatureExtractor] = Registry("feature_extractor", load_entry_points, _NESTED)
+IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", load_entry_points, _NESTED)
+ADVERSARIAL_LOSSES: Registry[AdversarialLoss] = Registry("adversarial_loss", load_entry_points, _NESTED)
+AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation", load_entry_points, _NESTED)
+RESIZERS: Registry[Resizer] = Registry("resizer", load_entry_points, _NESTED)
+DEGRADATIONS: Registry[Degradation] = Registry("degradation", load_entry_points, _NESTED)
+DEGRADATION_STAGES: Registry[DegradationStage] = Registry("degradation_stage", load_entry_points, _NESTED)
+METRICS: Registry[Metric] = Registry("metric", load_entry_points, _NESTED)
+
+_NESTED |= {
+    Generator: GENERATORS,
+    Discriminator: DISCRIMINATORS,
+    FeatureExtractor: FEATURE_EXTRACTORS,
+    ImageLoss: IMAGE_LOSSES,
+    AdversarialLoss: ADVERSARIAL_LOSSES,
+    Augmentation: AUGMENTATIONS,
+    Resizer: RESIZERS,
+    Degradation: DEGRADATIONS,
+    DegradationStage: DEGRADATION_STAGES,
+    Metric: METRICS,
 }
+REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in _NESTED.values()}
 
 _SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
 

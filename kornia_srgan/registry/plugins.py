@@ -18,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from kornia_srgan.errors import PluginError
-from kornia_srgan.registry.registry import registering_from
+from kornia_srgan.registry.entry import registering_from
 
 ENTRY_POINT_GROUP = "kornia_srgan.plugins"
 

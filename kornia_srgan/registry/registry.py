@@ -1,4 +1,4 @@
-"""Named components: `Registry` and its frozen `Entry`. Standard library only.
+"""Named components: `Registry`. Light to import: what builds and checks is imported on first use.
 
 A registry maps a name to a factory (a class or a function whose parameters are keyword-only and annotated).
 Built-in components are declared by their import path and imported when first used, so that listing them
@@ -8,122 +8,17 @@ costs no torch import; everybody else registers with a decorator.
 from __future__ import annotations
 
 import fnmatch
-import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from kornia_srgan.errors import (
-    ArgumentError,
-    DuplicateComponentError,
-    UnknownComponentError,
-    close_match,
-    did_you_mean,
-)
+from kornia_srgan.errors import DuplicateComponentError, UnknownComponentError, did_you_mean
+from kornia_srgan.registry.entry import Description, Entry, describe, normalise, registration_source
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-BUILTIN_SOURCE = "kornia_srgan"
-_source: ContextVar[str | None] = ContextVar("registration_source", default=None)
-
-
-@contextmanager
-def registering_from(source: str) -> Iterator[None]:
-    """Name the source (a file, a module or a distribution) of all registrations made inside."""
-    token = _source.set(source)
-    try:
-        yield
-    finally:
-        _source.reset(token)
-
-
-def normalise(name: str) -> str:
-    """The one spelling under which a name is kept: lower case, underscores."""
-    return name.strip().lower().replace("-", "_")
-
-
-@dataclass(frozen=True)
-class Entry(Generic[T]):
-    """One registered component.
-
-    Attributes:
-        name: The normalised name.
-        target: The factory, or its import path `module:attribute` for one that is imported on first use.
-        aliases: Other names for it, normalised.
-        summary: One line about it.
-        paper: The reference it follows, if any.
-        source: Where it came from: this package, a plug-in's file or module, or a distribution.
-    """
-
-    name: str
-    target: Callable[..., T] | str
-    aliases: tuple[str, ...] = ()
-    summary: str = ""
-    paper: str = ""
-    source: str = BUILTIN_SOURCE
-
-    def load(self) -> Callable[..., T]:
-        """The factory itself, imported if need be."""
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-
-    @property
-    def factory_path(self) -> str:
-        """The import path of the factory, as in `declare`; nothing is imported."""
-        if isinstance(self.target, str):
-            return self.target
-        return f"{self.target.__module__}:{getattr(self.target, '__qualname__', repr(self.target))}"
-
-    def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's parameters, with their annotations evaluated where that is possible."""
-        factory = self.load()
-        try:
-            return inspect.signature(factory, eval_str=True).parameters
-        except NameError:  # an annotation that exists for type checkers only
-            return inspect.signature(factory).parameters
-
-
-@dataclass(frozen=True)
-class ParameterDescription:
-    """One argument of a component, for people to read."""
-
-    name: str
-    annotation: str
-    default: str | None
-
-    @property
-    def required(self) -> bool:
-        """Whether the argument has no default."""
-        return self.default is None
-
-
-@dataclass(frozen=True)
-class Description:
-    """What `describe` knows about a component."""
-
-    kind: str
-    name: str
-    aliases: tuple[str, ...]
-    summary: str
-    paper: str
-    source: str
-    factory: str
-    doc: str
-    parameters: tuple[ParameterDescription, ...]
-
-
-def _annotation_text(annotation: Any) -> str:
-    if annotation is inspect.Parameter.empty:
-        return ""
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "")
 
 
 @dataclass
@@ -133,6 +28,7 @@ class Registry(Generic[T]):
     Args:
         kind: What the registry holds, in the singular; used in messages.
         discover: Called once, on the first name that misses, to load plug-ins.
+        nested: The registries that build arguments, by the type that such an argument is annotated with.
 
     Example:
         >>> from kornia_srgan.registry.registry import Registry
@@ -146,6 +42,7 @@ class Registry(Generic[T]):
 
     kind: str
     discover: Callable[[], None] | None = None
+    nested: Mapping[Any, Registry[Any]] = field(default_factory=dict, repr=False, compare=False)
     _entries: dict[str, Entry[T]] = field(default_factory=dict)  # by name and by every alias
 
     def register(
@@ -179,7 +76,7 @@ class Registry(Generic[T]):
                     aliases=tuple(normalise(a) for a in aliases),
                     summary=summary or doc.partition("\n")[0],
                     paper=paper,
-                    source=_source.get() or factory.__module__,
+                    source=registration_source() or factory.__module__,
                 ),
                 override=override,
             )
@@ -234,29 +131,32 @@ class Registry(Generic[T]):
     def create(self, name: str, /, *, path: str = "", **arguments: Any) -> T:
         """Build the component, after its arguments were checked against its signature.
 
+        An argument whose annotation is itself a kind of component (`FeatureExtractor`, or a tuple of
+        `DegradationStage`) may be given as an object, as a name, or as `{"name": ..., "args": {...}}`.
+
+        Args:
+            name: A registered name or alias.
+            path: Where the component was written (`generator`), put before messages.
+            **arguments: Its arguments, converted to what the signature says (a list to a tuple, 1 to 1.0).
+
         Raises:
             UnknownComponentError: If there is no such component.
-            ArgumentError: If an argument is unknown or a required one is missing.
+            ArgumentError: If an argument is unknown or of another type, a required one is missing, or the
+                component refuses one.
         """
-        entry = self.get(name, path=f"{path}.name" if path else "")
-        self.check_arguments(entry, arguments, path=path)
-        return entry.load()(**arguments)
+        from kornia_srgan.registry.build import build
 
-    def check_arguments(self, entry: Entry[T], arguments: Mapping[str, Any], *, path: str = "") -> None:
-        """Raise `ArgumentError` unless the factory takes exactly such arguments."""
-        parameters = entry.parameters()
-        prefix = f"{path}.args" if path else f"{self.kind} '{entry.name}'"
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        known = [n for n, p in parameters.items() if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        for name in arguments:
-            if name not in known and not takes_any:
-                separator = "." if path else ": "
-                match = close_match(name, known)
-                hint = f"did you mean '{match}'?" if match else f"known: {', '.join(known) or 'none'}"
-                raise ArgumentError(f"{prefix}{separator}{name}: unknown argument; {hint}")
-        for name in known:
-            if parameters[name].default is inspect.Parameter.empty and name not in arguments:
-                raise ArgumentError(f"{prefix}: required argument '{name}' of '{entry.name}' is missing")
+        return build(self, name, arguments, path=path)
+
+    def resolve(self, given: Any, *, path: str = "") -> T:
+        """A component that is given as an object, as a name, or as `{"name": ..., "args": {...}}`.
+
+        Raises:
+            UnknownComponentError, ArgumentError: As `create`, or for a mapping with other keys.
+        """
+        from kornia_srgan.registry.build import resolve
+
+        return resolve(self, given, path=path)
 
     def names(self, pattern: str = "*") -> list[str]:
         """The names (not the aliases) that match a shell pattern, sorted."""
@@ -269,26 +169,7 @@ class Registry(Generic[T]):
 
     def describe(self, name: str) -> Description:
         """Everything a person may want to know about a component."""
-        entry = self.get(name)
-        factory = entry.load()
-        empty = inspect.Parameter.empty
-        parameters = tuple(
-            ParameterDescription(
-                p.name, _annotation_text(p.annotation), None if p.default is empty else repr(p.default)
-            )
-            for p in entry.parameters().values()
-        )
-        return Description(
-            kind=self.kind,
-            name=entry.name,
-            aliases=entry.aliases,
-            summary=entry.summary,
-            paper=entry.paper,
-            source=entry.source,
-            factory=f"{factory.__module__}.{getattr(factory, '__qualname__', repr(factory))}",
-            doc=inspect.getdoc(factory) or "",
-            parameters=parameters,
-        )
+        return describe(self.kind, self.get(name))
 
     @contextmanager
     def temporary(self) -> Iterator[Registry[T]]:

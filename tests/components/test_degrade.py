@@ -144,7 +144,7 @@ def test_messages_of_the_pipeline_say_where_and_what():
         ("blur", {"size": 8}, "blur: size must be odd"),
         ("blur", {"shares": (1.0, 1.0)}, "blur: shares needs a number for each of iso"),
         ("sinc", {"cutoff": (1, 4)}, "sinc: cutoff must be"),
-        ("random_resize", {"kernels": ("cubic",)}, "kernels must be some of area, bilinear"),
+        ("random_resize", {"kernels": ("cubic",)}, "random_resize.kernels: should be 'area', 'bilinear'"),
         ("random_resize", {"factor": (0.01, 1)}, "factor must be two rising numbers in"),
         ("noise", {"grey": 1.5}, "noise: grey is a probability"),
         ("jpeg", {"quality": (0, 101)}, "jpeg: quality must be"),

@@ -5,7 +5,7 @@ import pytest
 
 from kornia_srgan.errors import UnknownComponentError
 from kornia_srgan.registry.catalog import GENERATORS, REGISTRIES, get_registry
-from kornia_srgan.registry.registry import BUILTIN_SOURCE
+from kornia_srgan.registry.entry import BUILTIN_SOURCE
 
 BUILT_IN = [
     pytest.param(registry, entry, id=f"{registry.kind}-{entry.name}")

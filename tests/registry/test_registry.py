@@ -1,7 +1,8 @@
 import pytest
 
 from kornia_srgan.errors import ArgumentError, DuplicateComponentError, UnknownComponentError
-from kornia_srgan.registry.registry import Registry, registering_from
+from kornia_srgan.registry.entry import registering_from
+from kornia_srgan.registry.registry import Registry
 
 
 def plain():

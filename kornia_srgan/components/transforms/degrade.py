@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from kornia_srgan.components.transforms.seeding import check_seeds
-from kornia_srgan.components.transforms.stages import build_stages, run_stages
+from kornia_srgan.components.transforms.stages import Stage, build_stages, run_stages
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
 
@@ -21,7 +20,7 @@ class DegradationPipeline:
     global generators, which are left alone. Computed in float32 whatever autocast says; without a gradient.
 
     Args:
-        stages: Each a registered `degradation_stage`, by name or as `{name, args}`.
+        stages: Each a degradation stage: an object, a registered name or `{name, args}`.
         quantize: Round the result to grey levels, as a file would.
 
     Raises:
@@ -35,7 +34,7 @@ class DegradationPipeline:
         torch.Size([2, 3, 8, 8])
     """
 
-    def __init__(self, *, stages: tuple[str | dict[str, Any], ...], quantize: bool = True) -> None:
+    def __init__(self, *, stages: tuple[Stage, ...], quantize: bool = True) -> None:
         if not stages:
             raise ArgumentError("pipeline: stages is empty; it needs at least 'resize'")
         self.stages = build_stages(stages, path="pipeline.stages")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -13,9 +13,12 @@ from kornia_srgan.components.transforms.stage_tools import check_share
 from kornia_srgan.contracts import Canvas, DegradationStage
 from kornia_srgan.errors import ArgumentError
 
+Stage: TypeAlias = DegradationStage | str | dict[str, Any]
+"""A stage, or how one is written: a name of the registry, or `{"name": ..., "args": {...}}`."""
 
-def build_stages(stages: Sequence[str | dict[str, Any]], *, path: str) -> tuple[DegradationStage, ...]:
-    """Stages out of the registry, each written as a name or as `{name, args}`.
+
+def build_stages(stages: Sequence[Stage], *, path: str) -> tuple[DegradationStage, ...]:
+    """The stages; those that are written as a name or as `{name, args}` are built.
 
     Raises:
         ArgumentError: If one is written otherwise, or its arguments do not fit.
@@ -23,20 +26,7 @@ def build_stages(stages: Sequence[str | dict[str, Any]], *, path: str) -> tuple[
     """
     from kornia_srgan.registry.catalog import DEGRADATION_STAGES
 
-    built = []
-    for i, stage in enumerate(stages):
-        where = f"{path}.{i}"
-        name, arguments = _name_and_arguments(stage, where)
-        built.append(DEGRADATION_STAGES.create(name, path=where, **arguments))
-    return tuple(built)
-
-
-def _name_and_arguments(stage: str | dict[str, Any], where: str) -> tuple[str, dict[str, Any]]:
-    if isinstance(stage, str):
-        return stage, {}
-    if "name" not in stage or set(stage) - {"name", "args"}:
-        raise ArgumentError(f"{where}: a stage is a name or has the keys 'name' and 'args'; got {stage!r}")
-    return stage["name"], stage.get("args") or {}
+    return tuple(DEGRADATION_STAGES.resolve(stage, path=f"{path}.{i}") for i, stage in enumerate(stages))
 
 
 def run_stages(
@@ -58,7 +48,7 @@ class EitherOrder:
     """Two groups of stages; each image goes through one first or the other first.
 
     Args:
-        first: Stages, by name or as `{name, args}`.
+        first: Stages: objects, names or `{name, args}`.
         second: Likewise.
         p: Probability that `first` comes first.
 
@@ -69,8 +59,8 @@ class EitherOrder:
     def __init__(
         self,
         *,
-        first: tuple[str | dict[str, Any], ...],
-        second: tuple[str | dict[str, Any], ...],
+        first: tuple[Stage, ...],
+        second: tuple[Stage, ...],
         p: float = 0.5,
     ) -> None:
         self.first = build_stages(first, path="either_order.first")

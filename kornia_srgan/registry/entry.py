@@ -1,0 +1,140 @@
+"""What a registry keeps for each name: `Entry`, and its description for people. Standard library only."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+BUILTIN_SOURCE = "kornia_srgan"
+_source: ContextVar[str | None] = ContextVar("registration_source", default=None)
+
+
+def registration_source() -> str | None:
+    """The source that `registering_from` named, if any."""
+    return _source.get()
+
+
+@contextmanager
+def registering_from(source: str) -> Iterator[None]:
+    """Name the source (a file, a module or a distribution) of all registrations made inside."""
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
+def normalise(name: str) -> str:
+    """The one spelling under which a name is kept: lower case, underscores."""
+    return name.strip().lower().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Entry(Generic[T]):
+    """One registered component.
+
+    Attributes:
+        name: The normalised name.
+        target: The factory, or its import path `module:attribute` for one that is imported on first use.
+        aliases: Other names for it, normalised.
+        summary: One line about it.
+        paper: The reference it follows, if any.
+        source: Where it came from: this package, a plug-in's file or module, or a distribution.
+    """
+
+    name: str
+    target: Callable[..., T] | str
+    aliases: tuple[str, ...] = ()
+    summary: str = ""
+    paper: str = ""
+    source: str = BUILTIN_SOURCE
+
+    def load(self) -> Callable[..., T]:
+        """The factory itself, imported if need be."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    @property
+    def factory_path(self) -> str:
+        """The import path of the factory, as in `declare`; nothing is imported."""
+        if isinstance(self.target, str):
+            return self.target
+        return f"{self.target.__module__}:{getattr(self.target, '__qualname__', repr(self.target))}"
+
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The factory's parameters, with their annotations evaluated where that is possible."""
+        factory = self.load()
+        try:
+            return inspect.signature(factory, eval_str=True).parameters
+        except NameError:  # an annotation that exists for type checkers only
+            return inspect.signature(factory).parameters
+
+
+@dataclass(frozen=True)
+class ParameterDescription:
+    """One argument of a component, for people to read."""
+
+    name: str
+    annotation: str
+    default: str | None
+
+    @property
+    def required(self) -> bool:
+        """Whether the argument has no default."""
+        return self.default is None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `describe` knows about a component."""
+
+    kind: str
+    name: str
+    aliases: tuple[str, ...]
+    summary: str
+    paper: str
+    source: str
+    factory: str
+    doc: str
+    parameters: tuple[ParameterDescription, ...]
+
+
+def _annotation_text(annotation: Any) -> str:
+    if annotation is inspect.Parameter.empty:
+        return ""
+    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("kornia_srgan.contracts.", "")
+
+
+def describe(kind: str, entry: Entry[Any]) -> Description:
+    """Everything a person may want to know about a component."""
+    factory = entry.load()
+    parameters = tuple(
+        ParameterDescription(
+            p.name,
+            _annotation_text(p.annotation),
+            None if p.default is inspect.Parameter.empty else repr(p.default),
+        )
+        for p in entry.parameters().values()
+    )
+    return Description(
+        kind=kind,
+        name=entry.name,
+        aliases=entry.aliases,
+        summary=entry.summary,
+        paper=entry.paper,
+        source=entry.source,
+        factory=entry.factory_path.replace(":", "."),
+        doc=inspect.getdoc(factory) or "",
+        parameters=parameters,
+    )
