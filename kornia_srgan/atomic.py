@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kornia_srgan.errors import UserError
+from kornia_srgan.errors import KorniaSRGANError, UserError
 
 
 @contextmanager
@@ -36,8 +36,10 @@ def replacing(path: Path, error: type[UserError] = UserError) -> Iterator[Path]:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         os.replace(temporary, path)
+    except KorniaSRGANError:  # some are OSErrors too, and say what they are
+        raise
     except OSError as problem:
-        raise error(f"cannot write {path}: {problem.strerror or problem}") from problem
+        raise error(f"cannot write {path}: {problem.strerror or problem}", where=path) from problem
     finally:
         with contextlib.suppress(OSError):  # renamed by now, or never made
             temporary.unlink()

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from os import PathLike
 
 
 class KorniaSRGANError(Exception):
-    """Base of all errors raised on purpose by this package."""
+    """Base of all errors raised on purpose by this package.
+
+    Most are also the standard error that fits: `except ValueError` and `except FileNotFoundError` work.
+
+    Args:
+        message: One line.
+        where: What it is about, such as a file, an argument or a layer.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, where: str | PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.where: str | None = None if where is None else str(where)
+
+    def __str__(self) -> str:
+        """The message, also where a standard base would quote it."""
+        return str(self.args[0]) if self.args else ""
 
 
 class UserError(KorniaSRGANError):
@@ -22,47 +38,63 @@ class UserError(KorniaSRGANError):
     exit_code = 2
 
 
-class UnknownComponentError(UserError):
+class UnknownComponentError(UserError, KeyError):
     """A registry has no component of that name."""
 
 
-class DuplicateComponentError(UserError):
+class DuplicateComponentError(UserError, ValueError):
     """Two components claim one name."""
 
 
-class ArgumentError(UserError):
-    """An argument does not fit the component's signature."""
+class ArgumentError(UserError, ValueError):
+    """An argument has a value that cannot be used, or does not fit the component's signature."""
 
 
-class PluginError(UserError):
+class PluginError(UserError, ImportError):
     """A plug-in that was asked for could not be imported."""
 
 
-class ConfigError(UserError):
+class ConfigError(UserError, ValueError):
     """A recipe or config file has a wrong key or value."""
 
 
-class DataError(UserError):
+class DataError(UserError, ValueError):
     """A data folder is missing, empty or unreadable."""
 
 
-class ImageError(UserError):
+class DataNotFoundError(DataError, FileNotFoundError):
+    """A file or folder of data is not there."""
+
+
+class ImageError(UserError, ValueError):
     """An image cannot be read or written."""
 
 
-class WeightsError(UserError):
+class NotFiniteError(UserError, ArithmeticError):
+    """A result holds NaN or infinity, so there is no picture to write."""
+
+
+class OutOfMemoryError(UserError, MemoryError):
+    """There is not enough memory, on the processor or on a device."""
+
+
+class WeightsError(UserError, ValueError):
     """A weight file is missing, damaged, or belongs to another model."""
 
 
-class MissingExtraError(UserError):
+class WeightsNotFoundError(WeightsError, FileNotFoundError):
+    """A weight file is not there."""
+
+
+class MissingExtraError(UserError, ImportError):
     """A feature needs a package that is not installed."""
 
 
-class OfflineError(UserError):
+class OfflineError(UserError, ConnectionError):
     """Something must be downloaded and the network cannot be reached."""
 
 
-class TrainingError(KorniaSRGANError):
+class TrainingError(KorniaSRGANError, RuntimeError):
     """Training could not go on."""
 
 

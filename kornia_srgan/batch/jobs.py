@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from kornia_srgan.errors import DataError, UserError
+from kornia_srgan.errors import DataError, DataNotFoundError, UserError
 from kornia_srgan.photos.find import Found, LeftOut, find_files, find_matches, in_words, pattern_base
 from kornia_srgan.photos.formats import FORMATS, Format, default_format, format_of
 from kornia_srgan.photos.header import peek
@@ -93,10 +93,11 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
             continue
         base, found = _search(text, path, recursive)
         if not found.files:
-            problem = (
-                f"no picture in folder '{text}'" if path.is_dir() else f"no such file or folder: '{text}'"
-            )
-            raise DataError(problem + (f"; left out: {in_words(found.left_out)}" if found.left_out else ""))
+            more = f"; left out: {in_words(found.left_out)}" if found.left_out else ""
+            if not path.is_dir() and not found.left_out:
+                raise DataNotFoundError(f"no such file or folder: '{text}'", where=text)
+            what = "no picture in folder" if path.is_dir() else "no picture among"
+            raise DataError(f"{what} '{text}'{more}", where=text)
         sources += [Source(file, file.parent.relative_to(base)) for file in found.files]
         left_out += found.left_out
     return Sources(tuple(sources), tuple(left_out))

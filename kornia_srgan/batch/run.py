@@ -1,22 +1,26 @@
-"""Runs jobs: decode, enlarge and encode overlap, and one bad file does not stop the rest."""
+"""Runs jobs: this thread computes, others decode and encode; one bad file does not stop the rest."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from kornia_srgan.batch.jobs import Job
-from kornia_srgan.errors import KorniaSRGANError
+from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
 from kornia_srgan.inference.picture import Enlarger, enlarge
+from kornia_srgan.inference.tiling import is_out_of_memory
 from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
 from kornia_srgan.photos.encode import durations, write_rasters
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Photo, Pixels, Raster
 
+T = TypeVar("T")
 OnRows = Callable[[float], Any]
 """Told the megapixels of input that were done since the last time."""
 
@@ -31,7 +35,7 @@ class Outcome:
     Attributes:
         job: The job.
         status: `done`, `skipped` or `failed`.
-        error: Why it failed, in one line.
+        error: Why it failed; its text is one line that names the file, unless it is a fault of ours.
         notes: What could not be kept, one sentence each.
         width: Of the input.
         height: Of the input.
@@ -41,7 +45,7 @@ class Outcome:
 
     job: Job
     status: str
-    error: str = ""
+    error: Exception | None = None
     notes: tuple[str, ...] = ()
     width: int = 0
     height: int = 0
@@ -62,27 +66,65 @@ class _StoppedError(KorniaSRGANError):
     """The whole run was broken off."""
 
 
-class _InTurns:
-    """Lets several threads share one enlarger: one tile row computes at a time while others code."""
+class _Desk:
+    """Where other threads leave work for the one that computes.
 
-    def __init__(self, enlarger: Enlarger) -> None:
-        self._enlarger = enlarger
-        self._lock = threading.Lock()
+    A generator is fastest in the thread that ran it first: OpenMP keeps a team of threads for each that asks,
+    and two teams on the same cores are in each other's way.
+    """
 
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        return self._enlarger.size(height, width)
+    def __init__(self) -> None:
+        self._inbox: SimpleQueue[Callable[[], Any]] = SimpleQueue()
+        self._closed = threading.Event()
 
-    def bands(self, pixels: Pixels) -> Iterator[Pixels]:
-        inner = self._enlarger.bands(pixels)
-        while True:
-            with self._lock:
-                band = next(inner, None)
-            if band is None:
+    def ask(self, step: Callable[[], T]) -> Future[T]:
+        """Have a step done; its result or error comes by the future."""
+        answer: Future[T] = Future()
+
+        def do() -> None:
+            if self._closed.is_set():
+                answer.set_exception(_StoppedError("stopped"))
                 return
-            yield band
+            try:
+                answer.set_result(step())
+            except Exception as error:
+                answer.set_exception(error)
+            except BaseException:  # Ctrl-C is for the whole run; who waits for this must not wait for ever
+                answer.set_exception(_StoppedError("stopped"))
+                raise
+
+        self.leave(do)
+        return answer
+
+    def leave(self, do: Callable[[], Any]) -> None:
+        """Have something done, without an answer."""
+        self._inbox.put(do)
+        if self._closed.is_set():
+            self._empty()
+
+    def work(self) -> None:
+        """Wait for the next piece of work and do it."""
+        self._inbox.get()()
+
+    def close(self) -> None:
+        """Do nothing more: who waits is told so, now and later."""
+        self._closed.set()
+        self._empty()
+
+    def _empty(self) -> None:
+        with contextlib.suppress(Empty):  # two threads may be at it
+            while True:
+                self._inbox.get_nowait()()
+
+    def ahead(self, items: Iterator[T]) -> Iterator[T]:
+        """The items of an iterator that computes at the desk, one further than is asked for."""
+        waiting = self.ask(lambda: next(items, None))
+        while (item := waiting.result()) is not None:
+            waiting = self.ask(lambda: next(items, None))
+            yield item
 
 
-def run(
+def run_jobs(
     jobs: Sequence[Job],
     enlarger: Enlarger,
     options: WriteOptions | None = None,
@@ -92,7 +134,7 @@ def run(
     on_rows: OnRows = lambda _: None,
     on_outcome: Callable[[Outcome], Any] = lambda _: None,
 ) -> list[Outcome]:
-    """Run all jobs.
+    """Run all jobs. This thread computes; files are read and written beside it.
 
     Args:
         jobs: From `jobs.plan`.
@@ -106,68 +148,121 @@ def run(
     Returns:
         The outcomes in the order of the jobs.
     """
-    shared = _InTurns(enlarger) if workers > 1 else enlarger
     options = options or WriteOptions()
-
-    stop = threading.Event()
+    desk, stop = _Desk(), threading.Event()
+    outcomes: dict[int, Outcome] = {}
 
     def rows_done(megapixels: float) -> None:
         if stop.is_set():
             raise _StoppedError("stopped")
         on_rows(megapixels)
 
-    def work(job: Job) -> Outcome:
-        return run_one(job, shared, options, max_pixels=max_pixels, on_rows=rows_done)
+    def ended(index: int, future: Future[Outcome]) -> None:
+        outcomes[index] = outcome = future.result()
+        on_outcome(outcome)
 
-    outcomes: dict[int, Outcome] = {}
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        waiting = {pool.submit(work, job): index for index, job in enumerate(jobs)}
         try:
-            for future in as_completed(waiting):
-                outcomes[waiting[future]] = outcome = future.result()
-                on_outcome(outcome)
+            for index, job in enumerate(jobs):
+                future = pool.submit(
+                    _run, job, enlarger, options, max_pixels=max_pixels, on_rows=rows_done, desk=desk
+                )
+                future.add_done_callback(
+                    lambda f, index=index: None if f.cancelled() else desk.leave(lambda: ended(index, f))
+                )
+            while len(outcomes) < len(jobs):
+                desk.work()
         except BaseException:  # Ctrl-C: what is in the works ends at its next rows and leaves nothing behind
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            on_outcome = _ignore
+            desk.close()
             raise
     return [outcomes[index] for index in range(len(jobs))]
 
 
-def run_one(
+def _ignore(outcome: Outcome) -> None:
+    """After a stop."""
+
+
+def run_job(
     job: Job,
     enlarger: Enlarger,
-    options: WriteOptions,
+    options: WriteOptions | None = None,
     *,
     max_pixels: int = MAX_PIXELS,
     on_rows: OnRows = lambda _: None,
 ) -> Outcome:
-    """Run one job; an error that the user can meet becomes its outcome."""
+    """Run one job in this thread; an error becomes its outcome."""
+    return _run(job, enlarger, options or WriteOptions(), max_pixels=max_pixels, on_rows=on_rows, desk=None)
+
+
+def _run(
+    job: Job,
+    enlarger: Enlarger,
+    options: WriteOptions,
+    *,
+    max_pixels: int,
+    on_rows: OnRows,
+    desk: _Desk | None,
+) -> Outcome:
     if job.skip:
         return Outcome(job, "skipped", megapixels=job.megapixels)
     start = time.perf_counter()
     try:
         photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
-        notes = photo.notes + _write(job, photo, enlarger, options, on_rows)
-    except KorniaSRGANError as error:
-        return Outcome(job, "failed", " ".join(str(error).split()))
-    except (MemoryError, OSError) as error:
-        return Outcome(job, "failed", f"cannot enlarge '{job.label}': {type(error).__name__}: {error}")
+        notes = photo.notes + enlarger.notes(photo.height, photo.width)
+        notes += _write(job, photo, enlarger, options, on_rows, desk)
+    except Exception as error:
+        return Outcome(job, "failed", _named(error, job.label))
     seconds = time.perf_counter() - start
-    return Outcome(job, "done", "", notes, photo.width, photo.height, photo.megapixels, seconds)
+    return Outcome(job, "done", None, notes, photo.width, photo.height, photo.megapixels, seconds)
+
+
+def _named(error: Exception, label: str) -> Exception:
+    """The error as one that says which file it is about."""
+    text = " ".join(str(error).split())
+    named: KorniaSRGANError
+    if isinstance(error, NotFiniteError):
+        named = NotFiniteError(f"cannot enlarge '{label}': {text}")
+    elif isinstance(error, OutOfMemoryError):
+        named = OutOfMemoryError(f"cannot enlarge '{label}': {text}")
+    elif isinstance(error, KorniaSRGANError):
+        named = error
+    elif is_out_of_memory(error):
+        named = OutOfMemoryError(
+            f"cannot enlarge '{label}': not enough memory; use smaller tiles (--tile), one file at a time "
+            "(--jobs 1), or another --device"
+        )
+    elif isinstance(error, OSError):
+        named = ImageError(f"cannot enlarge '{label}': {type(error).__name__}: {text}")
+    else:
+        return error
+    named.where = named.where or label
+    if named is not error:
+        named.__cause__ = error
+    return named
 
 
 def _write(
-    job: Job, photo: Photo, enlarger: Enlarger, options: WriteOptions, on_rows: OnRows
+    job: Job, photo: Photo, enlarger: Enlarger, options: WriteOptions, on_rows: OnRows, desk: _Desk | None
 ) -> tuple[str, ...]:
-    frames = photo.frames
+    larger = enlarge(photo, enlarger)
+    if desk is not None:
+        larger = _computed_at(desk, larger)
     rasters = (
         _watched(raster, frame.pixels.shape[0] * frame.pixels.shape[1], on_rows)
-        for raster, frame in zip(enlarge(photo, enlarger), frames, strict=True)
+        for raster, frame in zip(larger, photo.frames, strict=True)
     )
     times = durations(photo)
     return write_rasters(
         job.target, rasters, photo.metadata, options, form=job.form, durations=times, loop=photo.loop
     )
+
+
+def _computed_at(desk: _Desk, rasters: Iterator[Raster]) -> Iterator[Raster]:
+    while (raster := desk.ask(lambda: next(rasters, None)).result()) is not None:
+        yield replace(raster, bands=desk.ahead(raster.bands))
 
 
 def _watched(raster: Raster, pixels: int, on_rows: OnRows) -> Raster:

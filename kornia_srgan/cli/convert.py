@@ -50,11 +50,17 @@ def _convert(file: Path, output: Path, license: str, half: bool) -> list[str]:
 
     from kornia_srgan.assembly import generator_spec, load_generator
     from kornia_srgan.config.model import Component
+    from kornia_srgan.errors import WeightsError
     from kornia_srgan.weights.files import save_weights
     from kornia_srgan.weights.foreign import import_weights
 
     imported = import_weights(file)
     module = load_generator(file).module  # loads strictly, so that what is written fits
+    if half:
+        limit = torch.finfo(torch.float16).max
+        for key, value in module.state_dict().items():
+            if value.is_floating_point() and float(value.abs().max()) > limit:
+                raise WeightsError(f"{file}: '{key}' holds values above {limit:g}; convert it without --half")
     component = Component(name=imported.spec.name, args=dict(imported.spec.args))
     recorded = generator_spec(component, imported.spec.scale)
     spec = replace(recorded, training=imported.spec.training, license=license)

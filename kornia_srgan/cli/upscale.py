@@ -81,7 +81,6 @@ def command(
     from kornia_srgan.batch.jobs import is_file_output, plan
     from kornia_srgan.batch.run import overlapping
     from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report, run
-    from kornia_srgan.errors import ImageError
     from kornia_srgan.inference.rescale import Rescaler, Wanted
     from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
     from kornia_srgan.photos.outputs import mark_results
@@ -121,8 +120,8 @@ def command(
         write_text(json_file, report(outcomes, left_out, upscaler))
     list_left_out(left_out)
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if failed and len(outcomes) == 1:
-        raise ImageError(failed[0].error)
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
     if failed:
         list_failures(failed, len(outcomes))
         raise typer.Exit(SOME_FAILED)
@@ -178,17 +177,15 @@ def _upscaler(
     dtype: str,
 ) -> Upscaler:
     from kornia_srgan.inference.upscaler import Upscaler
-    from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolated, load
 
-    if interpolate is not None:
-        if weights is not None:
-            raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
-        first, second, share = interpolate
-        generator = interpolated(load(first), load(second), share)
-    else:
-        generator = load(weights)
-    if ensemble:
-        generator = SelfEnsemble(generator)
-    if color_fix:
-        generator = ColorFix(generator)
-    return Upscaler(generator, tile=tile, device=device, dtype=dtype)
+    if interpolate is not None and weights is not None:
+        raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
+    return Upscaler.from_pretrained(
+        weights,
+        interpolate=interpolate,
+        ensemble=ensemble,
+        color_fix=color_fix,
+        tile=tile,
+        device=device,
+        dtype=dtype,
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from kornia_srgan.cli.errors import explain
 from kornia_srgan.cli.options import console
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(
     """Run the jobs under a progress bar on stderr: megapixels of input done, their speed, the time left."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from kornia_srgan.batch import run as batch
+    from kornia_srgan.batch.run import run_jobs
 
     screen = console(stderr=True)
     columns = (
@@ -58,7 +59,7 @@ def run(
             for line in [] if quiet else _lines(outcome):
                 screen.print(line, soft_wrap=True)
 
-        return batch.run(
+        return run_jobs(
             work,
             enlarger,
             options,
@@ -84,7 +85,15 @@ def list_failures(failed: Sequence[Outcome], total: int) -> None:
     """Name every file that failed, with its reason, on stderr."""
     typer.echo(f"{len(failed)} of {total} files failed:", err=True)
     for outcome in failed:
-        typer.echo(f"  {outcome.error}", err=True)
+        typer.echo(f"  {reason(outcome)}", err=True)
+
+
+def reason(outcome: Outcome) -> str:
+    """Why a job failed, in one line; empty where it did not."""
+    if outcome.error is None:
+        return ""
+    line = explain(outcome.error)[0].removeprefix("error: ")
+    return line if outcome.job.label in line else f"{outcome.job.label}: {line}"
 
 
 def list_left_out(left_out: Sequence[LeftOut]) -> None:
@@ -100,7 +109,7 @@ def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: U
             "source": outcome.job.label,
             "target": outcome.job.target_name if outcome.status != "failed" else None,
             "status": outcome.status,
-            "error": outcome.error or None,
+            "error": reason(outcome) or None,
             "notes": list(outcome.notes),
             "input_size": [outcome.width, outcome.height] if outcome.width else None,
             "megapixels": round(outcome.megapixels, 6),

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.errors import DataError, DataNotFoundError, ImageError
 from kornia_srgan.photos import find
 from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
 
@@ -51,7 +51,7 @@ def as_roots(folders: Iterable[str | Path] | str | Path) -> list[Path]:
         raise DataError("no data folder was given; name at least one folder of images")
     for root in roots:
         if not root.exists():
-            raise DataError(f"data folder '{root}' does not exist")
+            raise DataNotFoundError(f"data folder '{root}' does not exist", where=root)
     return roots
 
 

@@ -9,7 +9,7 @@ from threading import Event, Lock
 from typing import Any, Literal
 
 from kornia_srgan.batch.jobs import Job, named
-from kornia_srgan.batch.run import run_one
+from kornia_srgan.batch.run import run_job
 from kornia_srgan.demo.choices import Source
 from kornia_srgan.demo.preview import Pair, pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
@@ -131,9 +131,12 @@ class Service:
                 done += megapixels
                 on_progress(min(1.0, done / photo.megapixels))
 
-            outcome = run_one(job, rescaler, WriteOptions(), max_pixels=self.max_pixels, on_rows=on_rows)
+            outcome = run_job(job, rescaler, WriteOptions(), max_pixels=self.max_pixels, on_rows=on_rows)
             if outcome.status != "done":
-                raise ImageError(outcome.error.replace(str(job.target), name))
+                reason = outcome.error or KorniaSRGANError("no reason given")
+                if not isinstance(reason, UserError):
+                    raise reason
+                raise ImageError(str(reason).replace(str(job.target), name), where=name) from reason
             enlarged = read_photo(job.target, max_pixels=_NO_LIMIT, name=name)
             whole, detail, reduced = pairs(photo, enlarged, folder)
             words = size_in_words(photo, enlarged.width, enlarged.height)
@@ -147,15 +150,17 @@ class Service:
 
     def _upscaler(self, wish: Wish) -> Upscaler:
         """The one of last time where it still fits: another takes its place."""
-        from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, load
-
         key = Wish(wish.weights, tile=wish.tile, color_fix=wish.color_fix, ensemble=wish.ensemble)
         if key not in self._ready:
-            generator = load(wish.weights)
-            generator = SelfEnsemble(generator) if wish.ensemble else generator
-            generator = ColorFix(generator) if wish.color_fix else generator
             self._ready.clear()
-            self._ready[key] = Upscaler(generator, tile=wish.tile, device=self.device, dtype=self.dtype)
+            self._ready[key] = Upscaler.from_pretrained(
+                wish.weights,
+                ensemble=wish.ensemble,
+                color_fix=wish.color_fix,
+                tile=wish.tile,
+                device=self.device,
+                dtype=self.dtype,
+            )
         return self._ready[key]
 
 

@@ -13,7 +13,7 @@ from kornia_srgan.inference.values import from_unit, to_unit
 from kornia_srgan.photos.photo import Pixels
 
 
-def bled(colour: Tensor, alpha: Tensor) -> Tensor:
+def spread_visible_colour(colour: Tensor, alpha: Tensor) -> Tensor:
     """Give each fully transparent pixel the colour of the nearest visible ones.
 
     Editors leave black or white where nothing shows. A generator, or any interpolation, would mix it into the
@@ -47,7 +47,7 @@ def _filled(colour: Tensor, weight: Tensor) -> Tensor:
     return torch.where(known, here, around)
 
 
-def flat_kept(bands: Iterator[Pixels], alpha: Pixels, height: int, width: int) -> Iterator[Pixels]:
+def keep_flat_opacity(bands: Iterator[Pixels], alpha: Pixels, height: int, width: int) -> Iterator[Pixels]:
     """Enlarged opacity without the ringing that generators leave beside hard edges.
 
     Where a pixel and its four neighbours have one opacity, the result has it too.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.halo import halo_of
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.wrappers import load
+from kornia_srgan.inference.wrappers import load_network
 
 
 class SuperResolve(ImageModule):
@@ -44,7 +44,7 @@ class SuperResolve(ImageModule):
 
     def __init__(self, source: nn.Module | str | Path | None = None, *, tile: int = 256) -> None:
         super().__init__()
-        self.generator = source if isinstance(source, nn.Module) else load(source)
+        self.generator = source if isinstance(source, nn.Module) else load_network(source)
         self.generator.eval()
         self.scale = int(cast(Any, self.generator).scale)
         align = int(getattr(self.generator, "align", 1))
@@ -76,7 +76,7 @@ def as_kornia(source: nn.Module | str | Path | None = None, *, name: str = "korn
     Raises:
         WeightsError: If there are no such weights or they are damaged.
     """
-    generator = source if isinstance(source, nn.Module) else load(source)
+    generator = source if isinstance(source, nn.Module) else load_network(source)
     return SuperResolution(
         generator,
         pre_processor=nn.Identity(),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kornia_srgan.inference.alpha import bled, flat_kept
+from kornia_srgan.inference.alpha import keep_flat_opacity, spread_visible_colour
 from kornia_srgan.photos.decode import from_pil
 from kornia_srgan.photos.encode import canvas
 from kornia_srgan.photos.photo import Frame, Photo, Pixels, Raster, Space, white_of
@@ -24,6 +24,10 @@ class Enlarger(Protocol):
 
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The enlarged pixels from top to bottom; the same rows for the same size, whatever the channels."""
+        ...
+
+    def notes(self, height: int, width: int) -> tuple[str, ...]:
+        """What a user should know of the result for a picture of that size, one sentence each."""
         ...
 
 
@@ -51,7 +55,7 @@ def enlarge_frame(frame: Frame, space: Space, enlarger: Enlarger) -> Raster:
 def _colour_bands(frame: Frame, space: Space, enlarger: Enlarger) -> Iterator[Pixels]:
     pixels = frame.pixels
     if frame.alpha is not None:
-        pixels = _as_pixels(bled(_as_tensor(pixels), _as_tensor(frame.alpha)))
+        pixels = _as_pixels(spread_visible_colour(_as_tensor(pixels), _as_tensor(frame.alpha)))
     if space != "CMYK":
         return enlarger.bands(pixels)
     white = pixels.dtype.type(white_of(pixels.dtype))
@@ -68,7 +72,7 @@ def _alpha_bands(alpha: Pixels, enlarger: Enlarger) -> Iterator[Pixels]:
     if alpha.min() != alpha.max():
         bands = enlarger.bands(alpha)
         larger = height >= alpha.shape[0] and width >= alpha.shape[1]
-        return flat_kept(bands, alpha, height, width) if larger else bands
+        return keep_flat_opacity(bands, alpha, height, width) if larger else bands
     constant = alpha.flat[0]
     return iter([np.broadcast_to(constant, (height, width, 1))])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kornia_srgan.errors import UserError
+from kornia_srgan.errors import ArgumentError
 from kornia_srgan.inference.resample import resampled
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.photo import Pixels
@@ -30,9 +30,9 @@ class Wanted:
     def __post_init__(self) -> None:
         given = [v for v in (self.scale, self.width, self.long_side) if v is not None]
         if len(given) > 1:
-            raise UserError("give one of --scale, --width and --long-side, not several")
+            raise ArgumentError("give one of --scale, --width and --long-side, not several")
         if given and not 0 < given[0] < 2**31:
-            raise UserError(f"a size of {given[0]} is not possible; it must be above 0")
+            raise ArgumentError(f"a size of {given[0]} is not possible; it must be above 0")
 
     def factor(self, height: int, width: int, usual: float) -> float:
         """How many times larger a picture becomes; `usual` where nothing is wanted."""
@@ -52,7 +52,8 @@ class Rescaler:
     """An `Enlarger` for any size.
 
     A generator of scale 4 makes x1.5 and x3 out of its x4, and x6 out of a second pass over its x4. What is
-    not larger than the input is only resampled.
+    not larger than the input is only resampled. A generator of scale 1, which restores, runs once, and the
+    rest is resampled.
 
     Args:
         upscaler: Makes pictures `upscaler.scale` times larger.
@@ -67,15 +68,30 @@ class Rescaler:
         """The height and width of the result for a picture of `height` x `width`."""
         return self.wanted.size(height, width, self.upscaler.scale)
 
+    def notes(self, height: int, width: int) -> tuple[str, ...]:
+        """What a user should know of the result for a picture of `height` x `width`, one sentence each."""
+        target = self.size(height, width)
+        if self.upscaler.scale > 1 or target[0] <= height:
+            return ()
+        return (f"the weights keep the size (x1): enlarged to {target[1]} x {target[0]} by interpolation",)
+
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The resized pixels from top to bottom."""
-        target = self.size(*pixels.shape[:2])
-        source = pixels
+        height, width = pixels.shape[:2]
+        target = self.size(height, width)
         bands: Iterator[Pixels] = iter([pixels])
-        size = pixels.shape[:2]
-        while size[0] < target[0] or size[1] < target[1]:
-            if source is None:
-                source = np.concatenate(list(bands))
+        for number in range(self._passes((height, width), target)):
+            source = pixels if number == 0 else np.concatenate(list(bands))
             bands = self.upscaler.bands(source)
-            size, source = self.upscaler.size(*size), None
-        yield from resampled(bands, (size[0], size[1]), target)
+            height, width = self.upscaler.size(height, width)
+        yield from resampled(bands, (height, width), target)
+
+    def _passes(self, size: tuple[int, int], target: tuple[int, int]) -> int:
+        """How often the generator runs until the picture is no smaller than wanted."""
+        if self.upscaler.scale == 1:
+            return 1
+        count = 0
+        while size[0] < target[0] or size[1] < target[1]:
+            size = self.upscaler.size(*size)
+            count += 1
+        return count

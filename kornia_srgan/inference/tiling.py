@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from kornia_srgan.errors import UserError
-from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.errors import OutOfMemoryError
 
 Run = Callable[[Tensor], Tensor]
 """Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""
@@ -119,9 +118,9 @@ def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run
     if (box.area <= 16 * 16 or tiling.halo is None) and last_resort is not None:
         return _run_box(last_resort, image, box, tiling)
     if len(parts) == 1 or tiling.halo is None:
-        raise UserError(
+        raise OutOfMemoryError(
             f"not enough memory for a tile of {box.right - box.left} x {box.bottom - box.top} pixels; "
-            "close other programs or use a smaller generator"
+            "close other programs, use smaller tiles (--tile) or a smaller generator, or another --device"
         )
     done = {part: _enlarge(run, image, part, tiling, last_resort) for part in parts}
     bands = [
@@ -147,44 +146,3 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-
-
-@torch.inference_mode()
-def upscale_tiled(
-    generator: nn.Module,
-    image: Tensor,
-    *,
-    tile: int = 0,
-    halo: int | None = None,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """A whole enlarged image by tiles.
-
-    Args:
-        generator: A `protocols.Generator` that is on `device`, in `dtype`, and in evaluation mode.
-        image: `(1, 3, h, w)` in [0, 1], floating point; stays where it is, tiles go to the device.
-        tile: Side of a tile in LR pixels; 0 for the whole image at once.
-        halo: Overlap; by default the generator's own `halo`, or the measured one.
-        device: Where the generator is.
-        dtype: What the generator computes in.
-
-    Returns:
-        `(1, 3, scale*h, scale*w)` float32 on the CPU, not clamped. Equal to the untiled result up to the
-        rounding of the convolutions.
-    """
-
-    def run(piece: Tensor) -> Tensor:
-        return generator(piece.to(device=device, dtype=dtype)).float().cpu()
-
-    scale = int(generator.scale)  # type: ignore[arg-type]
-    if halo is None:
-        halo = halo_of(generator)
-    tiling = Tiling(tile, halo, scale, align=int(getattr(generator, "align", 1)))
-    height, width = image.shape[-2:]
-    output = torch.empty(1, image.shape[1], scale * height, scale * width)
-    row = 0
-    for band in upscale_bands(run, image, tiling):
-        output[..., row : row + band.shape[-2], :] = band
-        row += band.shape[-2]
-    return output

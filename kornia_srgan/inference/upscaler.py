@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from kornia_srgan.errors import ImageError, UserError
+from kornia_srgan.errors import ArgumentError, ImageError, NotFiniteError
 from kornia_srgan.inference.halo import halo_of, practical_halo
+from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.tile_size import auto_tile
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.values import check_dtype, from_unit, to_unit
-from kornia_srgan.optimize.device import pick_device, pick_dtype, prepare
+from kornia_srgan.inference.values import check_dtype, check_range, from_unit, is_finite, to_unit
+from kornia_srgan.inference.wrappers import Recipe
+from kornia_srgan.optimize.device import pick_device, pick_dtype
 
 Pixels = NDArray[Any]
 ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
@@ -34,7 +36,9 @@ class Upscaler:
     - a tensor `(B, C, H, W)` with C of 1 or 3, of the same dtypes.
 
     One channel is grey: the generator sees it as RGB and its three answers are averaged. Results are clamped
-    to the range of the dtype. An `Upscaler` never changes after it is made: many threads may call it at once.
+    to the range of the dtype; what comes out as NaN or infinity is computed again in float32. An `Upscaler`
+    never changes after it is made: many threads may call it at once. It can be pickled; one that
+    `from_pretrained` made of packaged weights goes by their names and loads them once in each process.
 
     Args:
         generator: An `nn.Module` that is a `protocols.Generator`. It is copied; the original stays as it is.
@@ -44,7 +48,7 @@ class Upscaler:
         compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
 
     Raises:
-        UserError: If the device, the dtype or the tile cannot be used.
+        ArgumentError: If the device, the dtype or the tile cannot be used.
 
     Example:
         >>> from torch import nn
@@ -64,36 +68,62 @@ class Upscaler:
         compile: bool = False,
     ) -> None:
         if tile != "auto" and (not isinstance(tile, int) or tile < 0):
-            raise UserError(f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels")
+            raise ArgumentError(
+                f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels",
+                where="tile",
+            )
         self.scale = int(cast(Any, generator).scale)
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
-        self.generator = prepare(generator, self.device, self.dtype, compile=compile)
-        self._plain = prepare(generator, self.device, self.dtype, optimized=False)  # for gradients
+        self._networks = Networks(generator, self.device, self.dtype, compile=compile)
         self.halo = practical_halo(self.generator, halo_of(generator)) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         self._tiling = Tiling(self.tile, self.halo, self.scale, align=int(getattr(generator, "align", 1)))
-        # Asked only when the device has no memory for the smallest tile.
-        self._spare = generator if self.device.type != "cpu" else None
+        self._made_of: tuple[Any, ...] | None = None
 
     @classmethod
     def from_pretrained(
         cls,
         source: str | Path | None = None,
         *,
+        interpolate: tuple[str | Path, str | Path, float] | None = None,
+        ensemble: bool = False,
+        color_fix: bool = False,
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
         compile: bool = False,
     ) -> Upscaler:
-        """An upscaler from weights: a zoo name, a safetensors file, or None for the default.
+        """An upscaler from weights, with all that the command `upscale` offers.
+
+        Args:
+            source: A zoo name, a safetensors file, or None for the default.
+            interpolate: Two weights and a share instead of `source`: 0 is the first, 1 the second.
+            ensemble: The mean over eight flips and turns; eight times the work.
+            color_fix: Take the coarse colour from the input.
+            tile: See the class, as for all that follow.
+            device: Where to compute.
+            dtype: What to compute in.
+            compile: Let `torch.compile` make the kernels.
 
         Raises:
-            WeightsError: If there are no such weights or they are damaged.
+            WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
+            ArgumentError: If an argument cannot be used.
         """
-        from kornia_srgan.inference.wrappers import load
+        recipe = Recipe(source, interpolate, ensemble, color_fix)
+        made = cls(recipe.build(), tile=tile, device=device, dtype=dtype, compile=compile)
+        if cls is Upscaler and recipe.names_only:
+            made._made_of = (recipe, tile, device, dtype, compile)
+        return made
 
-        return cls(load(source), tile=tile, device=device, dtype=dtype, compile=compile)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Packaged weights are pickled as their names, others whole."""
+        return super().__reduce_ex__(protocol) if self._made_of is None else (_again, self._made_of)
+
+    @property
+    def generator(self) -> nn.Module:
+        """The optimised generator that computes, on the device and in the dtype."""
+        return self._networks.fast
 
     def __call__(self, image: ImageT, *, differentiable: bool = False) -> ImageT:
         """The image, `scale` times larger.
@@ -122,6 +152,11 @@ class Upscaler:
         """The height and width of the result for an image of `height` x `width`."""
         return self.scale * height, self.scale * width
 
+    def notes(self, height: int, width: int) -> tuple[str, ...]:
+        """Nothing: what a user should know of a result for an image of `height` x `width`."""
+        del height, width
+        return ()
+
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The enlarged pixels from top to bottom, some rows at a time, so that memory stays bounded.
 
@@ -137,12 +172,19 @@ class Upscaler:
             yield band[0].movedim(0, -1).numpy()
 
     def _bands(self, image: Tensor) -> Iterator[Tensor]:
-        run = partial(_run, self.generator, self.device, self.dtype)
-        return upscale_bands(run, image, self._tiling, last_resort=self._run_on_cpu if self._spare else None)
+        check_range(image)
+        spare = self._on_cpu if self.device.type != "cpu" else None
+        return upscale_bands(self._piece, image, self._tiling, last_resort=spare)
 
-    def _run_on_cpu(self, piece: Tensor) -> Tensor:
-        cpu = torch.device("cpu")
-        return _run(prepare(cast(nn.Module, self._spare), cpu, torch.float32), cpu, torch.float32, piece)
+    def _piece(self, piece: Tensor) -> Tensor:
+        """Enlarge one piece of stored values; in float32 where the dtype cannot hold the numbers."""
+        result = _compute(self.generator, self.device, self.dtype, piece)
+        if result is None and self.dtype != torch.float32:
+            result = _compute(self._networks.exact, self.device, torch.float32, piece)
+        return _checked(result)
+
+    def _on_cpu(self, piece: Tensor) -> Tensor:
+        return _checked(_compute(self._networks.spare, torch.device("cpu"), torch.float32, piece))
 
     def _array(self, pixels: Pixels) -> Pixels:
         channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
@@ -166,7 +208,8 @@ class Upscaler:
         if differentiable:
             if not images.dtype.is_floating_point:
                 raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
-            output = _forward(self._plain, images.to(self.device, self.dtype))
+            check_range(images.detach())
+            output = _forward(self.generator, images.to(self.device, self.dtype))
             return output.to(images.device, images.dtype)
         batch, channels, height, width = images.shape
         shape = (batch, channels, self.scale * height, self.scale * width)
@@ -179,11 +222,40 @@ class Upscaler:
         return output
 
 
+@lru_cache(maxsize=4)
+def _again(
+    recipe: Recipe,
+    tile: int | Literal["auto"],
+    device: torch.device | str | None,
+    dtype: torch.dtype | str,
+    compile: bool,
+) -> Upscaler:
+    """What a pickle becomes; nothing changes an upscaler, so those who ask for the same share it."""
+    return Upscaler.from_pretrained(
+        recipe.weights,
+        interpolate=recipe.interpolate,
+        ensemble=recipe.ensemble,
+        color_fix=recipe.color_fix,
+        tile=tile,
+        device=device,
+        dtype=dtype,
+        compile=compile,
+    )
+
+
 @torch.inference_mode()
-def _run(generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor) -> Tensor:
-    """Enlarge one tile of stored values to stored values, on the CPU."""
-    unit = to_unit(piece.to(device), dtype)
-    return from_unit(_forward(generator, unit), piece.dtype).cpu()
+def _compute(generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor) -> Tensor | None:
+    """Enlarge one piece of stored values to stored values, on the CPU; None where some are no numbers."""
+    output = _forward(generator, to_unit(piece.to(device), dtype))
+    return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
+
+
+def _checked(result: Tensor | None) -> Tensor:
+    if result is None:
+        raise NotFiniteError(
+            "the result holds NaN or infinity, in float32 too: the weights are damaged; try others"
+        )
+    return result
 
 
 def _forward(generator: nn.Module, unit: Tensor) -> Tensor:

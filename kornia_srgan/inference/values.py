@@ -34,3 +34,31 @@ def check_dtype(dtype: torch.dtype) -> None:
             f"an image of {str(dtype).removeprefix('torch.')} has no known white; "
             "use uint8, uint16 or floating point in [0, 1]"
         )
+
+
+_TOLERATED = (-0.5, 1.5)  # interpolation and sharpening leave [0, 1] a little
+
+
+def check_range(image: Tensor) -> None:
+    """Refuse floating-point values of which [0, 1] is not the range: 0 to 255, or -1 to 1, or no numbers.
+
+    Raises:
+        ImageError: If they are.
+    """
+    if not image.dtype.is_floating_point or not image.numel():
+        return
+    low, high = (float(v) for v in torch.aminmax(image))
+    if _TOLERATED[0] <= low and high <= _TOLERATED[1]:
+        return
+    if not is_finite(image):
+        raise ImageError("the image holds NaN or infinity; floating-point values must lie in [0, 1]")
+    advice = "divide it by 255, or give uint8" if low >= 0 and high > 2 else "bring it to [0, 1] first"
+    raise ImageError(
+        f"floating-point values must lie in [0, 1]; these lie in [{low:.4g}, {high:.4g}]: {advice}"
+    )
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether no value is NaN or infinity."""
+    # A sum is cheap, and finite where all values are, unless they are enormous.
+    return bool(torch.isfinite(values.sum(dtype=torch.float32))) or bool(torch.isfinite(values).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kornia_srgan.assembly import load_generator
-from kornia_srgan.errors import UserError, WeightsError
+from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.inference.halo import halo_of
 from kornia_srgan.weights.blend import mix, same_tensors
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS
+from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 
 
 class _Around(nn.Module):
@@ -99,10 +100,12 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
 
     Raises:
         WeightsError: If they are not of one architecture.
-        UserError: If the weight is not in [0, 1].
+        ArgumentError: If the weight is not in [0, 1].
     """
     if not 0 <= weight <= 1:
-        raise UserError(f"the weight of an interpolation is {weight}; it must be in [0, 1]")
+        raise ArgumentError(
+            f"the weight of an interpolation is {weight}; it must be in [0, 1]", where="interpolate"
+        )
     first, second = a.state_dict(), b.state_dict()
     if not same_tensors(first, second):
         raise WeightsError(
@@ -114,10 +117,51 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
     return result
 
 
-def load(source: str | Path | None = None) -> nn.Module:
+def load_network(source: str | Path | None = None) -> nn.Module:
     """A generator from weights: a zoo name, a file, or None for the default.
 
     Raises:
         WeightsError: If there are no such weights or they are damaged.
     """
     return cast(nn.Module, load_generator(source if source is not None else DEFAULT_WEIGHTS).module)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which weights to serve, and what is put around them.
+
+    Attributes:
+        weights: A zoo name, a file, or None for the default.
+        interpolate: Two weights and a share instead: 0 is the first, 1 the second; see `interpolated`.
+        ensemble: Put a `SelfEnsemble` around them.
+        color_fix: Put a `ColorFix` around all.
+    """
+
+    weights: str | Path | None = None
+    interpolate: tuple[str | Path, str | Path, float] | None = None
+    ensemble: bool = False
+    color_fix: bool = False
+
+    def build(self) -> nn.Module:
+        """Load and assemble.
+
+        Raises:
+            WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
+            ArgumentError: If both weights and two to interpolate are given, or the share is not in [0, 1].
+        """
+        if self.interpolate is None:
+            generator = load_network(self.weights)
+        elif self.weights is not None:
+            raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
+        else:
+            first, second, share = self.interpolate
+            generator = interpolated(load_network(first), load_network(second), share)
+        if self.ensemble:
+            generator = SelfEnsemble(generator)
+        return ColorFix(generator) if self.color_fix else generator
+
+    @property
+    def names_only(self) -> bool:
+        """Whether all weights have names that mean the same on every machine: no file of this one."""
+        sources = (self.weights,) if self.interpolate is None else self.interpolate[:2]
+        return all(source is None or source in zoo_names() for source in sources)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.errors import ImageError
+from kornia_srgan.errors import ImageError, KorniaSRGANError
 from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
 from kornia_srgan.photos.metadata import resized
@@ -76,6 +76,8 @@ def write_rasters(
             else:
                 notes += _write_one(temporary, first, form, options, kept)
                 _refuse_more(rest, form)
+        except KorniaSRGANError:
+            raise
         except (ValueError, TypeError, KeyError) as error:  # what encoders raise on what they cannot hold
             raise ImageError(f"cannot write '{path}' as {form.name}: {error}") from error
         return notes

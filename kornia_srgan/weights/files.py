@@ -74,7 +74,7 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
 
     Raises:
         WeightsError: If the file is missing, truncated, damaged, of another kind, or not one of this
-            package's.
+            package's, or holds NaN or infinity.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -91,7 +91,24 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
         raise WeightsError(
             f"{path} is damaged: its tensors do not match the hash in its header; fetch it again"
         )
+    check_finite(tensors, path)
     return spec, tensors
+
+
+def check_finite(state: Mapping[str, Tensor], where: str | Path) -> None:
+    """Refuse weights that hold NaN or infinity: every picture made with them would be black.
+
+    Raises:
+        WeightsError: If they do.
+    """
+    bad = [key for key, t in state.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+    if bad:
+        more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+        raise WeightsError(
+            f"{where} holds NaN or infinity in '{bad[0]}'{more}: it was damaged in training or since; "
+            "take another checkpoint",
+            where=where,
+        )
 
 
 def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from kornia_srgan.errors import WeightsError, did_you_mean
+from kornia_srgan.errors import WeightsError, WeightsNotFoundError, did_you_mean
 
 DEFAULT_WEIGHTS = "srresnet-x4"
 SUFFIX = ".safetensors"
@@ -47,13 +47,14 @@ def locate(source: str | Path) -> Path:
     return path
 
 
-def not_found(source: str | Path) -> WeightsError:
+def not_found(source: str | Path) -> WeightsNotFoundError:
     """The error for weights that are nowhere, with the names that exist."""
     names = zoo_names()
     hint = did_you_mean(str(source).lower().replace("_", "-").removesuffix(SUFFIX), names)
-    return WeightsError(
+    return WeightsNotFoundError(
         f"weights '{source}' not found{hint or ';'} packaged: {', '.join(names) or 'none'}; "
-        f"or give the path of a {SUFFIX} file"
+        f"or give the path of a {SUFFIX} file",
+        where=source,
     )
 
 

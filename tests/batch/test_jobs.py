@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from kornia_srgan.batch.jobs import Job, find_sources, named, plan
-from kornia_srgan.batch.run import overlapping, run
+from kornia_srgan.batch.run import overlapping, run_jobs
 from kornia_srgan.errors import DataError, ImageError, UserError
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import FORMATS
@@ -133,10 +133,10 @@ def test_an_input_is_never_overwritten(tmp_path):
 def test_results_that_are_there(tmp_path):
     sources = find(str(picture(tmp_path / "a.png")))
     old = picture(tmp_path / "out" / "a_x2.png", size=(1, 1))
-    (outcome,) = run(plan(sources, tmp_path / "out", scale=2, existing="skip"), UPSCALER)
+    (outcome,) = run_jobs(plan(sources, tmp_path / "out", scale=2, existing="skip"), UPSCALER)
     assert outcome.status == "skipped"
     assert Image.open(old).size == (1, 1)
-    (outcome,) = run(plan(sources, tmp_path / "out", scale=2), UPSCALER)
+    (outcome,) = run_jobs(plan(sources, tmp_path / "out", scale=2), UPSCALER)
     assert outcome.status == "done"
     assert Image.open(old).size == (8, 6)
 
@@ -146,9 +146,9 @@ def test_one_bad_file_does_not_stop_the_rest(tree, tmp_path, workers):
     (tree / "sub" / "bad.png").write_text("hello")
     progress = []
     jobs = plan(find(str(tree)), tmp_path / "out", scale=2)
-    outcomes = run(jobs, UPSCALER, workers=workers, on_rows=progress.append)
+    outcomes = run_jobs(jobs, UPSCALER, workers=workers, on_rows=progress.append)
     assert [o.status for o in outcomes] == ["done", "done", "failed", "done", "done"]
-    assert "bad.png" in outcomes[2].error
+    assert "bad.png" in str(outcomes[2].error)
     assert sum(progress) == pytest.approx(4 * 12 / 1e6)
     assert len([p for p in (tmp_path / "out").rglob("*") if p.is_file()]) == 4
 
@@ -158,8 +158,8 @@ def test_workers_give_the_same_pictures(tmp_path):
     for index in range(6):
         Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(tmp_path / f"{index}.png")
     sources = find(str(tmp_path))
-    run(plan(sources, tmp_path / "one", scale=2), UPSCALER, workers=1)
-    run(plan(sources, tmp_path / "four", scale=2), UPSCALER, workers=4)
+    run_jobs(plan(sources, tmp_path / "one", scale=2), UPSCALER, workers=1)
+    run_jobs(plan(sources, tmp_path / "four", scale=2), UPSCALER, workers=4)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "four" / path.name).read_bytes()
 
@@ -173,6 +173,9 @@ def test_only_one_computes_at_a_time(tmp_path):
         def size(self, height, width):
             return height, width
 
+        def notes(self, height, width):
+            return ()
+
         def bands(self, pixels):
             for row in pixels:
                 with self.lock:
@@ -185,7 +188,7 @@ def test_only_one_computes_at_a_time(tmp_path):
     for index in range(4):
         picture(tmp_path / f"{index}.png", size=(4, 50))
     watching = Watching()
-    outcomes = run(plan(find(str(tmp_path)), tmp_path / "out", scale=1), watching, workers=4)
+    outcomes = run_jobs(plan(find(str(tmp_path)), tmp_path / "out", scale=1), watching, workers=4)
     assert all(o.status == "done" for o in outcomes)
 
 
@@ -194,14 +197,17 @@ def test_an_unwritable_folder_is_said_before_computing(tmp_path):
         def size(self, height, width):
             return height, width
 
+        def notes(self, height, width):
+            return ()
+
         def bands(self, pixels):
             raise AssertionError("computed")
 
     (tmp_path / "file").write_text("x")
     job = plan(find(str(picture(tmp_path / "a.png"))), tmp_path / "file" / "b.png", scale=1)
-    (outcome,) = run(job, Never())
+    (outcome,) = run_jobs(job, Never())
     assert outcome.status == "failed"
-    assert "cannot write" in outcome.error
+    assert "cannot write" in str(outcome.error)
 
 
 def test_every_format_says_what_it_can():
@@ -218,6 +224,9 @@ def test_what_is_interrupted_stops_soon_and_leaves_no_half_files(tmp_path, worke
         def size(self, height, width):
             return height, width
 
+        def notes(self, height, width):
+            return ()
+
         def bands(self, pixels):
             for row in pixels:
                 rows.append(1)
@@ -228,7 +237,7 @@ def test_what_is_interrupted_stops_soon_and_leaves_no_half_files(tmp_path, worke
 
     jobs = plan(find(str(tmp_path / "in")), tmp_path / "out", scale=1)
     with pytest.raises(KeyboardInterrupt):
-        run(jobs, Slow(), workers=workers, on_outcome=interrupt)
+        run_jobs(jobs, Slow(), workers=workers, on_outcome=interrupt)
     assert all(p.suffix == ".png" and not p.name.startswith(".") for p in (tmp_path / "out").iterdir())
 
 

@@ -44,6 +44,20 @@ def test_half_stores_float16(checkpoint, tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "options", "word"),
+    [(torch.nan, (), "NaN"), (-torch.inf, (), "NaN"), (1e5, ("--half",), "--half")],
+)
+def test_numbers_that_make_no_picture_are_refused(checkpoint, tmp_path, capsys, value, options, word):
+    state = torch.load(checkpoint, weights_only=True)
+    state[next(k for k in state if k.endswith("weight"))].view(-1)[0] = value
+    torch.save(state, checkpoint)
+    out = tmp_path / "out.safetensors"
+    result = invoke(capsys, "convert", checkpoint, "-o", out, *options)
+    assert_user_error(result, str(checkpoint), word)
+    assert not out.exists()
+
+
 def test_errors_are_one_line(checkpoint, tmp_path, capsys):
     out = tmp_path / "out.safetensors"
     own = tmp_path / "own.safetensors"

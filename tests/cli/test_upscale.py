@@ -131,6 +131,67 @@ def test_bad_input_is_one_line(capsys, monkeypatch, folder, weights, arguments, 
     assert_user_error(invoke(capsys, "upscale", *arguments, *given), *words)
 
 
+def test_memory_that_runs_out_is_told_with_advice(capsys, monkeypatch, folder, weights):
+    from kornia_srgan.inference.upscaler import Upscaler
+
+    def fail(self, pixels):
+        raise MemoryError
+
+    monkeypatch.setattr(Upscaler, "bands", fail)
+    line = ("upscale", "-o", folder / "out", "--weights", weights)
+    assert_user_error(invoke(capsys, *line, folder / "a.png"), "a.png", "not enough memory", "--tile")
+    result = invoke(capsys, *line, folder)
+    assert result.code == 3
+    assert result.err.count("--tile") == 2
+    assert not list((folder / "out").glob("[!.]*"))
+
+
+def test_a_fault_of_ours_is_said_to_be_one_and_ends_nothing(capsys, monkeypatch, folder, weights):
+    from kornia_srgan.inference.upscaler import Upscaler
+
+    inner = Upscaler.bands
+
+    def fail(self, pixels):
+        return inner(self, pixels) if pixels[0, 0, 0] == first else 1 / 0
+
+    first = np.asarray(Image.open(folder / "a.png"))[0, 0, 0]
+    monkeypatch.setattr(Upscaler, "bands", fail)
+    line = ("upscale", "-o", folder / "out", "--weights", weights)
+    result = invoke(capsys, *line, folder)
+    assert result.code == 3
+    assert "b.jpg: ZeroDivisionError" in result.err
+    assert [p.name for p in (folder / "out").glob("[!.]*")] == ["a_x4.png"]
+    result = invoke(capsys, *line, folder / "b.jpg")
+    assert result.code == 1
+    assert "fault of kornia-srgan" in result.err
+
+
+@pytest.fixture
+def overflowing(tmp_path):
+    """A tiny network whose features float16 cannot hold, though it can hold the weights."""
+    from kornia_srgan.registry.catalog import GENERATORS
+    from kornia_srgan.weights.files import save_weights
+    from kornia_srgan.weights.spec import WeightSpec
+
+    args = {"channels": 4, "num_convs": 1, "activation": "relu"}
+    path = tmp_path / "overflowing.safetensors"
+    module = GENERATORS.create("compact", scale=2, **args)
+    state = module.state_dict()
+    state["body.0.weight"].mul_(1e5)
+    state["body.2.weight"].mul_(1e-5)
+    save_weights(path, state, WeightSpec(name="compact", args=args, scale=2))
+    return path
+
+
+def test_what_float16_cannot_hold_is_computed_in_float32(capsys, folder, overflowing):
+    for dtype in ("float32", "float16"):
+        line = ("upscale", folder / "a.png", "-o", folder / f"{dtype}.png", "--weights", overflowing)
+        assert invoke(capsys, *line, "--dtype", dtype).code == 0
+    exact, half = (np.asarray(Image.open(folder / f"{d}.png")) for d in ("float32", "float16"))
+    assert exact.std() > 10
+    np.testing.assert_array_equal(half, exact)
+
+
 def test_stdin_to_stdout(folder, weights):
     done = subprocess.run(
         [

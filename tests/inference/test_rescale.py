@@ -93,6 +93,33 @@ def test_shrinking_agrees_with_pillow():
     assert np.abs(result - pillow)[2:-2, 2:-2].max() <= 2
 
 
+class Darker(Nearest):
+    """Keeps the size, and changes what one can see that it ran."""
+
+    def forward(self, lr):
+        return lr * 0.5
+
+
+@pytest.mark.parametrize(
+    ("wanted", "noted"),
+    [
+        (Wanted(), False),
+        (Wanted(scale=1), False),
+        (Wanted(scale=0.5), False),
+        (Wanted(scale=2), True),
+        (Wanted(width=50), True),
+        (Wanted(long_side=31), True),
+    ],
+)
+def test_weights_that_keep_the_size_run_once_and_the_rest_is_said(wanted, noted):
+    rescaler = Rescaler(Upscaler(Darker(1), device="cpu"), wanted)
+    result = np.concatenate(list(rescaler.bands(np.full((10, 15, 3), 200, np.uint8))))
+    assert result.shape == (*rescaler.size(10, 15), 3)
+    assert (result == 100).all()
+    assert bool(rescaler.notes(10, 15)) == noted
+    assert not Rescaler(UPSCALER, wanted).notes(10, 15)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"scale": 0}, {"scale": -1}, {"scale": float("nan")}, {"scale": 2, "width": 5}]
 )

@@ -4,9 +4,10 @@ from torch import nn
 
 from kornia_srgan.errors import UserError
 from kornia_srgan.inference.halo import halo_of, measure_halo, practical_halo
-from kornia_srgan.inference.tiling import Tiling, upscale_bands, upscale_tiled
+from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.inference.generators import Chain, Global, Nearest, Unshuffled
+from tests.inference.tiled import upscale_tiled
 
 GREY_LEVEL = 1 / 255
 

@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -6,10 +7,14 @@ import torch
 from PIL import Image
 from torch import nn
 
+from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.errors import ImageError, UserError
+from kornia_srgan.errors import ImageError, NotFiniteError, UserError
 from kornia_srgan.inference import tile_size as memory
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble
+from kornia_srgan.weights.files import save_weights
+from kornia_srgan.weights.spec import WeightSpec
 from tests.inference.generators import Chain, Nearest
 
 
@@ -95,7 +100,7 @@ def test_gradients_flow_when_asked():
     assert all(p.grad is None for p in upscaler.generator.parameters())
 
 
-def test_runs_the_optimised_generator_but_differentiates_the_plain_one():
+def test_the_optimised_generator_gives_the_gradients_of_the_plain_one():
     generator = SRResNet(scale=2, channels=4, num_blocks=1)
     upscaler = Upscaler(generator, device="cpu", tile=0)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in upscaler.generator.modules())
@@ -162,27 +167,165 @@ def test_wrong_options_are_refused(options, words):
         Upscaler(Nearest(2), **{"device": "cpu", **options})
 
 
-def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch):
+def test_one_form_is_all_that_the_cpu_needs():
+    networks = Upscaler(Chain(3), device="cpu")._networks
+    assert networks.fast is networks.exact is networks.spare
+    assert networks._source is None
+
+
+def test_each_form_is_made_once_by_many_threads(monkeypatch):
+    from kornia_srgan.inference import networks as module
+
+    made = []
+    prepare = module.prepare
+    monkeypatch.setattr(module, "prepare", lambda *a, **k: (made.append(a[1:]), prepare(*a, **k))[1])
+    networks = Upscaler(Chain(3), device="cpu", dtype="bfloat16")._networks
+    with ThreadPoolExecutor(8) as pool:
+        forms = list(pool.map(lambda _: networks.exact, range(32)))
+    assert all(form is forms[0] for form in forms)
+    assert forms[0] is not networks.fast
+    assert [dtype for _, dtype in made] == [torch.bfloat16, torch.float32]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_becomes_of_the_generator_given_does_not_matter(dtype):
+    generator, pixels = Chain(3), random((9, 7, 3), "uint8")
+    upscaler = Upscaler(generator, device="cpu", dtype=dtype)
+    before, exact = upscaler(pixels), Upscaler(upscaler._networks.exact, device="cpu")(pixels)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.fill_(torch.nan)
+    np.testing.assert_array_equal(upscaler(pixels), before)
+    np.testing.assert_array_equal(Upscaler(upscaler._networks.exact, device="cpu")(pixels), exact)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_it_can_be_pickled(dtype):
+    upscaler = Upscaler(SRResNet(scale=2, channels=4, num_blocks=1), device="cpu", dtype=dtype, tile=8)
+    pixels = random((9, 7, 3), "uint8")
+    expected = upscaler(pixels)
+    again = pickle.loads(pickle.dumps(upscaler))
+    assert (again.tile, again.halo, again.dtype) == (upscaler.tile, upscaler.halo, upscaler.dtype)
+    np.testing.assert_array_equal(again(pixels), expected)
+
+
+def test_packaged_weights_are_pickled_by_name_and_loaded_once():
+    upscaler = Upscaler.from_pretrained("edsr-x4", ensemble=True, device="cpu", tile=32)
+    data = pickle.dumps(upscaler)
+    assert len(data) < 1000
+    again = pickle.loads(data)
+    assert again is pickle.loads(data)
+    assert isinstance(again.generator, SelfEnsemble)
+    assert again.tile == 32
+
+
+def test_from_pretrained_takes_what_the_command_takes(tmp_path):
+    path = tmp_path / "edsr.safetensors"
+    args = {"channels": 4, "num_blocks": 1}
+    network = EDSR(scale=2, **args).eval()
+    save_weights(path, network.state_dict(), WeightSpec(name="edsr", args=args, scale=2))
+    image = torch.rand(1, 3, 6, 5)
+    for options, expected in (
+        ({}, network),
+        ({"color_fix": True}, ColorFix(network)),
+        ({"ensemble": True, "color_fix": True}, ColorFix(SelfEnsemble(network))),
+    ):
+        for source in ({"source": path}, {"interpolate": (path, path, 0.5)}):
+            upscaler = Upscaler.from_pretrained(**source, **options, device="cpu")
+            with torch.no_grad():
+                torch.testing.assert_close(upscaler(image), expected(image).clamp(0, 1), atol=1e-5, rtol=0)
+    assert len(pickle.dumps(upscaler)) > 4 * sum(p.numel() for p in network.parameters())
+    with pytest.raises(ValueError, match="not both"):
+        Upscaler.from_pretrained(path, interpolate=(path, path, 0.5))
+
+
+@pytest.mark.parametrize("limit", [20, 0])
+def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
     """A device that can hold 20 x 20 pixels, then one that can hold nothing: the picture is the same."""
     from kornia_srgan.inference import upscaler as module
 
     generator, pixels = Chain(3), random((40, 50, 3), "uint8")
     expected = Upscaler(generator, device="cpu", tile=0)(pixels)
-    run, seen = module._run, []
-    for limit in (20, 0):
-        upscaler = Upscaler(generator, device="cpu", tile=32)
-        upscaler._spare = generator
+    compute, seen = module._compute, []
 
-        def limited(module_, device, dtype, piece, limit=limit, upscaler=upscaler):
-            if module_ is upscaler.generator and max(piece.shape[-2:]) > limit:
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            seen.append((limit, module_ is upscaler.generator))
-            return run(module_, device, dtype, piece)
+    class Device:  # torch knows the processor only; here it plays a card
+        type = "cuda"
 
-        monkeypatch.setattr(module, "_run", limited)
-        assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
-    assert (20, True) in seen
-    assert (0, False) in seen
+    upscaler = Upscaler(generator, device="cpu", dtype="float32", tile=32)
+    upscaler.device = Device()
+
+    def limited(network, device, dtype, piece):
+        card = isinstance(device, Device)
+        if card and max(piece.shape[-2:]) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        seen.append(card)
+        return compute(network, torch.device("cpu"), dtype, piece)
+
+    monkeypatch.setattr(module, "_compute", limited)
+    assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
+    assert (limit > 0) in seen
+    assert False in seen
+
+
+class Overflowing(Nearest):
+    """Goes through numbers that float16 does not have, where the picture is bright."""
+
+    def __init__(self, factor):
+        super().__init__(2)
+        self.factor = nn.Parameter(torch.tensor(float(factor)))
+
+    def forward(self, lr):
+        return super().forward(lr) * 60000 * self.factor / 60000 / self.factor
+
+
+@pytest.mark.parametrize("tile", [0, 4])
+def test_what_float16_cannot_hold_is_computed_in_float32(tile):
+    pixels = random((9, 8, 3), "uint8")
+    upscaler = Upscaler(Overflowing(4), device="cpu", dtype="float16", tile=tile)
+    assert np.abs(upscaler(pixels).astype(int) - repeated(pixels)).max() <= 1
+    assert upscaler.generator.factor.dtype == torch.float16
+
+
+def test_only_the_tiles_that_overflow_are_computed_again(monkeypatch):
+    from kornia_srgan.inference import upscaler as module
+
+    compute, seen = module._compute, []
+    monkeypatch.setattr(module, "_compute", lambda *a: (seen.append(a[2]), compute(*a))[1])
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[0, 0] = 255
+    Upscaler(Overflowing(4), device="cpu", dtype="float16", tile=4)(pixels)
+    assert seen == [torch.float16, torch.float32, torch.float16]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("factor", [torch.nan, torch.inf])
+def test_no_picture_is_made_of_what_is_no_number(dtype, factor):
+    upscaler = Upscaler(Overflowing(factor), device="cpu", dtype=dtype)
+    for image in (random((5, 4, 3), "uint8"), torch.rand(1, 3, 5, 4), Image.new("RGB", (3, 3), "red")):
+        with pytest.raises(NotFiniteError, match="NaN"):
+            upscaler(image)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0, 255, "divide it by 255"), (-1, 1, "bring it to"), (0, np.nan, "NaN"), (0, np.inf, "NaN")],
+)
+def test_floats_of_another_range_are_refused(nearest, low, high, words):
+    pixels = np.linspace(0, 1, 12, dtype=np.float32).reshape(2, 2, 3)
+    pixels[0, 0, 0], pixels[1, 1, 1] = low, high
+    tensor = torch.from_numpy(pixels).movedim(-1, 0)[None]
+    for call in (
+        lambda: nearest(pixels),
+        lambda: nearest(tensor),
+        lambda: nearest(tensor.requires_grad_(), differentiable=True),
+    ):
+        with pytest.raises(ImageError, match=words):
+            call()
+
+
+def test_floats_a_little_outside_are_clamped(nearest):
+    pixels = np.array([[-0.1, 0.5, 1.2]], np.float32)
+    np.testing.assert_allclose(nearest(pixels)[0, ::2], [0, 0.5, 1])
 
 
 def test_a_deep_generator_gets_tiles_much_wider_than_its_halo(monkeypatch):

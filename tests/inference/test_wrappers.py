@@ -3,9 +3,9 @@ import torch
 
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.inference.halo import measure_halo
-from kornia_srgan.inference.tiling import upscale_tiled
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolated
 from tests.inference.generators import Chain, Global, Nearest
+from tests.inference.tiled import upscale_tiled
 
 
 class Tinted(Nearest):

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
 from kornia_srgan.batch.jobs import Job
-from kornia_srgan.batch.run import run_one
+from kornia_srgan.batch.run import run_job
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import WriteOptions, format_of
@@ -71,7 +71,7 @@ def exiftool(path):
 
 
 def enlarge(source, target):
-    outcome = run_one(Job(source, target, format_of(target), "in"), UPSCALER, WriteOptions())
+    outcome = run_job(Job(source, target, format_of(target), "in"), UPSCALER, WriteOptions())
     assert outcome.status == "done", outcome.error
     return outcome
 
@@ -164,7 +164,7 @@ def test_texts_in_any_script_are_kept(tmp_path, suffix):
     Image.new("RGB", (8, 6)).save(tmp_path / "in.jpg", exif=exif)
     target = tmp_path / f"out{suffix}"
     job = Job(tmp_path / "in.jpg", target, format_of(target), "in.jpg")
-    assert run_one(job, UPSCALER, WriteOptions()).status == "done"
+    assert run_job(job, UPSCALER, WriteOptions()).status == "done"
     with Image.open(target) as image:
         kept = image.getexif()
     for tag in (0x8298, 0x010E):

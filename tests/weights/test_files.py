@@ -36,6 +36,15 @@ def saved(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    path, state = tmp_path / "w.safetensors", net().state_dict()
+    state["0.weight"][1, 0, 2, 1] = value
+    save_weights(path, state, SPEC)
+    with pytest.raises(WeightsError, match=r"NaN or infinity in '0\.weight'"):
+        load_weights(path)
+
+
 def test_round_trip(tmp_path):
     path = tmp_path / "new" / "folder" / "w.safetensors"
     state = net().state_dict()

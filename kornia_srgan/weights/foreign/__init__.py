@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.weights.files import check_finite
 from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb, span
 from kornia_srgan.weights.foreign.layout import Layout, State
 from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
@@ -98,6 +99,7 @@ def import_weights(path: str | Path) -> Imported:
         raise WeightsError(f"{path} looks like {layout.name}, but lacks its layer {error}") from None
     except (IndexError, ValueError, RuntimeError, ZeroDivisionError):
         raise WeightsError(f"{path} looks like {layout.name}, but its tensors have other shapes") from None
+    check_finite(converted.state, path)
     spec = WeightSpec(
         name=converted.name,
         args=converted.args,

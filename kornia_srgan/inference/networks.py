@@ -1,0 +1,78 @@
+"""One generator in the forms that serving needs, each made once, when it is first asked for."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any
+
+import torch
+from torch import nn
+
+from kornia_srgan.optimize.device import prepare
+
+_CPU = torch.device("cpu")
+
+
+class Networks:
+    """A generator's frozen copies. They never change, so any number of threads may use them.
+
+    Args:
+        generator: What to copy; it stays as it is, and what becomes of it later does not matter.
+        device: Where to compute.
+        dtype: What to compute in.
+        compile: Let `torch.compile` make the kernels of `fast`.
+    """
+
+    def __init__(
+        self, generator: nn.Module, device: torch.device, dtype: torch.dtype, *, compile: bool = False
+    ) -> None:
+        self.device, self.dtype = device, dtype
+        self._compile = compile
+        self._lock = threading.RLock()
+        self._made: dict[tuple[torch.device, torch.dtype], nn.Module] = {}
+        # In float32 on the CPU one copy is all that can be asked for; else the others are made of this one.
+        one_form = device.type == "cpu" and dtype == torch.float32 and not compile
+        self._source = generator if one_form else _frozen(generator)
+        self.fast  # noqa: B018  # made here: its errors are the caller's
+        if one_form:
+            self._source = None
+
+    @property
+    def fast(self) -> nn.Module:
+        """On the device, in the dtype."""
+        return self._form(self.device, self.dtype, compile=self._compile)
+
+    @property
+    def exact(self) -> nn.Module:
+        """On the device in float32, for numbers that the dtype cannot hold."""
+        return self.fast if self.dtype == torch.float32 else self._form(self.device, torch.float32)
+
+    @property
+    def spare(self) -> nn.Module:
+        """On the CPU in float32, for what the device has no memory for."""
+        return self.exact if self.device.type == "cpu" else self._form(_CPU, torch.float32)
+
+    def _form(self, device: torch.device, dtype: torch.dtype, *, compile: bool = False) -> nn.Module:
+        with self._lock:
+            found = self._made.get((device, dtype))
+            if found is None:
+                assert self._source is not None
+                found = prepare(self._source, device, dtype, compile=compile)
+                self._made[device, dtype] = found
+            return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the weights once, without what is made of them."""
+        kept = self._made if self._source is None else {}
+        return {**self.__dict__, "_made": kept, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Back from a pickle; the forms are made when they are asked for."""
+        self.__dict__.update(state)
+        self._made = dict(self._made)
+        self._lock = threading.RLock()
+
+
+def _frozen(generator: nn.Module) -> nn.Module:
+    return copy.deepcopy(generator).eval().requires_grad_(False)

@@ -1,0 +1,14 @@
+"""A whole image by tiles, as a generator gives it: float32 and not clamped."""
+
+import torch
+
+from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.inference.tiling import Tiling, upscale_bands
+
+
+@torch.inference_mode()
+def upscale_tiled(generator, image, *, tile=0, halo=None):
+    """`(1, 3, h, w)` in [0, 1] to `(1, 3, scale*h, scale*w)`; by default with the generator's own halo."""
+    halo = halo_of(generator) if halo is None else halo
+    tiling = Tiling(tile, halo, generator.scale, align=getattr(generator, "align", 1))
+    return torch.cat(list(upscale_bands(generator, image, tiling)), dim=-2)

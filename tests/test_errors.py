@@ -1,0 +1,57 @@
+import inspect
+import pickle
+
+import pytest
+
+from kornia_srgan import errors
+
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, errors.KorniaSRGANError)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_message_stays_one_line_and_says_where(kind):
+    error = kind("no 'a.png' here", where="a.png")
+    again = pickle.loads(pickle.dumps(error))
+    for found in (error, again):
+        assert type(found) is kind
+        assert str(found) == "no 'a.png' here"
+        assert found.where == "a.png"
+    assert kind("x").where is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "standard"),
+    [
+        ("UnknownComponentError", KeyError),
+        ("ArgumentError", ValueError),
+        ("ConfigError", ValueError),
+        ("ImageError", ValueError),
+        ("WeightsError", ValueError),
+        ("DataNotFoundError", FileNotFoundError),
+        ("WeightsNotFoundError", FileNotFoundError),
+        ("MissingExtraError", ImportError),
+        ("OfflineError", ConnectionError),
+        ("OutOfMemoryError", MemoryError),
+        ("NotFiniteError", ArithmeticError),
+        ("TrainingError", RuntimeError),
+    ],
+)
+def test_each_is_the_standard_error_that_fits(kind, standard):
+    assert issubclass(getattr(errors, kind), standard)
+
+
+def test_what_is_missing_is_a_file_not_found(tmp_path):
+    from kornia_srgan.batch.jobs import find_sources
+    from kornia_srgan.inference.upscaler import Upscaler
+
+    for call in (
+        lambda: Upscaler.from_pretrained(tmp_path / "no.safetensors"),
+        lambda: find_sources([str(tmp_path / "no.png")]),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            call()
+        assert str(tmp_path) in caught.value.where
