@@ -14,10 +14,12 @@ from kornia_srgan.contracts import (
     AdversarialLoss,
     Augmentation,
     Degradation,
+    GradientPenalizedLoss,
     ImageLoss,
     Resizer,
 )
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.registry.arguments import recorded_arguments
 from kornia_srgan.registry.build import build as build_component
 from kornia_srgan.registry.catalog import (
@@ -107,15 +109,23 @@ def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec
 
 def build_generator(component: Component, *, scale: int, path: str = "generator") -> nn.Module:
     """A generator of that scale; it is checked to say so itself."""
-    generator = build(GENERATORS, component, path=path, scale=scale)
-    if not isinstance(generator, nn.Module):
-        raise ArgumentError(f"{path}: '{component.name}' made a {type(generator).__name__}, not an nn.Module")
-    if getattr(generator, "scale", None) != scale:
+    generator = _module(build(GENERATORS, component, path=path, scale=scale), component, path)
+    try:
+        found = geometry_of(generator, measure=False).scale
+    except ArgumentError as error:
+        raise ArgumentError(f"{path}: '{component.name}' does not fit: {error}") from None
+    if found != scale:
         raise ArgumentError(
-            f"{path}: '{component.name}' has scale {getattr(generator, 'scale', None)}, the run has {scale}; "
+            f"{path}: '{component.name}' has scale {found}, the run has {scale}; "
             "a generator takes `scale` and keeps it as an attribute"
         )
     return generator
+
+
+def _module(made: object, component: Component, path: str) -> nn.Module:
+    if not isinstance(made, nn.Module):
+        raise ArgumentError(f"{path}: '{component.name}' made a {type(made).__name__}, not an nn.Module")
+    return made
 
 
 def assemble(config: TrainConfig) -> Components:
@@ -159,7 +169,9 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
     )
     if stage.adversarial is None or stage.discriminator is None:
         return StageComponents(stage, losses)
-    discriminator = build(DISCRIMINATORS, stage.discriminator, path=f"{path}.discriminator", crop=crop)
+    where = f"{path}.discriminator"
+    made = build(DISCRIMINATORS, stage.discriminator, path=where, crop=crop)
+    discriminator = _module(made, stage.discriminator, where)
     adversarial = build(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
     return StageComponents(stage, losses, adversarial, stage.adversarial.weight, discriminator)
 
@@ -167,8 +179,9 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
 def _check_compile(stages: tuple[StageComponents, ...]) -> None:
     """A gradient penalty differentiates a gradient, which a compiled network has not."""
     for index, stage in enumerate(stages):
-        for name in ("r1", "gradient_penalty"):
-            weight = getattr(stage.adversarial, f"{name}_weight", 0)
+        loss = stage.adversarial
+        penalties = loss.gradient_penalties if isinstance(loss, GradientPenalizedLoss) else {}
+        for name, weight in penalties.items():
             if weight:
                 raise ConfigError(
                     f"train.compile: stages.{index}.adversarial has {name} {weight:g}, which differentiates "

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """How a generator's output lies over its input; read by `kornia_srgan.geometry.geometry_of`.
+
+    Attributes:
+        scale: Factor of enlargement, 1 or more.
+        halo: LR pixels on each side that an output pixel depends on; None for the whole image.
+        align: Tiles must start on multiples of this many LR pixels, for generators that begin by unshuffling
+            pixels; 1 for any start.
+    """
+
+    scale: int
+    halo: int | None
+    align: int = 1
+
+
 @runtime_checkable
 class Generator(Protocol):
     """An `nn.Module` that makes a larger image.
 
     `generator(lr)` maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for
-    every h, w >= 1. A generator may also have `halo: int`, the number of LR pixels on each side that an
-    output pixel depends on; without it the tiler measures it.
+    every h, w >= 1. `scale` is all it must state. It may also state `halo` and `align`, with the meanings
+    that they have in `Geometry`; without `halo` the reach is measured, without `align` it is 1.
     """
 
     scale: int
@@ -81,6 +97,28 @@ class AdversarialLoss(Protocol):
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The true loss and the false loss; the discriminator minimises their sum."""
+        ...
+
+
+@runtime_checkable
+class PenalizedLoss(Protocol):
+    """An `AdversarialLoss` that also penalises the discriminator, as by its gradient (R1, WGAN-GP)."""
+
+    def penalty(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor | None:
+        """What is added to the discriminator's loss; None for nothing."""
+        ...
+
+
+@runtime_checkable
+class GradientPenalizedLoss(PenalizedLoss, Protocol):
+    """A `PenalizedLoss` that differentiates a gradient, which a compiled discriminator cannot do.
+
+    `gradient_penalties` gives the weight of each such penalty by name; 0 for one that is not used.
+    """
+
+    @property
+    def gradient_penalties(self) -> Mapping[str, float]:
+        """The weights by name."""
         ...
 
 

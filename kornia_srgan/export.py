@@ -23,6 +23,7 @@ from torch.export import Dim, ExportedProgram
 from kornia_srgan.assembly import LoadedGenerator, load_generator
 from kornia_srgan.atomic import write_bytes
 from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -89,7 +90,7 @@ def export_generator(
         _require_onnx()
     loaded = source if isinstance(source, LoadedGenerator) else load_generator(source)
     module = loaded.module.to("cpu", torch.float32).eval()
-    align = int(getattr(module, "align", 1))
+    align = geometry_of(module, measure=False).align
     with _quiet():
         program = _trace(module, loaded.spec.name, align)
         data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "kornia_srgan"
 FLOORS = (
     ("_version", "errors"),
     ("contracts", "atomic", "environment", "allocator", "recipes"),
-    ("config", "registry", "ops"),
+    ("config", "registry", "ops", "geometry"),
     ("photos",),
     (
         "components",

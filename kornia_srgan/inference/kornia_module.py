@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from kornia.contrib.super_resolution import SuperResolution
@@ -12,7 +11,7 @@ from kornia.models.processors import OutputRangePostProcessor
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.inference.wrappers import load_network
 
@@ -46,9 +45,9 @@ class SuperResolve(ImageModule):
         super().__init__()
         self.generator = source if isinstance(source, nn.Module) else load_network(source)
         self.generator.eval()
-        self.scale = int(cast(Any, self.generator).scale)
-        align = int(getattr(self.generator, "align", 1))
-        self._tiling = Tiling(tile, halo_of(self.generator), self.scale, align)
+        geometry = geometry_of(self.generator, measure=tile != 0)
+        self.scale = geometry.scale
+        self._tiling = Tiling(tile, geometry.halo, geometry.scale, geometry.align)
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge a batch or one image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ArgumentError, ImageError, NotFiniteError
-from kornia_srgan.inference.halo import halo_of, practical_halo
+from kornia_srgan.geometry import geometry_of
+from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.tile_size import auto_tile
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
@@ -72,13 +73,14 @@ class Upscaler:
                 f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels",
                 where="tile",
             )
-        self.scale = int(cast(Any, generator).scale)
+        geometry = geometry_of(generator, measure=tile != 0)
+        self.scale = geometry.scale
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
         self._networks = Networks(generator, self.device, self.dtype, compile=compile)
-        self.halo = practical_halo(self.generator, halo_of(generator)) if tile != 0 else None
+        self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
-        self._tiling = Tiling(self.tile, self.halo, self.scale, align=int(getattr(generator, "align", 1)))
+        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align)
         self._made_of: tuple[Any, ...] | None = None
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.weights.blend import mix, same_tensors
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 
@@ -24,11 +24,9 @@ class _Around(nn.Module):
     def __init__(self, generator: nn.Module, *, more_halo: int = 0) -> None:
         super().__init__()
         self.generator = generator
-        self.scale = int(cast(Any, generator).scale)
-        self.align = int(getattr(generator, "align", 1))
-        halo = halo_of(generator)
-        # A whole-image generator has no halo, and None says so to who asks for this attribute.
-        self.halo = None if halo is None else halo + more_halo
+        geometry = geometry_of(generator)
+        self.scale, self.align = geometry.scale, geometry.align
+        self.halo = None if geometry.halo is None else geometry.halo + more_halo
 
 
 class SelfEnsemble(_Around):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.errors import UserError
+from kornia_srgan.geometry import geometry_of
 
 
 class CudaGraphed(nn.Module):
@@ -32,9 +33,8 @@ class CudaGraphed(nn.Module):
             where = "no device" if parameter is None else f"'{parameter.device}'"
             raise UserError(f"a CUDA graph needs a generator on a CUDA device; this one is on {where}")
         self.generator = generator
-        for name in ("scale", "halo", "align"):
-            if hasattr(generator, name):
-                setattr(self, name, getattr(generator, name))
+        geometry = geometry_of(generator)
+        self.scale, self.halo, self.align = geometry.scale, geometry.halo, geometry.align
         self._lock = threading.Lock()
         self._input = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
         self._input = self._input.contiguous(memory_format=torch.channels_last)

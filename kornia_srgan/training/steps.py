@@ -15,6 +15,7 @@ from kornia_srgan.contracts import (
     Degradation,
     Discriminator,
     LossReport,
+    PenalizedLoss,
     Resizer,
 )
 
@@ -85,8 +86,7 @@ def discriminator_loss(
 ) -> LossReport:
     """The discriminator's loss = true loss + false loss, with its accuracy on both beside them.
 
-    An adversarial loss may have a method `penalty(discriminator, real, fake)` (R1, gradient penalty); what it
-    returns is added, unless it is None.
+    The penalty of a `PenalizedLoss` (R1, gradient penalty) is added, unless it is None.
 
     Args:
         hr: Real images.
@@ -103,8 +103,7 @@ def discriminator_loss(
         "d_accuracy_fake": (fake.detach() < 0).float().mean(),
     }
     total = true_loss + false_loss
-    penalise = getattr(adversarial, "penalty", None)
-    penalty = penalise(discriminator, hr, sr) if penalise is not None else None
+    penalty = adversarial.penalty(discriminator, hr, sr) if isinstance(adversarial, PenalizedLoss) else None
     if penalty is not None:
         total, terms["d_penalty"] = total + penalty, penalty.detach()
     return LossReport(total, terms)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.halo import halo_of, measure_halo, practical_halo
+from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.inference.generators import Chain, Global, Nearest, Unshuffled
@@ -18,36 +18,6 @@ def small(name):
     wanted = {"scale": 2, "channels": 8, "num_blocks": 2, "num_convs": 2, "growth": 4, "growth_channels": 4}
     torch.manual_seed(0)
     return GENERATORS.create(name, **{k: v for k, v in wanted.items() if k in parameters}).eval()
-
-
-@pytest.mark.parametrize("depth", [1, 2, 5, 40])
-def test_measured_halo_is_the_receptive_field(depth):
-    assert measure_halo(Chain(depth)) == depth
-
-
-def test_measured_halo_counts_weights_that_are_zero():
-    generator = Chain(3)
-    for parameter in generator.parameters():
-        nn.init.zeros_(parameter)
-    assert measure_halo(generator) == 3
-
-
-def test_what_sees_everything_has_no_halo():
-    assert measure_halo(Global()) is None
-
-
-def test_measuring_leaves_the_mode_alone():
-    generator = Chain().train()
-    measure_halo(generator)
-    assert generator.training
-
-
-@pytest.mark.parametrize("name", GENERATORS.names())
-def test_stated_halo_covers_the_measured_one(name):
-    generator = small(name)
-    measured = measure_halo(generator)
-    assert measured is not None
-    assert halo_of(generator) >= measured
 
 
 @pytest.mark.parametrize("name", GENERATORS.names())

@@ -2,13 +2,13 @@
 
 import torch
 
-from kornia_srgan.inference.halo import halo_of
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 
 
 @torch.inference_mode()
 def upscale_tiled(generator, image, *, tile=0, halo=None):
     """`(1, 3, h, w)` in [0, 1] to `(1, 3, scale*h, scale*w)`; by default with the generator's own halo."""
-    halo = halo_of(generator) if halo is None else halo
-    tiling = Tiling(tile, halo, generator.scale, align=getattr(generator, "align", 1))
+    geometry = geometry_of(generator)
+    tiling = Tiling(tile, geometry.halo if halo is None else halo, geometry.scale, geometry.align)
     return torch.cat(list(upscale_bands(generator, image, tiling)), dim=-2)

@@ -30,6 +30,11 @@ class PenalisedLoss(nn.Module):
         self.r1_weight = r1
         self.gradient_penalty_weight = gradient_penalty
 
+    @property
+    def gradient_penalties(self) -> dict[str, float]:
+        """The weights of the penalties, by the names of their arguments."""
+        return {"r1": self.r1_weight, "gradient_penalty": self.gradient_penalty_weight}
+
     def penalty(self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor | None:
         """The weighted penalties to add to the discriminator's loss, or None where there are none.
 

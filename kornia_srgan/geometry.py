@@ -1,0 +1,107 @@
+"""Reading a generator's geometry: its scale, how far it looks around a pixel, where its tiles may start."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.contracts import Geometry
+from kornia_srgan.errors import ArgumentError
+
+_LONGEST = 1024  # a receptive field wider than half of this counts as the whole image
+# Height of the images to measure on: one pixel is cheap, networks that reflect their border need more.
+_HEIGHTS = (1, 16, 64)
+
+
+def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
+    """The geometry that a generator states by its attributes `scale`, `halo` and `align`.
+
+    Args:
+        generator: A `contracts.Generator`. Only `scale` is required.
+        measure: Find out the halo of a generator that states none, see `measure_halo`; False takes the whole
+            image for it, at no cost.
+
+    Raises:
+        ArgumentError: If there is no `scale`, a value cannot be meant, or the halo cannot be measured.
+    """
+    name = type(generator).__name__
+    if not hasattr(generator, "scale"):
+        raise ArgumentError(
+            f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4"
+        )
+    scale = _whole(generator.scale, 1, f"{name}.scale")
+    align = _whole(generator.align, 1, f"{name}.align") if hasattr(generator, "align") else 1
+    if not hasattr(generator, "halo"):
+        return Geometry(scale, measure_halo(generator) if measure else None, align)
+    halo = generator.halo
+    return Geometry(scale, None if halo is None else _whole(halo, 0, f"{name}.halo"), align)
+
+
+def _whole(value: object, least: int, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise ArgumentError(f"{what} is {value!r}; it must be a whole number, {least} or more")
+    return int(value)
+
+
+def measure_halo(generator: nn.Module) -> int | None:
+    """The radius of the generator's receptive field in LR pixels, exactly, by letting a NaN spread.
+
+    A NaN passes through every weight, also one that is zero, and through every activation, so what it
+    reaches in the output is the structure of the network and no accident of its weights or of one image.
+    Images one pixel high and one pixel wide make this cheap; a network that refuses them gets larger ones.
+
+    Args:
+        generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; used as it is, in evaluation mode.
+
+    Returns:
+        The radius, or None when an output pixel depends on pixels more than 512 away (global pooling,
+        global attention): such a generator cannot be tiled exactly.
+
+    Raises:
+        ArgumentError: If the generator fails on such images.
+    """
+    was_training = generator.training
+    generator.eval()
+    failure: Exception = RuntimeError()
+    try:
+        for height in _HEIGHTS:
+            try:
+                radii = [_radius(generator, height, vertical=vertical) for vertical in (False, True)]
+            except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+                failure = error
+            else:
+                return None if None in radii else max(r for r in radii if r is not None)
+    finally:
+        generator.train(was_training)
+    reason = " ".join(str(failure).split()) or type(failure).__name__
+    raise ArgumentError(
+        f"the halo of {type(generator).__name__} cannot be measured, it fails on small images ({reason}); "
+        "state it: self.halo = LR pixels on each side that an output pixel depends on, None for all"
+    ) from failure
+
+
+def _radius(generator: nn.Module, height: int, *, vertical: bool) -> int | None:
+    length = 64
+    while length <= _LONGEST:
+        first, last = _reached(generator, height, length, vertical)
+        centre = length // 2
+        if first > 0 and last < length - 1:
+            return max(centre - first, last - centre)
+        length *= 2
+    return None
+
+
+@torch.inference_mode()
+def _reached(generator: nn.Module, height: int, length: int, vertical: bool) -> tuple[int, int]:
+    """The first and the last LR pixel along a line whose output a NaN in its middle reaches."""
+    reference = next(generator.parameters(), torch.zeros(()))
+    line = torch.zeros(1, 3, height, length, dtype=reference.dtype, device=reference.device)
+    line[..., length // 2] = torch.nan
+    output: Tensor = generator(line.mT if vertical else line)
+    hit = output.isnan().any(dim=1)[0].any(dim=1 if vertical else 0).nonzero().flatten()
+    if hit.numel() == 0:
+        return length // 2, length // 2
+    scale = output.shape[-2 if vertical else -1] // length
+    return int(hit[0]) // scale, int(hit[-1]) // scale
