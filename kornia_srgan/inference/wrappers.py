@@ -121,7 +121,7 @@ def load_network(source: str | Path | None = None) -> nn.Module:
     Raises:
         WeightsError: If there are no such weights or they are damaged.
     """
-    return cast(nn.Module, load_generator(source if source is not None else DEFAULT_WEIGHTS).module)
+    return load_generator(source if source is not None else DEFAULT_WEIGHTS).module
 
 
 @dataclass(frozen=True)
