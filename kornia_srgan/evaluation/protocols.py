@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kornia_srgan.errors import UserError, did_you_mean
+from kornia_srgan.evaluation.levels import PHOTO_LEVELS, Level
 from kornia_srgan.registry.catalog import METRICS
 
 if TYPE_CHECKING:
@@ -15,28 +16,40 @@ if TYPE_CHECKING:
     from kornia_srgan.contracts import Metric
 
 DEFAULT_METRICS = ("psnr", "ssim")
+SSIM_WINDOW = 11
 
 
 @dataclass(frozen=True)
 class ScoringProtocol:
     """How one image is scored.
 
-    Both images are quantised to 8 bits, a border of `border_per_scale * scale` pixels is removed on each
-    side, and what is left is compared.
+    Both images are quantised to 8 bits, a border is removed on each side, and what is left is compared.
 
     Attributes:
         name: What `--protocol` takes.
         version: Raised whenever a figure would change.
         summary: One line about it.
         channels: `y`: studio-range BT.601 luma; `rgb`: mean over the three channels.
-        border_per_scale: Border in LR pixels.
+        border: Border in HR pixels; None for as many as the scale.
+        needs_lr: Whether LR images must be the set's own, because none are made that are like them.
+        levels: How LR images are damaged before they are enlarged; each level is a set of its own.
     """
 
     name: str
     version: int
     summary: str
     channels: Literal["y", "rgb"]
-    border_per_scale: int = 1
+    border: int | None = None
+    needs_lr: bool = False
+    levels: tuple[Level, ...] = ()
+
+    def smallest(self, scale: int) -> int:
+        """The smallest side of an HR image that can be scored: SSIM's window inside the border."""
+        needed = SSIM_WINDOW + 2 * self._border(scale)
+        return -(-needed // scale) * scale  # HR is cropped to a multiple of the scale
+
+    def _border(self, scale: int) -> int:
+        return scale if self.border is None else self.border
 
     @property
     def id(self) -> str:
@@ -56,8 +69,7 @@ class ScoringProtocol:
         """
         from kornia_srgan.evaluation.metrics import luma
 
-        border = self.border_per_scale * scale
-        rgb = tuple(_cut_border(_quantise(image), border) for image in (sr, hr))
+        rgb = tuple(_cut_border(_quantise(image), self._border(scale)) for image in (sr, hr))
         scored = tuple(luma(image) for image in rgb) if self.channels == "y" else rgb
         metrics = make_metrics(DEFAULT_METRICS) if metrics is None else metrics
         return {
@@ -75,17 +87,42 @@ PROTOCOLS = {
         ScoringProtocol(
             "basicsr-rgb", 1, "BasicSR's default: RGB, a border of `scale` pixels removed", "rgb"
         ),
+        ScoringProtocol(
+            "ntire-y", 1, "NTIRE's SR challenges: Y channel, 4 pixels removed at every scale", "y", border=4
+        ),
+        ScoringProtocol(
+            "realsr",
+            1,
+            "Pairs taken by a camera: as ledig-y, on the set's own LR images only",
+            "y",
+            needs_lr=True,
+        ),
+        ScoringProtocol(
+            "photo",
+            1,
+            "LR as photographs are: clean, JPEG 90 and 75, noise and JPEG 50, noise; scored as ledig-y",
+            "y",
+            levels=PHOTO_LEVELS,
+        ),
     )
 }
 DEFAULT_PROTOCOL = "ledig-y"
 
 
 def get_protocol(name: str) -> ScoringProtocol:
-    """The protocol of that name.
+    """The protocol of that name, or of that name and version: `photo`, `photo/v1`.
 
     Raises:
-        UserError: If there is none.
+        UserError: If there is none, or only in another version.
     """
+    by_id = {protocol.id: protocol for protocol in PROTOCOLS.values()}
+    if name in by_id:
+        return by_id[name]
+    base, slash, version = name.partition("/")
+    if slash and base in PROTOCOLS:
+        raise UserError(
+            f"protocol '{base}' has no version '{version}'; this release has {PROTOCOLS[base].id}"
+        )
     if name not in PROTOCOLS:
         hint = did_you_mean(name, PROTOCOLS)
         raise UserError(f"unknown protocol '{name}'{hint or ';'} known: {', '.join(PROTOCOLS)}")
@@ -109,7 +146,7 @@ def _quantise(images: Tensor) -> Tensor:
 
 def _cut_border(images: Tensor, border: int) -> Tensor:
     height, width = images.shape[-2:]
-    if min(height, width) - 2 * border < 11:
+    if min(height, width) - 2 * border < SSIM_WINDOW:
         raise UserError(
             f"an image of {width}x{height} pixels is too small to score with a border of {border}"
         )

@@ -6,16 +6,19 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.protocols import PROTOCOLS, get_protocol
 from tests.evaluation import oracle
 
-ORACLES = {"ledig-y": oracle.score_y, "basicsr-rgb": oracle.score_rgb}
+ORACLES = {"basicsr-rgb": oracle.score_rgb}  # the others are on Y
+BORDERS = {"ntire-y": 4}  # the others remove as many pixels as the scale
 
 
-@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_protocol_equals_its_oracle(name, scale):
     rng = np.random.default_rng(1)
     hr = rng.integers(0, 256, (44, 52, 3), dtype=np.uint8)
     sr = (hr + rng.normal(0, 9, hr.shape)) / 255  # not quantised, partly out of range
-    expected = ORACLES[name](np.floor(sr.clip(0, 1) * 255 + 0.5).astype(np.uint8), hr, border=scale)
+    score = ORACLES.get(name, oracle.score_y)
+    border = BORDERS.get(name, scale)
+    expected = score(np.floor(sr.clip(0, 1) * 255 + 0.5).astype(np.uint8), hr, border=border)
     tensors = [torch.from_numpy(x).permute(2, 0, 1)[None] for x in (sr, hr / 255)]
     scores = get_protocol(name).score(*tensors, scale=scale)
     assert scores["psnr"] == pytest.approx(expected[0], abs=1e-6)
@@ -31,9 +34,30 @@ def test_the_border_does_not_count():
 
 
 def test_names_and_versions():
-    assert {p.id for p in PROTOCOLS.values()} == {"ledig-y/v1", "basicsr-rgb/v1"}
+    assert {p.id for p in PROTOCOLS.values()} == {
+        "ledig-y/v1",
+        "basicsr-rgb/v1",
+        "ntire-y/v1",
+        "realsr/v1",
+        "photo/v1",
+    }
+    assert get_protocol("photo/v1") is get_protocol("photo")
+    with pytest.raises(UserError, match="protocol 'photo' has no version 'v2'; this release has photo/v1"):
+        get_protocol("photo/v2")
     with pytest.raises(UserError, match="unknown protocol 'ledig'; did you mean 'ledig-y'"):
         get_protocol("ledig")
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_smallest_image_can_be_scored(name, scale):
+    protocol = get_protocol(name)
+    side = protocol.smallest(scale)
+    protocol.score(torch.rand(1, 3, side, side), torch.rand(1, 3, side, side), scale=scale)
+    with pytest.raises(UserError, match="too small"):
+        protocol.score(
+            torch.rand(1, 3, side, side - scale), torch.rand(1, 3, side, side - scale), scale=scale
+        )
 
 
 def test_an_image_too_small_is_the_users_to_mend():
