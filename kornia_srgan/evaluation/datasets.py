@@ -3,8 +3,11 @@
 - `SET/*.png`: HR images alone; LR is made from them.
 - `SET/HR/*` with `SET/LRx4/*` (also `GT`, `original`; `LR_bicubic/X4`, `LR/x4`, `X4`, `LR`, ...).
 - `SET/*_SRF_4_HR.png` beside `SET/*_SRF_4_LR.png`, possibly below `image_SRF_4/`.
-- `SET_HR/` beside `SET_LR_bicubic/X4/` (DIV2K).
+- `SET_HR/` beside `SET_LR_bicubic/X4/` (DIV2K; of several splits the one for validation).
+- `*_HR.png` beside `*_LR4.png` (RealSR version 3).
 - A folder of such sets.
+
+A set of `known_sets` may be named instead of a folder.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kornia_srgan.errors import DataError
+from kornia_srgan.evaluation.known_sets import locate_set
 
 _HR_NAMES = ("hr", "gt", "gtmod12", "original", "hr_images", "target")
 _SRF = re.compile(r"^(?P<stem>.+)_SRF_(?P<scale>\d+)_(?P<kind>HR|LR)$", re.IGNORECASE)
+_REALSR = re.compile(r"^(?P<stem>.+)_(?P<kind>HR|LR(?P<scale>\d+))$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,13 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     """The sets in a folder, or the folder as one set.
 
     Args:
-        folder: A set, or a folder of sets.
+        folder: A set, a folder of sets, or the name of a known set.
         scale: LR images of this factor are paired; those of other factors are left alone.
 
     Raises:
         DataError: If the folder is missing or holds no images, or an LR folder lacks an image.
     """
-    folder = Path(folder)
+    folder = locate_set(folder)
     if not folder.is_dir():
         problem = "is a file; give the folder it is in" if folder.exists() else "does not exist"
         raise DataError(f"evaluation folder {folder} {problem}")
@@ -68,20 +73,51 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     return sets
 
 
+def check_sizes(found: EvalSet, smallest: int) -> None:
+    """Find images that are too small before any work is done.
+
+    Args:
+        found: A set.
+        smallest: The smallest side that can be scored.
+
+    Raises:
+        DataError: If an HR image is smaller; it names the first, and how many there are.
+    """
+    small = [(image.hr, size) for image in found.images if min(size := _size(image.hr, smallest)) < smallest]
+    if small:
+        path, (width, height) = small[0]
+        others = f"; {len(small)} of {len(found.images)} images are too small" if len(small) > 1 else ""
+        raise DataError(
+            f"{path} is too small to score at x{found.scale}: it has {width}x{height} pixels, "
+            f"at least {smallest}x{smallest} are needed{others}"
+        )
+
+
+def _size(path: Path, unknown: int) -> tuple[int, int]:
+    """Width and height by the file's header; `unknown` where reading the whole will tell."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except Exception:  # damaged files raise anything; the reader names them
+        return unknown, unknown
+
+
 def _one_set(folder: Path, scale: int) -> EvalSet | None:
-    from_suffixes = _srf_set(folder, scale)
+    from_suffixes = _srf_set(folder, scale) or _realsr_set(folder, scale)
     if from_suffixes:
         return from_suffixes
-    hr_folder = next((f for f in _folders(folder) if _is_hr_folder(f.name)), None)
+    hr_folder = _hr_folder(folder)
     if hr_folder is not None:
-        lr_folder = next((f for f in _lr_folders(folder, hr_folder, scale) if _images(f)), None)
-        images = _images(hr_folder)
+        lr_folder = next((f for f in _lr_folders(folder, hr_folder, scale) if images_in(f)), None)
+        images = images_in(hr_folder)
     else:
         lr_folder = None
-        images = _images(folder)
+        images = images_in(folder)
     if not images:
         return None
-    by_stem = _by_stem(_images(lr_folder), scale) if lr_folder else {}
+    by_stem = _by_stem(images_in(lr_folder), scale) if lr_folder else {}
     missing = [p.name for p in images if by_stem and p.stem.lower() not in by_stem]
     if missing:
         raise DataError(
@@ -92,15 +128,17 @@ def _one_set(folder: Path, scale: int) -> EvalSet | None:
 
 
 def _set_name(folder: Path) -> str:
-    """The folder's name, or its parent's where the folder is a set's HR."""
+    """The folder's name, or its parent's where the folder is a set's HR; `Test 4`, not `4`."""
     folder = folder.resolve()
-    return folder.parent.name if folder.name.lower() in _HR_NAMES and folder.parent.name else folder.name
+    if folder.name.lower() in _HR_NAMES and folder.parent.name:
+        return folder.parent.name
+    return f"{folder.parent.name} {folder.name}" if folder.name.isdigit() else folder.name
 
 
 def _srf_set(folder: Path, scale: int) -> EvalSet | None:
     """A set whose file names carry scale and kind, in the folder or its `image_SRF_<scale>`."""
     below = folder / f"image_SRF_{scale}"
-    files = _images(below if below.is_dir() else folder)
+    files = images_in(below if below.is_dir() else folder)
     found: dict[str, dict[str, Path]] = {}
     for path in files:
         match = _SRF.match(path.stem)
@@ -112,6 +150,34 @@ def _srf_set(folder: Path, scale: int) -> EvalSet | None:
         if "HR" in kinds
     )
     return EvalSet(_set_name(folder), scale, images) if images else None
+
+
+def _realsr_set(folder: Path, scale: int) -> EvalSet | None:
+    """A set whose files end in `_HR` and `_LR<scale>`, side by side; HR alone if LR is of another scale."""
+    hr: dict[str, Path] = {}
+    lr: dict[int, dict[str, Path]] = {}
+    for path in images_in(folder):
+        if match := _REALSR.match(path.stem):
+            home = lr.setdefault(int(match["scale"]), {}) if match["scale"] else hr
+            home[match["stem"]] = path
+    if not (hr and lr):
+        return None
+    mine = lr.get(scale, {})
+    single = [path for stem, path in {**mine, **hr}.items() if (stem in mine) != (stem in hr)] if mine else []
+    if single:
+        raise DataError(
+            f"{single[0]} has no partner in {folder}; {len(single)} of {len({**mine, **hr})} images have none"
+        )
+    return EvalSet(
+        _set_name(folder), scale, tuple(EvalImage(stem, hr[stem], mine.get(stem)) for stem in sorted(hr))
+    )
+
+
+def _hr_folder(folder: Path) -> Path | None:
+    """The folder of HR images; where there are several splits, that for validation or test."""
+    found = [f for f in _folders(folder) if _is_hr_folder(f.name)]
+    held_out = [f for f in found if "train" not in f.name.lower()]
+    return next(iter([*held_out, *found]), None)
 
 
 def _is_hr_folder(name: str) -> bool:
@@ -129,6 +195,8 @@ def _lr_folders(folder: Path, hr_folder: Path, scale: int) -> Iterator[Path]:
         f"lr{scale}x",
     )
     children = [f for f in _folders(folder) if f != hr_folder]
+    split = re.sub(r"[_-]?hr$", "", hr_folder.name.lower())
+    children = [f for f in children if split and f.name.lower().startswith(split)] or children
     for child in children:
         plain = re.sub(r"[^a-z0-9]", "", child.name.lower())
         if plain.endswith(explicit) or plain == f"{scale}x":
@@ -156,7 +224,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(folders, key=lambda f: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", f.name)])
 
 
-def _images(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """The images directly in a folder; results of `upscale` as well, for they are what is judged."""
     from kornia_srgan.photos.find import find_files
 

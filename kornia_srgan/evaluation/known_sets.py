@@ -1,0 +1,207 @@
+"""The test sets that papers name: where to get them, and whether a folder holds them whole.
+
+Nothing is downloaded. A set that is not here says where it is to be had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kornia_srgan.errors import DataError
+
+VARIABLE = "KORNIA_SRGAN_DATA"
+_PLACES = (".", "data", "datasets", "benchmarks", "eval")
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """A published test set.
+
+    Attributes:
+        name: As papers write it.
+        aliases: Other names that folders have, in lower case.
+        count: How many images it has.
+        where: Where to get it.
+        licence: What it may be used for.
+        digests: Digest of the HR files (`files_digest`) to whose copy it is.
+        bicubic: PSNR in dB by scale, of MATLAB's bicubic on Y without a border of `scale` pixels.
+    """
+
+    name: str
+    count: int
+    where: str
+    licence: str
+    aliases: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    bicubic: Mapping[int, float] = field(default_factory=dict)
+
+
+_SIENA = "https://huggingface.co/datasets/eugenesiow/{0}/resolve/main/data/{0}_HR.tar.gz"
+_SELFEX = "https://github.com/jbhuang0604/SelfExSR"
+# Bicubic: Zhang et al. 2018 (RCAN), table 2. Digests of the archives' folders: those that deepinv checks.
+KNOWN_SETS = (
+    KnownSet(
+        "Set5",
+        5,
+        _SELFEX,
+        "research",
+        digests={"b051eec1d471df25185bf479f3b44322": "SelfExSR"},
+        bicubic={2: 33.66, 3: 30.39, 4: 28.42, 8: 24.40},
+    ),
+    KnownSet(
+        "Set14",
+        14,
+        _SELFEX,
+        "research",
+        digests={"f7970736a88e1d6defd318410e372419": "SelfExSR"},
+        bicubic={2: 30.24, 3: 27.55, 4: 26.00, 8: 23.10},
+    ),
+    KnownSet(
+        "BSD100",
+        100,
+        _SIENA.format("BSD100"),
+        "research",
+        aliases=("b100", "bsds100", "bsd100_hr"),
+        digests={"2288d442262c1c26343fda3b36f05b03": "eugenesiow/BSD100"},
+        bicubic={2: 29.56, 3: 27.21, 4: 25.96, 8: 23.67},
+    ),
+    KnownSet(
+        "Urban100",
+        100,
+        _SIENA.format("Urban100"),
+        "research",
+        aliases=("urban100_hr",),
+        digests={"6e0640850d436a359e0a9baf5eabd27b": "eugenesiow/Urban100"},
+        bicubic={2: 26.88, 3: 24.46, 4: 23.14, 8: 20.74},
+    ),
+    KnownSet(
+        "Manga109",
+        109,
+        "http://www.manga109.org (on request)",
+        "research, by agreement with its authors",
+        aliases=("manga109_hr",),
+        bicubic={2: 30.80, 3: 26.95, 4: 24.89, 8: 21.47},
+    ),
+    KnownSet(
+        "DIV2K",
+        100,
+        "https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_valid_HR.zip",
+        "research",
+        aliases=("div2k_valid", "div2k_valid_hr", "div2k_val", "div2k100"),
+        digests={"542325e500b0a474c7ad18bae922da72": "DIV2K's authors"},
+    ),
+)
+
+
+def known_set(name: str) -> KnownSet | None:
+    """The set that papers or folders call so."""
+    plain = _plain(name)
+    return next(
+        (s for s in KNOWN_SETS if plain in (_plain(s.name), *(_plain(alias) for alias in s.aliases))), None
+    )
+
+
+def locate_set(source: str | Path) -> Path:
+    """A folder by its path, or by the name of a known set.
+
+    A known set is looked for in the folders of the variable `KORNIA_SRGAN_DATA` (separated as in `PATH`),
+    then here and in `data`, `datasets`, `benchmarks` and `eval`.
+
+    Raises:
+        DataError: If a known set is in none of them; it says where to get it.
+    """
+    path = Path(source)
+    known = None if path.exists() or len(path.parts) > 1 else known_set(str(source))
+    if known is None:
+        return path
+    places = [Path(p) for p in os.environ.get(VARIABLE, "").split(os.pathsep) if p]
+    places += [Path(p) for p in _PLACES]
+    for place in places:
+        for folder in sorted(place.iterdir()) if place.is_dir() else ():
+            if folder.is_dir() and known_set(folder.name) is known:
+                return folder
+    raise DataError(
+        f"{known.name} is not here (looked in {', '.join(map(str, places))}); get its {known.count} images "
+        f"from {known.where} (licence: {known.licence}), unpack them, and give the folder, or set {VARIABLE} "
+        "to the folder it is in"
+    )
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a folder holds of a known set.
+
+    Attributes:
+        images: How many images there are.
+        digest: `files_digest` of the HR files.
+        copy: Whose copy these are, byte for byte; empty where the digest is not known.
+        notes: What does not agree, in plain words.
+    """
+
+    images: int
+    digest: str
+    copy: str
+    notes: tuple[str, ...]
+
+
+def check_set(name: str, files: Iterable[Path]) -> Check | None:
+    """Count and digest of a set's HR files; None for a set that is not known.
+
+    Args:
+        name: The set's name.
+        files: Its HR images.
+    """
+    known = known_set(name)
+    if known is None:
+        return None
+    files = list(files)
+    digest = files_digest(files)
+    copy = known.digests.get(digest, "")
+    notes: list[str] = []
+    if len(files) != known.count:
+        notes.append(
+            f"{known.name} has {known.count} images, here are {len(files)}: published figures do not compare"
+        )
+    elif known.digests and not copy:
+        notes.append(
+            f"{known.name}: not the files of {' or '.join(known.digests.values())}; written anew, or other "
+            "images"
+        )
+    return Check(len(files), digest, copy, tuple(notes))
+
+
+def bicubic_note(name: str, scale: int, psnr: float, protocol: str) -> str:
+    """A line where bicubic's PSNR is not what papers print, for then no figure is; else empty."""
+    known = known_set(name)
+    expected = known.bicubic.get(scale) if known else None
+    if expected is None or not protocol.startswith("ledig-y/") or abs(psnr - expected) < 0.15:
+        return ""
+    return (
+        f"{name} x{scale}: bicubic scores {psnr:.2f} dB here and {expected:.2f} dB in papers; the HR or LR "
+        "images are not the usual ones"
+    )
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """MD5 over the MD5 sums of files, as hexadecimal text, in the order of their names.
+
+    The digest that deepinv publishes for folders. It finds mistakes and is no protection against forgery.
+    """
+    total = hashlib.md5(usedforsecurity=False)
+    for path in sorted(files, key=lambda p: p.name):
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, _md5).hexdigest().encode())
+    return total.hexdigest()
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
