@@ -1,26 +1,36 @@
-"""Score models on folders of images, always beside bicubic."""
+"""Score models, and images that other tools made, on folders of images; always beside bicubic."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import DataError, UserError
-from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, find_sets
-from kornia_srgan.evaluation.protocols import DEFAULT_METRICS, DEFAULT_PROTOCOL, get_protocol, make_metrics
-from kornia_srgan.evaluation.report import ImageScore, Report, Row
+from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, check_sizes, find_sets
+from kornia_srgan.evaluation.entrants import BASELINE, Entrant, make_entrants
+from kornia_srgan.evaluation.folders import ImageFolder
+from kornia_srgan.evaluation.known_sets import bicubic_note, check_set
+from kornia_srgan.evaluation.pairs import load_pair
+from kornia_srgan.evaluation.protocols import (
+    DEFAULT_METRICS,
+    DEFAULT_PROTOCOL,
+    ScoringProtocol,
+    get_protocol,
+    make_metrics,
+)
+from kornia_srgan.evaluation.report import ImageScore, Report, Row, SetCheck
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from kornia_srgan.contracts import Generator
+    from kornia_srgan.contracts import Generator, Metric
+    from kornia_srgan.evaluation.levels import Level
 
-BASELINE = "bicubic"
+DEFAULT_SCALE = 4
 Progress = Callable[[str, str], None]
 
 
@@ -37,135 +47,200 @@ class ImageResult:
     metrics: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Task:
+    """One set at one level, and how it is scored."""
+
+    found: EvalSet
+    level: Level | None
+    protocol: ScoringProtocol
+    metrics: Mapping[str, Metric]
+
+    @property
+    def name(self) -> str:
+        """`Set14`, or `Set14 q75`."""
+        return f"{self.found.name} {self.level.name}" if self.level else self.found.name
+
+    def pairs(self) -> Iterator[tuple[EvalImage, Tensor, Tensor]]:
+        """Every image with LR, damaged as the level says, and HR."""
+        seeds = {
+            path: seed
+            for seed, path in enumerate(sorted(image.lr or image.hr for image in self.found.images))
+        }
+        for image in self.found.images:
+            lr, hr = load_pair(image, self.found.scale)
+            if self.level:
+                lr = self.level(lr, seeds[image.lr or image.hr])
+            yield image, lr, hr
+
+    def score(self, image: EvalImage, sr: Tensor, hr: Tensor) -> dict[str, float]:
+        """The figures of one enlarged image."""
+        try:
+            return self.protocol.score(sr, hr, scale=self.found.scale, metrics=self.metrics)
+        except UserError as error:
+            raise UserError(f"{self.found.name}, {image.name}: {error}") from error
+
+
 def evaluate(
     models: Mapping[str, Generator],
-    folder: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
+    images: Mapping[str, str | Path] | None = None,
     protocol: str = DEFAULT_PROTOCOL,
     metrics: Sequence[str] = DEFAULT_METRICS,
-    scale: int = 4,
+    scale: int | None = None,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
     on_result: Callable[[ImageResult], None] | None = None,
 ) -> Report:
-    """Score generators on a set, or a folder of sets; see `datasets` for the layouts.
+    """Score generators on a set, several, or a folder of sets; see `datasets` for the layouts.
 
     HR images are cropped to a multiple of the scale from the top left. LR images are the set's own, or made
-    by `matlab_bicubic`. Each image goes through the model whole.
+    by `matlab_bicubic`, and then damaged where the protocol has levels. Each image goes through the model
+    whole.
 
     Args:
         models: Generators by the name that their rows get, on `device`. Each is scored at its own scale.
-        folder: Where the images are.
+        data: Where the images are: folders, or names of known sets that are at hand.
+        images: Folders of images that another tool enlarged, by the name that their rows get; see `folders`.
         protocol: A name of `protocols.PROTOCOLS`.
-        metrics: Names of registered metrics.
-        scale: The baseline's scale where there is no model.
-        device: Where models run; scoring is always float64 on the CPU.
-        progress: Called with model and set before each row.
-        on_result: Called with each enlarged image; `pictures.CropSheets.add` fits.
+        metrics: Names of registered metrics, or of pyiqa's.
+        scale: Of `images`, and of the baseline where there is no model; by default the models' where they
+            have one, else 4.
+        device: Where models run; scoring is always on the CPU, in float64 where the metric is ours.
+        progress: Called with entrant and set before each image.
+        on_result: Called with each enlarged image, all entrants of an image after each other;
+            `pictures.CropSheets.add` fits.
 
     Returns:
         The rows, the bicubic baseline first.
 
     Raises:
-        DataError: If no set is found or an LR image does not fit its HR image.
-        UserError: If there is no such protocol or metric, or an image is too small for it.
+        DataError: If no set is found, an image is too small or missing, or an LR image does not fit its
+            HR image.
+        UserError: If there is no such protocol or metric, or two entrants have one name.
     """
     scoring = get_protocol(protocol)
-    score = partial(scoring.score, metrics=make_metrics(metrics))
-    scales = sorted({int(model.scale) for model in models.values()}) or [scale]
+    made = make_metrics(metrics)
+    folders = {name: ImageFolder(name, folder) for name, folder in (images or {}).items()}
+    _check_names(models, folders)
+    own = sorted({int(model.scale) for model in models.values()})
+    common = scale or (own[0] if len(own) == 1 else DEFAULT_SCALE)
     rows: list[Row] = []
-    for factor in scales:
+    checks: dict[str, SetCheck] = {}
+    for factor in sorted({*own, common} if folders else (own or [common])):
         at_scale = {name: model for name, model in models.items() if int(model.scale) == factor}
-        for found in find_sets(folder, factor):
-            for name, model in {BASELINE: _Bicubic(factor), **at_scale}.items():
-                if progress:
-                    progress(name, found.name)
-                row = _evaluate_set(name, model, found, score=score, device=device, on_result=on_result)
-                rows.append(row)
-    return Report(scoring.id, tuple(rows), _versions())
+        at_hand = folders if factor == common else {}
+        sets = _sets(data, factor)
+        tasks = [_Task(found, level, scoring, made) for found in sets for level in scoring.levels or (None,)]
+        for found in sets:
+            _check_lr(found, scoring)
+            check_sizes(found, scoring.smallest(factor))
+        for found in sets:
+            if found.name not in checks and (check := check_set(found.name, [i.hr for i in found.images])):
+                checks[found.name] = SetCheck(check.images, check.digest, check.copy, check.notes)
+        entrants = [  # of all first: what is missing shows before any work
+            make_entrants(at_scale, at_hand, task.found, task.level.name if task.level else "", device)
+            for task in tasks
+        ]
+        for task, entrant in zip(tasks, entrants, strict=True):
+            parameters = {name: count_parameters(model) for name, model in at_scale.items()}
+            rows += _evaluate_set(task, entrant, parameters, progress, on_result)
+    notes = [note for check in checks.values() for note in check.notes] + _baseline_notes(rows, scoring.id)
+    directions = {name: metric.higher_is_better for name, metric in made.items()}
+    return Report(scoring.id, tuple(rows), _versions(made), directions, checks, tuple(notes))
 
 
-class _Bicubic:
-    """The baseline: MATLAB's bicubic enlargement."""
+def count_parameters(model: object) -> int | None:
+    """How many numbers were trained; None for what is no module."""
+    from torch import nn
 
-    def __init__(self, scale: int) -> None:
-        from kornia_srgan.registry.catalog import RESIZERS
+    return sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else None
 
-        self.scale = scale
-        self._resize = RESIZERS.create("matlab_bicubic")
 
-    def __call__(self, lr: Tensor) -> Tensor:
-        height, width = lr.shape[-2:]
-        return self._resize(lr, (height * self.scale, width * self.scale))
+def _check_names(models: Mapping[str, object], folders: Mapping[str, object]) -> None:
+    twice = sorted({*models} & {*folders} | ({*models, *folders} & {BASELINE}))
+    if twice:
+        raise UserError(f"two rows would be called '{twice[0]}'; give the images another name")
+
+
+def _sets(data: str | Path | Sequence[str | Path], scale: int) -> list[EvalSet]:
+    sources = [data] if isinstance(data, str | Path) else list(data)
+    if not sources:
+        raise DataError("no evaluation folder was given")
+    found = [one for source in sources for one in find_sets(source, scale)]
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"two evaluation sets are called '{name}'; rename a folder")
+    return found
+
+
+def _check_lr(found: EvalSet, protocol: ScoringProtocol) -> None:
+    if protocol.needs_lr and found.lr_source != "files":
+        raise DataError(
+            f"{found.name} has no LR images at x{found.scale}, and protocol {protocol.name} makes none; "
+            f"expected NAME_HR.png beside NAME_LR{found.scale}.png, or HR/ with LRx{found.scale}/"
+        )
 
 
 def _evaluate_set(
-    name: str,
-    model: Generator,
-    found: EvalSet,
-    *,
-    score: Callable[..., dict[str, float]],
-    device: str | torch.device,
+    task: _Task,
+    entrants: Mapping[str, Entrant],
+    parameters: Mapping[str, int | None],
+    progress: Progress | None,
     on_result: Callable[[ImageResult], None] | None,
-) -> Row:
-    import torch
-
-    scores, seconds = [], 0.0
-    for image in found.images:
-        lr, hr = load_pair(image, found.scale)
-        start = time.perf_counter()
-        with torch.inference_mode():
-            sr = model(lr.to(device)).float().cpu()
-        seconds += time.perf_counter() - start
-        if sr.shape != hr.shape:
-            raise UserError(
-                f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
-                f"{tuple(hr.shape[-2:])}"
-            )
-        try:
-            metrics = score(sr, hr, scale=found.scale)
-        except UserError as error:
-            raise UserError(f"{found.name}, {image.name}: {error}") from error
-        scores.append(ImageScore(image.name, metrics))
-        if on_result:
-            on_result(ImageResult(name, found.name, found.scale, image.name, sr, hr, metrics))
-    return Row(name, found.name, found.scale, found.lr_source, tuple(scores), seconds)
-
-
-def load_pair(image: EvalImage, scale: int) -> tuple[Tensor, Tensor]:
-    """LR and HR of an image as RGB `(1, 3, H, W)` float32 in [0, 1], HR cropped to what LR covers.
-
-    Raises:
-        DataError: If the LR file's size is not that of HR divided by the scale.
-        ImageError: If a file cannot be decoded.
-    """
-    hr = _read(image.hr)
-    height, width = (side - side % scale for side in hr.shape[-2:])
-    hr = hr[..., :height, :width]
-    if image.lr is None:
-        from kornia_srgan.registry.catalog import RESIZERS
-
-        return RESIZERS.create("matlab_bicubic")(hr, (height // scale, width // scale)), hr
-    lr = _read(image.lr)
-    if tuple(lr.shape[-2:]) != (height // scale, width // scale):
-        raise DataError(
-            f"{image.lr} has {lr.shape[-1]}x{lr.shape[-2]} pixels; x{scale} of {image.hr} "
-            f"needs {width // scale}x{height // scale}"
+) -> list[Row]:
+    scores: dict[str, list[ImageScore]] = {name: [] for name in entrants}
+    seconds = dict.fromkeys(entrants, 0.0)
+    pixels = 0
+    for image, lr, hr in task.pairs():
+        pixels += hr.shape[-2] * hr.shape[-1]
+        for name, enlarge in entrants.items():
+            if progress:
+                progress(name, task.name)
+            start = time.perf_counter()
+            sr = enlarge(image, lr)
+            seconds[name] += time.perf_counter() - start
+            if sr.shape != hr.shape:
+                raise UserError(
+                    f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
+                    f"{tuple(hr.shape[-2:])}"
+                )
+            metrics = task.score(image, sr, hr)
+            scores[name].append(ImageScore(image.name, metrics))
+            if on_result:
+                on_result(ImageResult(name, task.name, task.found.scale, image.name, sr, hr, metrics))
+    found = task.found
+    return [
+        Row(
+            name,
+            task.name,
+            found.scale,
+            found.lr_source,
+            tuple(scores[name]),
+            seconds[name] if name in parameters or name == BASELINE else 0.0,
+            parameters.get(name),
+            pixels,
         )
-    return lr, hr
+        for name in entrants
+    ]
 
 
-def _read(path: Path) -> Tensor:
-    import torch
+def _baseline_notes(rows: Sequence[Row], protocol: str) -> list[str]:
+    notes = [
+        bicubic_note(row.dataset, row.scale, row.mean["psnr"], protocol)
+        for row in rows
+        if row.model == BASELINE and "psnr" in row.mean
+    ]
+    return [note for note in notes if note]
 
-    from kornia_srgan.data.images import read_rgb
 
-    return torch.from_numpy(read_rgb(path)).permute(2, 0, 1).unsqueeze(0).float() / 255
-
-
-def _versions() -> dict[str, str]:
+def _versions(metrics: Mapping[str, Metric]) -> dict[str, str]:
+    """What figures depend on."""
     from importlib.metadata import version
 
     from kornia_srgan._version import __version__
 
-    return {"kornia_srgan": __version__, "torch": version("torch"), "kornia": version("kornia")}
+    packages = ["torch", "kornia", "pillow"]
+    return {"kornia_srgan": __version__} | {name: version(name) for name in packages}

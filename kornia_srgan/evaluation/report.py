@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SCHEMA = 1
 METRIC_FORMATS = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".4f"), "niqe": ("NIQE", ".2f")}
 
 
@@ -30,7 +31,9 @@ class Row:
         scale: The upscaling factor.
         lr_source: `files`, or the resizer that made the LR images.
         images: Every image's figures.
-        seconds: Time spent in the model, over all images.
+        seconds: Time spent in the model, over all images; 0 for images that were made elsewhere.
+        parameters: Numbers in the model, where it has any.
+        pixels: Of the enlarged images together.
     """
 
     model: str
@@ -39,6 +42,8 @@ class Row:
     lr_source: str
     images: tuple[ImageScore, ...]
     seconds: float = 0.0
+    parameters: int | None = None
+    pixels: int = 0
 
     @property
     def mean(self) -> dict[str, float]:
@@ -54,6 +59,16 @@ def _mean(values: list[float]) -> float:
 
 
 @dataclass(frozen=True)
+class SetCheck:
+    """What is known of a published set's HR files: how many, their digest, whose copy they are."""
+
+    images: int
+    digest: str
+    copy: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """All rows of an evaluation.
 
@@ -61,11 +76,17 @@ class Report:
         protocol: Name and version of the protocol.
         rows: One for each model and set.
         versions: What the figures were made with.
+        higher_is_better: The direction of each metric.
+        checks: What was found out about sets that are known by name.
+        notes: What a reader of the figures must know.
     """
 
     protocol: str
     rows: tuple[Row, ...]
     versions: dict[str, str] = field(default_factory=dict)
+    higher_is_better: dict[str, bool] = field(default_factory=dict)
+    checks: dict[str, SetCheck] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def datasets(self) -> list[str]:
@@ -108,9 +129,36 @@ class Report:
 
     def to_json(self) -> str:
         """Everything, for programs."""
-        rows = [asdict(row) | {"mean": row.mean} for row in self.rows]
-        content = {"schema": 1, "protocol": self.protocol, "versions": self.versions, "rows": rows}
+        content = {"schema": SCHEMA} | asdict(self)
+        for row, written in zip(self.rows, content["rows"], strict=True):
+            written["mean"] = row.mean
         return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Report:
+        """What `to_json` wrote. Infinity and NaN, which JSON lacks, come back as NaN.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        content = json.loads(text)
+        try:
+            if content["schema"] != SCHEMA:
+                raise ValueError(f"schema {content['schema']}, expected {SCHEMA}")
+            rows = tuple(_row(row) for row in content["rows"])
+            if not rows:
+                raise ValueError("no rows")
+            checks = {name: SetCheck(**check) for name, check in content.get("checks", {}).items()}
+            return cls(
+                content["protocol"],
+                rows,
+                content["versions"],
+                content.get("higher_is_better", {}),
+                checks,
+                tuple(content.get("notes", ())),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no report of an evaluation: {error!r}") from None
 
     @property
     def metric_heading(self) -> str:
@@ -125,6 +173,19 @@ def format_metrics(metrics: dict[str, float]) -> str:
     """`28.43 / 0.8111`; `-` for what cannot be computed."""
     formats = {name: METRIC_FORMATS.get(name, ("", ".4f"))[1] for name in metrics}
     return " / ".join("-" if math.isnan(v) else f"{v:{formats[name]}}" for name, v in metrics.items())
+
+
+def _row(content: dict[str, Any]) -> Row:
+    images = tuple(
+        ImageScore(
+            image["image"], {m: math.nan if v is None else float(v) for m, v in image["metrics"].items()}
+        )
+        for image in content["images"]
+    )
+    if not images:
+        raise ValueError("a row without images")
+    facts = {key: value for key, value in content.items() if key not in ("images", "mean")}
+    return Row(**facts, images=images)
 
 
 def _finite(node: Any) -> Any:

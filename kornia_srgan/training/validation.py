@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.contracts import Resizer
-from kornia_srgan.evaluation.datasets import EvalSet, find_sets
-from kornia_srgan.evaluation.evaluate import load_pair
+from kornia_srgan.evaluation.datasets import EvalSet, check_sizes, find_sets
+from kornia_srgan.evaluation.pairs import load_pair
 from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
 from kornia_srgan.training.run_folder import RunFolder
 
@@ -53,7 +53,10 @@ class FolderValidator:
         device: torch.device,
     ) -> FolderValidator:
         """Find and decode the images now, so that a wrong folder shows before the first step."""
-        validator = cls(find_sets(images, scale), every, pictures, resizer, folder, device)
+        sets = find_sets(images, scale)
+        for found in sets:
+            check_sizes(found, get_protocol(DEFAULT_PROTOCOL).smallest(scale))
+        validator = cls(sets, every, pictures, resizer, folder, device)
         validator._pairs = [
             (found.scale, *load_pair(image, found.scale))
             for found in validator.sets

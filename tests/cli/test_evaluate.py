@@ -8,6 +8,7 @@ from PIL import Image
 
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
+from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
 from tests.cli.runner import assert_user_error, invoke
 
@@ -33,11 +34,64 @@ def weights(tmp_path):
     return path
 
 
-def test_bicubic_row_alone(capsys, folder):
+def models(shown):
+    """The names in the first column of a Markdown table."""
+    assert shown.code == 0, shown.err
+    return [line.split("|")[1].strip() for line in shown.out.splitlines()[2:]]
+
+
+def test_without_weights_the_default_ones_are_scored(capsys, folder):
     shown = invoke(capsys, "evaluate", "--data", folder)
     assert shown.code == 0, shown.err
     assert "bicubic" in shown.out
+    assert DEFAULT_WEIGHTS in shown.out
     assert "ledig-y/v1" in shown.out
+
+
+def test_without_weights_a_scale_chooses(capsys, folder):
+    shown = invoke(capsys, "evaluate", "--data", folder, "--scale", 2, "--markdown")
+    assert models(shown) == ["bicubic", *(n for n in zoo_names() if n.endswith("x2"))]
+    shown = invoke(capsys, "evaluate", "--data", folder, "--scale", 3, "--markdown")
+    assert models(shown) == ["bicubic"]
+    assert "no weights of x3 are packaged" in shown.err
+
+
+def test_bicubic_row_alone(capsys, folder):
+    shown = invoke(capsys, "evaluate", "--data", folder, "--weights", "bicubic", "--markdown")
+    assert models(shown) == ["bicubic"]
+
+
+def test_images_of_another_tool(capsys, folder):
+    shown = invoke(capsys, "evaluate", "--data", folder, "--images", f"perfect={folder}", "--markdown")
+    assert models(shown) == ["bicubic", "perfect"]
+    assert "inf / 1.0000" in shown.out
+    for text, word in (("perfect", "expected NAME=DIR"), (f"bicubic={folder}", "another name")):
+        assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--images", text), word)
+    twice = ["--images", f"a={folder}"] * 2
+    assert_user_error(invoke(capsys, "evaluate", "--data", folder, *twice), "given twice")
+
+
+def test_several_sets_and_levels(capsys, folder, tmp_path):
+    other = tmp_path / "more"
+    other.mkdir()
+    (other / "a.png").write_bytes((folder / "a.png").read_bytes())
+    arguments = ("--data", folder, "--data", other, "--weights", "bicubic", "--metric", "psnr", "--markdown")
+    shown = invoke(capsys, "evaluate", *arguments, "--protocol", "photo/v1")
+    heading = shown.out.splitlines()[0]
+    assert heading.startswith("| model | scale | photos clean PSNR | photos q90 PSNR |")
+    assert heading.endswith("| more n8 PSNR |")
+
+
+def test_a_known_set_that_is_not_here(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_user_error(invoke(capsys, "evaluate", "--data", "Urban100"), "Urban100 is not here", "http")
+
+
+def test_notes_go_to_stderr(capsys, folder):
+    (folder.parent / "Set5").mkdir()
+    (folder.parent / "Set5/a.png").write_bytes((folder / "a.png").read_bytes())
+    shown = invoke(capsys, "evaluate", "--data", folder.parent / "Set5", "--weights", "bicubic")
+    assert shown.err.startswith("note: Set5 has 5 images, here are 1")
 
 
 def test_weights_and_all_reports(capsys, folder, weights, tmp_path):
@@ -84,7 +138,7 @@ def test_bad_input_is_one_line(capsys, folder, tmp_path):
     assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--device", "tpu9"), "device 'tpu9'")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder / "a.png"), "a.png is a file")
     Image.new("RGB", (12, 12)).save(tmp_path / "empty" / "tiny.png")
-    assert_user_error(invoke(capsys, "evaluate", "--data", empty), "empty, tiny: ", "too small")
+    assert_user_error(invoke(capsys, "evaluate", "--data", empty), "tiny.png is too small", "12x12", "20x20")
     (folder / "c.png").write_text("not an image")
     assert_user_error(invoke(capsys, "evaluate", "--data", folder), "c.png")
 

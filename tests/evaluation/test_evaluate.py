@@ -10,6 +10,7 @@ from torch import nn
 
 from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.evaluation.evaluate import evaluate
+from kornia_srgan.evaluation.report import Report
 from tests.evaluation import oracle
 
 
@@ -75,11 +76,11 @@ def test_every_model_is_scored_at_its_scale_beside_bicubic(folder):
 def test_progress_and_results_name_what_they_are(folder):
     seen, results = [], []
     evaluate({"near": Nearest()}, folder, progress=lambda *w: seen.append(w), on_result=results.append)
-    assert seen == [("bicubic", folder.name), ("near", folder.name)]
+    assert seen == [("bicubic", folder.name), ("near", folder.name)] * 2
     assert [(r.model, r.image) for r in results] == [
         ("bicubic", "a"),
-        ("bicubic", "b"),
         ("near", "a"),
+        ("bicubic", "b"),
         ("near", "b"),
     ]
     assert results[0].sr.shape == results[0].hr.shape == (1, 3, 40, 48)
@@ -98,6 +99,54 @@ def test_reports_agree_with_each_other(folder):
     markdown = report.to_markdown().splitlines()
     assert markdown[0] == f"| model | scale | {folder.name} PSNR / SSIM |"
     assert f"{near['mean']['psnr']:.2f} / {near['mean']['ssim']:.4f}" in markdown[-1]
+
+
+def test_a_report_is_read_back(folder):
+    report = evaluate({"near": Nearest()}, folder, metrics=("psnr", "niqe"))
+    again = Report.from_json(report.to_json())
+    assert again.to_markdown() == report.to_markdown()
+    assert again.to_csv() == report.to_csv()
+    assert again.higher_is_better == {"psnr": True, "niqe": False}
+    assert again.rows[1].pixels == 40 * 48 + 48 * 36
+    for text in ('{"schema": 2}', "[]", '{"schema": 1, "protocol": "p", "versions": {}, "rows": [{}]}', "no"):
+        with pytest.raises(ValueError, match=r"."):
+            Report.from_json(text)
+
+
+def test_tiny_images_are_named_before_any_work(tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    for name in ("b", "c"):
+        Image.new("RGB", (3, 3)).save(tmp_path / f"{name}.png")
+    with pytest.raises(
+        DataError, match=r"b\.png is too small .* 3x3 .* 20x20 .*; 2 of 3 images are too small"
+    ):
+        evaluate({}, tmp_path, on_result=lambda result: pytest.fail("work was done"))
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "c.png").unlink()
+    Image.new("RGB", (20, 20)).save(tmp_path / "d.png")
+    assert evaluate({}, tmp_path).rows[0].images[1].image == "d"
+
+
+@pytest.mark.parametrize("scale", [2, 3, 8])
+def test_other_scales(folder, scale):
+    report = evaluate({"near": Nearest(scale)}, folder)
+    assert [(r.model, r.scale) for r in report.rows] == [("bicubic", scale), ("near", scale)]
+    assert evaluate({}, folder, scale=scale).rows[0].mean == report.rows[0].mean
+
+
+def test_realsr_wants_the_sets_own_lr(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind, side in (("HR", 40), ("LR4", 10), ("LR2", 20)):
+        image = Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
+        image.save(tmp_path / f"Canon_001_{kind}.png")
+    report = evaluate({}, tmp_path, protocol="realsr")
+    assert [i.image for i in report.rows[0].images] == ["Canon_001"]
+    (tmp_path / "Canon_001_LR4.png").rename(tmp_path / "Canon_002_LR4.png")
+    with pytest.raises(DataError, match=r"has no LR images at x3, and protocol realsr makes none"):
+        evaluate({}, tmp_path, protocol="realsr", scale=3)
+    assert [i.image for i in evaluate({}, tmp_path, scale=3).rows[0].images] == ["Canon_001"]
+    with pytest.raises(DataError, match=r"Canon_002_LR4\.png has no partner in .*; 2 of 2 images have none"):
+        evaluate({}, tmp_path, protocol="realsr")
 
 
 def test_a_model_that_enlarges_wrongly_is_named(folder):

@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import load_generator
+from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.datasets import find_sets
-from kornia_srgan.evaluation.evaluate import load_pair
+from kornia_srgan.evaluation.pairs import load_pair
 from kornia_srgan.evaluation.protocols import get_protocol
 from kornia_srgan.registry.catalog import RESIZERS
 from kornia_srgan.training.journal import plot_losses
@@ -64,6 +65,14 @@ def test_the_grid_shows_bicubic_then_the_generators_then_the_original(tmp_path: 
     enlarged = resizer(lr, (240, 320))[0].permute(1, 2, 0)[top : top + TILE, left : left + TILE]
     assert np.abs(bicubic / 255 - enlarged.clamp(0, 1).numpy()).max() <= 1.01 / 255
     assert np.abs(bicubic.astype(int) - original).mean() > 5  # it is not the original
+
+
+def test_a_tiny_image_is_named_before_the_first_step(tmp_path: Path) -> None:
+    photos, images = make_photos(tmp_path / "photos"), make_photos(tmp_path / "val", 2)
+    Image.new("RGB", (3, 3)).save(images / "tiny3x3.png")
+    config = small_config(data__folders=[str(photos)], validation={"folder": str(images), "every": 12})
+    with pytest.raises(DataError, match=r"tiny3x3\.png is too small .* 3x3 pixels, at least 20x20"):
+        train(config, tmp_path / "run", accelerator=cpu_accelerator())
 
 
 def test_the_logged_score_is_that_of_the_weights(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""What has a row in the table: bicubic, networks, and what other tools made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kornia_srgan.errors import DataError
+from kornia_srgan.evaluation.datasets import EvalImage, EvalSet
+from kornia_srgan.evaluation.folders import ImageFolder
+from kornia_srgan.evaluation.pairs import read_image
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from kornia_srgan.contracts import Generator
+
+BASELINE = "bicubic"
+# What an entrant makes of an image: from LR on the CPU to SR on the CPU, both RGB `(1, 3, H, W)`.
+Entrant = Callable[["EvalImage", "Tensor"], "Tensor"]
+
+
+def make_entrants(
+    models: Mapping[str, Generator],
+    folders: Mapping[str, ImageFolder],
+    found: EvalSet,
+    level: str,
+    device: str | torch.device,
+) -> dict[str, Entrant]:
+    """Everything that has a row, bicubic first.
+
+    Args:
+        models: Generators on `device`.
+        folders: What other tools made.
+        found: The set that is enlarged.
+        level: The level of its LR images; empty without.
+        device: Where models run.
+
+    Raises:
+        DataError: If a folder lacks an image.
+    """
+    bicubic = _network(_Bicubic(found.scale), "cpu")
+    networks = {name: _network(model, device) for name, model in models.items()}
+    others = {
+        name: _made_elsewhere(folder.pair(found, level), found.scale) for name, folder in folders.items()
+    }
+    return {BASELINE: bicubic, **networks, **others}
+
+
+def _network(model: Generator, device: str | torch.device) -> Entrant:
+    import torch
+
+    def enlarge(image: EvalImage, lr: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return model(lr.to(device)).float().cpu()
+
+    return enlarge
+
+
+def _made_elsewhere(files: Mapping[str, Path], scale: int) -> Entrant:
+    """Reads what another tool made; of a size that HR had before it was cropped, the top left."""
+
+    def read(image: EvalImage, lr: Tensor) -> Tensor:
+        sr = read_image(files[image.name])
+        height, width = (side * scale for side in lr.shape[-2:])
+        if not (0 <= sr.shape[-2] - height < scale and 0 <= sr.shape[-1] - width < scale):
+            raise DataError(
+                f"{files[image.name]} has {sr.shape[-1]}x{sr.shape[-2]} pixels; {image.name} at x{scale} has "
+                f"{width}x{height}"
+            )
+        return sr[..., :height, :width]
+
+    return read
+
+
+class _Bicubic:
+    """The baseline: MATLAB's bicubic enlargement."""
+
+    def __init__(self, scale: int) -> None:
+        from kornia_srgan.registry.catalog import RESIZERS
+
+        self.scale = scale
+        self._resize = RESIZERS.create("matlab_bicubic")
+
+    def __call__(self, lr: Tensor) -> Tensor:
+        height, width = lr.shape[-2:]
+        return self._resize(lr, (height * self.scale, width * self.scale))

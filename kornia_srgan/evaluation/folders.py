@@ -1,0 +1,82 @@
+"""Folders of enlarged images that another tool made, scored in the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kornia_srgan.errors import DataError
+from kornia_srgan.evaluation.datasets import EvalSet, images_in
+
+
+class ImageFolder:
+    """Enlarged images by the names of the HR images they belong to.
+
+    A file belongs to the HR image whose name it has or begins with: `baby.png`, `babyx4.png`,
+    `baby_SwinIR.png` all to `baby`. Sets and levels may have folders of their own inside.
+
+    Args:
+        name: The name of its row.
+        folder: Where the images are: `DIR`, `DIR/SET`, and with levels `DIR/LEVEL` or `DIR/SET/LEVEL`.
+
+    Raises:
+        DataError: If there is no such folder.
+    """
+
+    def __init__(self, name: str, folder: str | Path) -> None:
+        self.name, self.folder = name, Path(folder)
+        if not self.folder.is_dir():
+            problem = "is a file, not a folder" if self.folder.exists() else "does not exist"
+            raise DataError(f"images {name}: {self.folder} {problem}")
+
+    def pair(self, found: EvalSet, level: str = "") -> dict[str, Path]:
+        """Its file for every image of a set.
+
+        Args:
+            found: The set.
+            level: The level of a protocol that has levels.
+
+        Raises:
+            DataError: If it lacks an image, or two files could be meant.
+        """
+        places = self._places(found.name, level)
+        folder = next((place for place in places if place.is_dir() and images_in(place)), None)
+        if folder is None:
+            wanted = " or ".join(str(place) for place in places)
+            raise DataError(
+                f"images {self.name}: no images for {found.name} {level}".rstrip() + f" in {wanted}"
+            )
+        files = _by_image([image.name for image in found.images], images_in(folder))
+        missing = [image.name for image in found.images if not files.get(image.name)]
+        if missing:
+            raise DataError(
+                f"images {self.name}: {folder} has no image for {missing[0]} of {found.name} "
+                f"({len(missing)} of {len(found.images)} missing); names begin with the HR image's"
+            )
+        for image, candidates in files.items():
+            if len(candidates) > 1:
+                both = ", ".join(path.name for path in candidates[:3])
+                raise DataError(f"images {self.name}: {folder} has several images for {image}: {both}")
+        return {image: candidates[0] for image, candidates in files.items()}
+
+    def _places(self, dataset: str, level: str) -> list[Path]:
+        """Where the images may be, most explicit first."""
+        if level:
+            return [self.folder / dataset / level, self.folder / level]
+        return [self.folder / dataset, self.folder]
+
+
+def _by_image(names: Iterable[str], files: Iterable[Path]) -> dict[str, list[Path]]:
+    """The files that belong to each image; a file of exactly its name wins over others."""
+    known = sorted(names, key=len, reverse=True)
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        owner = next((name for name in known if _belongs(path.stem.lower(), name.lower())), None)
+        if owner is not None:
+            found.setdefault(owner, []).append(path)
+    exact = {name: [p for p in paths if p.stem.lower() == name.lower()] for name, paths in found.items()}
+    return {name: exact[name] or paths for name, paths in found.items()}
+
+
+def _belongs(stem: str, name: str) -> bool:
+    return stem == name or (stem.startswith(name) and stem[len(name)] in "_-x.")
