@@ -71,7 +71,7 @@ def command(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Files in the works at once [default: 2, large ones 1]")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 100,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 250,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write a report to this file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, errors only.")] = False,
     plugin: PluginOption = None,

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from kornia_srgan.inference.alpha import keep_flat_opacity, spread_visible_colour
-from kornia_srgan.photos.decode import from_pil
 from kornia_srgan.photos.encode import canvas
+from kornia_srgan.photos.modes import from_pil
 from kornia_srgan.photos.photo import Frame, Photo, Pixels, Raster, Space, white_of
 
 

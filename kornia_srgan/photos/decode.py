@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.deep import check_size, deep_frames, is_deep, tiff_frames
-from kornia_srgan.photos.header import TIFF_MAGIC, frame_count, open_image
+from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile
+from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, jpeg_frame, mend_transparency
+from kornia_srgan.photos.header import check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
-from kornia_srgan.photos.photo import CHANNELS, Frame, Photo, Pixels, Space
+from kornia_srgan.photos.modes import all_frames
+from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
+from kornia_srgan.photos.plugins import Decoded, read_heif, read_jxl, read_raw
+from kornia_srgan.photos.signature import kind_of
 
-MAX_PIXELS = 100_000_000
-"""More than this, in all frames together, is taken for a decompression bomb unless the caller raises it."""
+if TYPE_CHECKING:
+    from kornia_srgan.photos.tiff_read import TiffReader
 
+MAX_PIXELS = 250_000_000
+"""More than this, in all frames together, is taken for a decompression bomb unless the caller raises it.
+
+Cameras make up to 200 megapixels (phones), 151 (medium format) and 241 (pixel shift)."""
+
+_WHITE_POINT, _PRIMARIES, _TRANSFER_FUNCTION = 318, 319, 301
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 
 
@@ -40,7 +52,7 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters about a damaged file is in the note or the error
         try:
-            return _decode(data, max_pixels)
+            return _decode(data, max_pixels, label)
         except ImageError as error:
             raise ImageError(f"cannot read '{label}': {error}") from error
         except MemoryError as error:
@@ -56,45 +68,145 @@ def _reason(error: Exception) -> str:
     return f"the file is damaged ({type(error).__name__}: {text[:120]})"
 
 
-def _decode(data: bytes, max_pixels: int) -> Photo:
+def _decode(data: bytes, max_pixels: int, name: str) -> Photo:
     if not data:
         raise ImageError("the file is empty")
-    try:
-        image = open_image(data)
-    except Image.UnidentifiedImageError:
-        if not data.startswith(TIFF_MAGIC):
-            raise
-        return _decode_tiff(data, max_pixels)
-    with image:
+    kind = kind_of(data)
+    if kind is not None and kind.refusal:
+        raise ImageError(f"{kind.title} files are not supported; {kind.refusal}")
+    if is_camera_raw(kind, data, name):
+        return _finished(read_raw(data, max_pixels), "RAW")
+    match kind.name if kind is not None else "":
+        case "HEIF":
+            return _finished(read_heif(data, max_pixels), "HEIF")
+        case "JXL":
+            return _finished(read_jxl(data, max_pixels), "JXL")
+        case "TIFF":
+            return _decode_tiff(data, max_pixels)
+        case "JPEG" if depth_of(data, "JPEG") > 8:
+            return _decode_deep_jpeg(data, max_pixels)
+    return _decode_by_pillow(data, max_pixels)
+
+
+def _finished(decoded: Decoded, format_name: str) -> Photo:
+    """A picture that a package of its own decoded, upright already."""
+    metadata, notes = Metadata(), ()
+    exif = None
+    if decoded.image is not None:
+        metadata, _, notes = read_metadata(decoded.image)
+        exif = decoded.image.getexif()
+    frames, space = [decoded.frame], decoded.space
+    icc = metadata.icc if metadata.icc is not None else decoded.icc
+    metadata, more = _coloured(metadata, stated_profile(b"", format_name, icc, space), exif, space)
+    _check_frames(frames, space)
+    return Photo(frames, space, format_name, metadata, notes=(*notes, *decoded.notes, *more))
+
+
+def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
+    with open_image(data) as image:
+        name = image.format or ""
         count = frame_count(image)
         check_size(image.width * image.height * count, max_pixels)
-        deep = is_deep(data, image)
-        if deep:
-            space, frames = deep_frames(data, image, max_pixels)
-        else:
-            frames, space = _all_frames(image, count, max_pixels)
-            image.seek(0)
-            image.load()
-        if image.format == "TIFF":
-            metadata, orientation, notes = read_tiff_metadata(data)
-            orientation = orientation if deep else 1  # Pillow turns a TIFF itself when it loads the pixels
-        else:
-            metadata, orientation, notes = read_metadata(image)
-        animated = count > 1 and image.format in _ANIMATED
+        animated = count > 1 and name in _ANIMATED
+        frames, space, notes = _pillow_frames(image, data, count, max_pixels)
+        metadata, orientation, more = read_metadata(image)
+        icc = stated_profile(data, name, metadata.icc, space)
+        metadata, odd = _coloured(metadata, icc, image.getexif(), space)
         # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
-        loop = image.info.get("loop", 0 if image.format == "AVIF" else None)
+        loop = image.info.get("loop", 0 if name == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
         _check_frames(frames, space)
-        return Photo(frames, space, image.format or "", metadata, animated, loop, notes)
+        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *odd))
+
+
+def _pillow_frames(
+    image: Image.Image, data: bytes, count: int, max_pixels: int
+) -> tuple[list[Frame], Space, tuple[str, ...]]:
+    """The frames in the file's own depth where we can have it, and a note where we cannot."""
+    name = image.format or ""
+    notes: tuple[str, ...] = ()
+    bits = depth_of(data, name)
+    if bits > 8 and count == 1:
+        found = deep_frame(data, name, max_pixels)
+        if found is not None:
+            space, frame = found
+            image.load()  # for the metadata that follows the pixels
+            return [frame], space, ()
+    if name == "PNG":
+        mend_transparency(image, data)
+    frames, space = all_frames(image, count, max_pixels)
+    if count > 1:
+        image.seek(0)
+    image.load()
+    if bits > 8 and frames[0].pixels.dtype == np.uint8:
+        what = "an animation's frames are written in 8" if count > 1 else f"to keep them: {CODECS}"
+        notes = (f"its {bits} bits a channel become 8: {what}",)
+    return frames, space, notes
+
+
+def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
+    """A JPEG of 12 bits: its pixels by imagecodecs, the rest by Pillow from a header that says 8."""
+    place = jpeg_frame(data) + 4
+    with open_image(data[:place] + b"\x08" + data[place + 1 :]) as image:
+        check_size(image.width * image.height, max_pixels)
+        found = deep_frame(data, "JPEG", max_pixels)
+        if found is None:
+            raise ImageError(
+                f"a JPEG of {data[place]} bits a channel needs the package imagecodecs: {CODECS}"
+            )
+        space, frame = found
+        metadata, orientation, notes = read_metadata(image)
+        metadata, odd = _coloured(metadata, metadata.icc, image.getexif(), space)
+        return Photo([_upright(frame, orientation)], space, "JPEG", metadata, notes=(*notes, *odd))
 
 
 def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
-    """A TIFF of a kind that Pillow does not know."""
-    space, frames = tiff_frames(data, max_pixels)
-    metadata, orientation, notes = read_tiff_metadata(data)
-    frames = [_upright(f, orientation) for f in frames]
+    from kornia_srgan.photos.tiff_read import TiffReader, described
+
+    reader = TiffReader(data)
+    if reader.is_raw:
+        return _finished(read_raw(data, max_pixels), "RAW")
+    reader.check_bands()
+    directory = described(data)
+    metadata, orientation, notes = read_tiff_metadata(directory)
+    frames, space, by_pillow = _tiff_frames(reader, data, max_pixels)
+    by_tags = from_tiff_tags(
+        reader.fractions(_WHITE_POINT),
+        reader.fractions(_PRIMARIES),
+        reader.numbers(_TRANSFER_FUNCTION),
+        space,
+    )
+    stated = metadata.icc or by_tags
+    exif = Image.Exif()
+    exif.load(directory)
+    metadata, odd = _coloured(metadata, stated_profile(data, "TIFF", stated, space), exif, space)
+    frames = [_upright(f, 1 if by_pillow else orientation) for f in frames]  # Pillow turns a TIFF itself
     _check_frames(frames, space)
-    return Photo(frames, space, "TIFF", metadata, notes=notes)
+    return Photo(frames, space, "TIFF", metadata, notes=(*notes, *reader.notes(), *odd))
+
+
+def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list[Frame], Space, bool]:
+    """The pages, and whether Pillow decoded them."""
+    if not reader.is_deep:
+        try:
+            with open_image(data) as image:
+                count = frame_count(image)
+                check_size(image.width * image.height * count, max_pixels)
+                return *all_frames(image, count, max_pixels), True
+        except Image.UnidentifiedImageError:  # of a kind that Pillow does not know
+            pass
+    space, frames = reader.frames(max_pixels)
+    return frames, space, False
+
+
+def _coloured(
+    metadata: Metadata, icc: bytes | None, exif: Image.Exif | None, space: Space
+) -> tuple[Metadata, tuple[str, ...]]:
+    """The metadata with a profile that fits the values, and notes on one that does not."""
+    if icc is None and exif is not None:
+        icc = from_exif(exif, space)
+    icc, notes = fit_profile(icc, space)
+    return replace(metadata, icc=icc), notes
 
 
 def _check_frames(frames: Sequence[Frame], space: Space) -> None:
@@ -105,82 +217,6 @@ def _check_frames(frames: Sequence[Frame], space: Space) -> None:
             raise ImageError(f"the file is damaged (its pixels come as {shape})")
         if frame.alpha is not None and frame.alpha.shape != (*shape[:2], 1):
             raise ImageError(f"the file is damaged (its transparency comes as {frame.alpha.shape})")
-
-
-def _all_frames(image: Image.Image, count: int, max_pixels: int) -> tuple[list[Frame], Space]:
-    found: list[tuple[Frame, Space]] = []
-    for index in _indices(image, count):
-        image.seek(index)
-        check_size(image.width * image.height, max_pixels)
-        image.load()
-        found.append(from_pil(image))
-    spaces = {space for _, space in found}
-    if len(spaces) > 1:
-        raise ImageError(
-            f"its pages are in different colour spaces ({', '.join(sorted(spaces))}); split it first"
-        )
-    frames = [frame for frame, _ in found]
-    if any(f.alpha is not None for f in frames):
-        frames = [Frame(f.pixels, _or_opaque(f), f.duration) for f in frames]
-    return frames, found[0][1]
-
-
-def _indices(image: Image.Image, count: int) -> Iterator[int]:
-    """The frames that count: an animated PNG's fall-back picture and a TIFF's thumbnails do not."""
-    for index in range(count):
-        if index == 0 and count > 1 and image.info.get("default_image"):
-            continue
-        if image.format == "TIFF" and index > 0:
-            image.seek(index)
-            if getattr(image, "tag_v2", {}).get(254, 0) & 1:  # NewSubfileType: a reduced picture
-                continue
-        yield index
-
-
-def _or_opaque(frame: Frame) -> Pixels:
-    if frame.alpha is not None:
-        return frame.alpha
-    white = 1 if frame.pixels.dtype.kind == "f" else np.iinfo(frame.pixels.dtype).max
-    return np.full((*frame.pixels.shape[:2], 1), white, frame.pixels.dtype)
-
-
-def from_pil(image: Image.Image) -> tuple[Frame, Space]:
-    """The pixels of a Pillow image in their own depth, alpha apart, and the space that they are in.
-
-    Raises:
-        ImageError: If the mode has no known white (32-bit integers, floating point outside [0, 1]).
-    """
-    image = _plain_mode(image)
-    pixels = np.array(image)
-    pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    duration = float(image.info.get("duration", 0) or 0)
-    if image.mode == "F" and not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-        raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
-    if image.mode in ("LA", "RGBA"):
-        colour, alpha = np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:])
-        return Frame(colour, alpha, duration), "L" if image.mode == "LA" else "RGB"
-    space: Space = "CMYK" if image.mode == "CMYK" else "RGB" if image.mode == "RGB" else "L"
-    return Frame(pixels, None, duration), space
-
-
-def _plain_mode(image: Image.Image) -> Image.Image:
-    """One of L, LA, RGB, RGBA, CMYK, I;16, F, with nothing lost."""
-    transparent = image.has_transparency_data
-    match image.mode:
-        case "L" | "1" | "La" | "LA":
-            return image.convert("LA" if transparent else "L")
-        case "I;16" | "I;16L" | "I;16B" | "I;16N" | "F" | "CMYK":
-            return image
-        case "I":
-            raise ImageError("its 32-bit integers have no known white; convert it to 16 bits first")
-        case "LAB":
-            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-            return converted if converted is not None else image
-        case _:
-            return image.convert("RGBA" if transparent else "RGB")
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:

@@ -1,149 +1,190 @@
-"""Pixels deeper than eight bits, which Pillow would cut down: 16-bit PNG and 16-bit or float TIFF."""
+"""Pixels deeper than eight bits, which Pillow would cut down, and the colour that a PNG calls transparent.
+
+TIFF has a module of its own, `tiff_read`; so have HEIC and JPEG XL, `plugins`.
+"""
 
 from __future__ import annotations
 
-import io
-import logging
+import re
+import struct
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.photo import Frame, Pixels, Space
+from kornia_srgan.photos.chunks import find_boxes, png_chunks
+from kornia_srgan.photos.header import check_size
+from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
 _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
-_GREY_ALPHA = 4
-_NO_LOG = logging.NullHandler()
+_GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
+_SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
+CODECS = "pip install 'kornia-srgan[codecs]'"
 
 
-def check_size(pixels: int, max_pixels: int) -> None:
-    """Refuse a decompression bomb.
-
-    Raises:
-        ImageError: If there are more pixels than allowed.
-    """
-    if pixels > max_pixels:
-        raise ImageError(
-            f"it has {pixels / 1e6:.1f} million pixels, over the limit of {max_pixels / 1e6:.1f} million; "
-            "if you trust it, raise the limit (--max-pixels)"
-        )
-
-
-def is_deep(data: bytes, image: Image.Image) -> bool:
-    """Whether a file has more than eight bits a channel.
+def depth_of(data: bytes, name: str) -> int:
+    """Bits a channel by a file's header; 8 where the format has no more or does not say.
 
     Args:
         data: The file.
-        image: The same, opened by Pillow.
+        name: Of its format, as Pillow calls it.
     """
-    if image.format == "PNG":
-        return data[24] == 16 and not getattr(image, "is_animated", False)
-    return image.format == "TIFF" and max(getattr(image, "tag_v2", {}).get(258, (1,))) > 8
+    return _DEPTHS[name](data) if name in _DEPTHS else 8
 
 
-def deep_frames(data: bytes, image: Image.Image, max_pixels: int) -> tuple[Space, list[Frame]]:
-    """The frames of a file that `is_deep`."""
-    return _deep_png(data, image) if image.format == "PNG" else tiff_frames(data, max_pixels)
+def _pnm_depth(data: bytes) -> int:
+    header = _pnm_header(data)
+    return 16 if header is not None and header[3] > 255 else 8
 
 
-def _deep_png(data: bytes, image: Image.Image) -> tuple[Space, list[Frame]]:
+def _avif_depth(data: bytes) -> int:
+    configuration = next(find_boxes(data, (b"meta", b"iprp", b"ipco", b"av1C")), bytes(4))
+    return 12 if configuration[2] & 0x20 else 10 if configuration[2] & 0x40 else 8
+
+
+def _jp2_depth(data: bytes) -> int:
+    place = data.find(b"\xff\x4f\xff\x51")
+    return (data[place + 42] & 0x7F) + 1 if 0 <= place < len(data) - 42 else 8
+
+
+def _jpeg_depth(data: bytes) -> int:
+    place = jpeg_frame(data)
+    return data[place + 4] if place else 8
+
+
+_DEPTHS: dict[str, Callable[[bytes], int]] = {
+    "PNG": lambda data: data[24],
+    "PPM": _pnm_depth,
+    "AVIF": _avif_depth,
+    "JPEG2000": _jp2_depth,
+    "JPEG": _jpeg_depth,
+    "SGI": lambda data: 8 * data[3],
+}
+
+
+def jpeg_frame(data: bytes) -> int:
+    """Where a JPEG's frame header (SOF) is, 0 if there is none."""
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return place
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return 0
+
+
+def deep_frame(data: bytes, name: str, max_pixels: int) -> tuple[Space, Frame] | None:
+    """The picture of a file of more than eight bits a channel in 16 bits; None where no decoder here can.
+
+    Raises:
+        ImageError: If it is too large or damaged.
+    """
+    match name:
+        case "PNG":
+            return _deep_png(data)
+        case "PPM":
+            return _deep_pnm(data, max_pixels)
+        case "AVIF" | "JPEG2000" | "JPEG":
+            pixels = _by_imagecodecs(data, name)
+            if pixels is None or pixels.ndim not in (2, 3):
+                return None
+            pixels = pixels.reshape(*pixels.shape[:2], -1)
+            deep = spread(pixels, depth_of(data, name))
+            space = _SPACES.get(deep.shape[-1])
+            return None if space is None else (space, split_alpha(deep, has_alpha=deep.shape[-1] % 2 == 0))
+        case _:
+            return None
+
+
+def spread(values: Pixels, bits: int) -> Pixels:
+    """Values of so many bits over all of 16."""
+    if bits == 16:
+        return values.astype(np.uint16)
+    return (values.astype(np.float32) * (65535 / (2**bits - 1)) + 0.5).astype(np.uint16)
+
+
+def _by_imagecodecs(data: bytes, name: str) -> Pixels | None:
+    try:
+        import imagecodecs
+    except ImportError:
+        return None
+    decoders: dict[str, Callable[[bytes], Pixels]] = {
+        "AVIF": imagecodecs.avif_decode,
+        "JPEG2000": imagecodecs.jpeg2k_decode,
+        "JPEG": imagecodecs.jpeg8_decode,
+    }
+    return np.asarray(decoders[name](data))
+
+
+def _deep_png(data: bytes) -> tuple[Space, Frame]:
+    width, height = struct.unpack_from(">II", data, 16)
     colour = data[25]
     if colour == _GREY_ALPHA:
-        return _split(_grey_alpha_png(data), "L", has_alpha=True)
+        return "L", split_alpha(_grey_alpha_png(data), has_alpha=True)
     from kornia_rs.io import decode_image_png_u16
 
-    pixels = np.asarray(decode_image_png_u16(data, (image.height, image.width), _PNG_MODES[colour]))
-    space: Space = "L" if colour == 0 else "RGB"
-    return _split(pixels.reshape(image.height, image.width, -1), space, has_alpha=colour == 6)
+    pixels = np.asarray(decode_image_png_u16(data, (height, width), _PNG_MODES[colour]))
+    pixels = pixels.reshape(height, width, -1)
+    space: Space = "L" if colour == _GREY else "RGB"
+    if colour == _RGBA:
+        return space, split_alpha(pixels, has_alpha=True)
+    key = transparent_colour(data)
+    if key is None:
+        return space, Frame(pixels)
+    alpha = np.where((pixels == np.array(key, np.uint16)).all(-1, keepdims=True), 0, 65535)
+    return space, Frame(pixels, alpha.astype(np.uint16))
+
+
+def transparent_colour(data: bytes) -> tuple[int, ...] | None:
+    """The grey or RGB value that a PNG's tRNS chunk calls transparent, as stored, or None."""
+    wanted = {_GREY: 1, _RGB: 3}.get(data[25])
+    if wanted is None:
+        return None
+    key = next((content for name, content in png_chunks(data) if name == b"tRNS"), b"")
+    return struct.unpack(f">{wanted}H", key) if len(key) == 2 * wanted else None
+
+
+def mend_transparency(image: Image.Image, data: bytes) -> None:
+    """State a PNG's transparent grey in eight bits: Pillow widens the pixels of 2 and 4 bits, but not it."""
+    depth = data[24]
+    if data[25] == _GREY and depth in (2, 4) and isinstance(image.info.get("transparency"), int):
+        image.info["transparency"] *= 255 // (2**depth - 1)
 
 
 def _grey_alpha_png(data: bytes) -> Pixels:
     try:
         from imagecodecs import png_decode
     except ImportError as error:
-        raise ImageError(
-            "16-bit grey with alpha needs the package imagecodecs: pip install 'kornia-srgan[codecs]'"
-        ) from error
+        raise ImageError(f"16-bit grey with alpha needs the package imagecodecs: {CODECS}") from error
     return np.asarray(png_decode(data))
 
 
-def tiff_frames(data: bytes, max_pixels: int) -> tuple[Space, list[Frame]]:
-    """The pages of a TIFF, without its thumbnails."""
-    import tifffile
-
-    # Without any handler Python prints its remarks on damaged tags to stderr; our error is one line.
-    logging.getLogger("tifffile").addHandler(_NO_LOG)
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
-        check_size(sum(page.imagelength * page.imagewidth for page in pages), max_pixels)
-        found = [_page(page) for page in pages]
-    spaces = {space for space, _ in found}
-    if len(spaces) != 1:
-        raise ImageError("its pages are in different colour spaces; split it first")
-    return found[0][0], [frame for _, frames in found for frame in frames]
+def _pnm_header(data: bytes) -> tuple[bytes, int, int, int, int] | None:
+    """Kind, width, height, largest value of a grey or colour map, and where its values begin."""
+    gap = rb"(?:\s+|#[^\r\n]*[\r\n])+"
+    found = re.match(rb"(P[2356])" + (gap + rb"(\d+)") * 3 + rb"(?:\s*#[^\r\n]*[\r\n])?\s", data[:4096])
+    if found is None:
+        return None
+    width, height, largest = (int(v) for v in found.groups()[1:])
+    return found.group(1), width, height, largest, found.end()
 
 
-def _page(page: object) -> tuple[Space, list[Frame]]:
-    import tifffile
-
-    assert isinstance(page, tifffile.TiffPage)
-    try:
-        pixels = page.asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        raise ImageError(
-            f"its compression ({_name(page.compression)}) needs the package imagecodecs: "
-            "pip install 'kornia-srgan[codecs]'"
-        ) from error
-    if page.axes == "SYX":
-        pixels = np.moveaxis(pixels, 0, -1)
-    elif page.axes == "YX":
-        pixels = pixels[..., None]
-    elif page.axes != "YXS":
-        raise ImageError(f"a TIFF with axes {page.axes} is not a photograph")
-    photometric = int(page.photometric)
-    space: Space = "CMYK" if photometric == 5 else "RGB" if photometric == 2 else "L"
-    if photometric not in (0, 1, 2, 5):
-        raise ImageError(f"TIFF colours of kind {_name(page.photometric)} in 16 bits are not supported")
-    pixels = _checked(pixels)
-    if photometric == 0:  # MINISWHITE
-        pixels = (np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1) - pixels
-    colours = {"L": 1, "RGB": 3, "CMYK": 4}[space]
-    has_alpha = pixels.shape[-1] > colours and bool(page.extrasamples)
-    if has_alpha and int(page.extrasamples[0]) == 1:
-        pixels = _unmultiplied(pixels, colours)
-    return _split(pixels[..., : colours + has_alpha], space, has_alpha=has_alpha)
-
-
-def _name(value: int) -> str:
-    return getattr(value, "name", str(value))
-
-
-def _checked(pixels: Pixels) -> Pixels:
-    if pixels.dtype.kind == "f":
-        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
-        return pixels.astype(np.float32)
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"values of {pixels.dtype} have no known white; convert it to 16 bits first")
-    return pixels
-
-
-def _unmultiplied(pixels: Pixels, colours: int) -> Pixels:
-    """Associated alpha taken out of the colours."""
-    white = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    alpha = pixels[..., colours : colours + 1].astype(np.float32) / white
-    colour = pixels[..., :colours] / np.where(alpha > 0, alpha, 1)
-    colour = colour.round() if pixels.dtype.kind == "u" else colour
-    result = pixels.copy()
-    result[..., :colours] = colour.clip(0, white).astype(pixels.dtype)
-    return result
-
-
-def _split(pixels: Pixels, space: Space, *, has_alpha: bool) -> tuple[Space, list[Frame]]:
-    if not has_alpha:
-        return space, [Frame(np.ascontiguousarray(pixels))]
-    colour, alpha = pixels[..., :-1], pixels[..., -1:]
-    return space, [Frame(np.ascontiguousarray(colour), np.ascontiguousarray(alpha))]
+def _deep_pnm(data: bytes, max_pixels: int) -> tuple[Space, Frame]:
+    header = _pnm_header(data)
+    assert header is not None
+    kind, width, height, largest, start = header
+    check_size(width * height, max_pixels)
+    if not 255 < largest < 65536:
+        raise ImageError(f"the file is damaged (its largest value is {largest})")
+    channels = 3 if kind in (b"P3", b"P6") else 1
+    count = width * height * channels
+    if kind in (b"P2", b"P3"):
+        text = re.sub(rb"#[^\r\n]*", b"", data[start:])
+        values = np.array(text.split()[:count], np.int64)
+    else:
+        values = np.frombuffer(data[start : start + 2 * count], ">u2")
+    if len(values) < count or (len(values) and values.max() > largest):
+        raise ImageError("the file is damaged (it ends too soon, or has values above its largest)")
+    pixels = (values.astype(np.float64) * (65535 / largest) + 0.5).astype(np.uint16)
+    return ("RGB" if channels == 3 else "L"), Frame(pixels.reshape(height, width, channels))

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from kornia_srgan.photos.outputs import Written, written_in
+from kornia_srgan.photos.signature import SIGNATURE_BYTES, kind_of
 
 CAMERA_RAW = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos",
@@ -26,13 +27,6 @@ _OTHER = frozenset({
 _DRAWINGS = frozenset({".svg", ".svgz", ".eps", ".ai", ".wmf", ".emf", ".cdr"})
 # Registered in Pillow but no pictures of pixels: documents, drawings, video, captions and containers of data.
 _NO_PICTURES = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
-
-_BEGINNINGS = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",
-    b"8BPS", b"\0\0\0\x0cJXL ", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"qoif", b"DDS ", b"FUJIFILMCCD-RAW",
-    b"v/1\x01", b"#?RADIANCE", b"SIMPLE  =", b"gimp xcf", b"IIU\0",
-)  # fmt: skip
-_BOXED = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"crx ")
 
 
 @dataclass(frozen=True)
@@ -75,14 +69,9 @@ def _begins_like_picture(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            start = file.read(16)
+            return kind_of(file.read(SIGNATURE_BYTES)) is not None
     except OSError:
         return False
-    boxed = start[4:8] == b"ftyp" and start[8:12] in _BOXED
-    bitmap = start[:2] == b"BM" and start[6:10] == bytes(4)
-    webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-    netpbm = len(start) > 3 and start[:1] == b"P" and start[1:2] in b"1234567" and start[2:3] in b"\n\r\t "
-    return start.startswith(_BEGINNINGS) or boxed or bitmap or webp or netpbm
 
 
 def find_files(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.colour import fit_profile
 from kornia_srgan.photos.formats import Format, WriteOptions
 from kornia_srgan.photos.photo import Pixels, Raster, white_of
 
@@ -42,6 +43,9 @@ def fit_raster(
         notes.append(f"{form.name} has no {picture.dtype}: rounded to {target}")
         source = picture.dtype
         picture = _mapped(picture, lambda band: _in_depth(band, source, target), dtype=target)
+    if picture.space == "L" and not form.grey:
+        icc, odd = fit_profile(icc, "RGB")
+        notes += odd
     return picture, icc, tuple(notes)
 
 

@@ -66,6 +66,7 @@ class Format:
         alpha: The transparency it holds: a pixel is there or not (`binary`), any share (`full`), or None.
         deep: It holds 16 bits a channel.
         floating: It holds floating point.
+        grey: It holds grey as one channel; else grey is written as RGB.
         cmyk: It holds CMYK.
         animation: It holds frames in time.
         pages: It holds pages.
@@ -89,6 +90,7 @@ class Format:
     alpha: Alpha | None = None
     deep: bool = False
     floating: bool = False
+    grey: bool = True
     cmyk: bool = False
     animation: bool = False
     pages: bool = False
@@ -121,13 +123,15 @@ FORMATS = {
         ),
         Format(
             "WEBP", (".webp",), alpha="full", animation=True, stills=True, animations=True,
-            stated_once=True, longest=16383, encoder=_webp_options,
+            stated_once=True, grey=False, longest=16383, encoder=_webp_options,
         ),
         Format(
             "TIFF", (".tif", ".tiff"), alpha="full", deep=True, floating=True, cmyk=True, pages=True,
             dpi=True, stills=True, strips=True,
         ),
-        Format("AVIF", (".avif",), alpha="full", animation=True, longest=65536, encoder=_avif_options),
+        Format(
+            "AVIF", (".avif",), alpha="full", animation=True, grey=False, longest=65536, encoder=_avif_options
+        ),
         Format(
             "GIF", (".gif",), alpha="binary", animation=True, icc=False, exif=False, xmp=False,
             animations=True, disposes=True, longest=65535,

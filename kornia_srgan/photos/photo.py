@@ -118,6 +118,13 @@ def white_of(dtype: np.dtype[Any]) -> float:
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
 
 
+def split_alpha(pixels: Pixels, *, has_alpha: bool) -> Frame:
+    """A frame of `(H, W, C)`, whose last channel is opacity where it has alpha."""
+    if not has_alpha:
+        return Frame(np.ascontiguousarray(pixels))
+    return Frame(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:]))
+
+
 def raster(frame: Frame, space: Space) -> Raster:
     """A frame that is there already, as one band."""
     pixels = frame.pixels if frame.alpha is None else np.concatenate([frame.pixels, frame.alpha], axis=-1)

@@ -7,16 +7,18 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.encode import write_photo, write_rasters
 from kornia_srgan.photos.formats import FORMATS, WriteOptions, default_format
 from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.photo import Metadata, Raster
 from tests.inference.generators import Nearest
 
@@ -366,7 +368,7 @@ def test_subsampling_of_jpeg(tmp_path):
 
 def test_a_profile_stays_with_its_values(tmp_path):
     """Wide-gamut values are not read as sRGB: they come out as they are, under the same profile."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    profile = rgb_profile("wide", ADOBE_RGB, [power_curve(2.2)])
     pixels = values((4, 4, 3))
     for suffix in (".png", ".tif", ".webp"):
         Image.fromarray(pixels).save(tmp_path / "in.png", icc_profile=profile)

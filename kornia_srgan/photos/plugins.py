@@ -1,0 +1,157 @@
+"""Files that need a package of their own: HEIC, JPEG XL and camera raw, each an extra of ours."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from PIL import Image
+
+from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.colour import from_nclx
+from kornia_srgan.photos.deep import CODECS, spread
+from kornia_srgan.photos.header import check_size
+from kornia_srgan.photos.jxl import jxl_header
+from kornia_srgan.photos.modes import from_pil
+from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
+
+_SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a package made of a file; the pixels are upright.
+
+    Attributes:
+        frame: The picture.
+        space: Of its values.
+        image: As Pillow's plug-in shows it, for its metadata; None where there is none.
+        icc: The profile of the values where it is not in the image.
+        notes: What is not kept.
+    """
+
+    frame: Frame
+    space: Space
+    image: Image.Image | None = None
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_heif(data: bytes, max_pixels: int) -> Decoded:
+    """The primary picture of a HEIC or HEIF file.
+
+    Raises:
+        ImageError: If pillow-heif is not installed, or the file is damaged, too large or HDR.
+    """
+    heif = _heif()
+    file = heif.open_heif(data, convert_hdr_to_8bit=False)
+    check_size(file.size[0] * file.size[1], max_pixels)
+    notes = [f"it holds {len(file)} pictures: the primary one is taken"] if len(file) > 1 else []
+    parts = {"depth_images": "depth map", "aux": "other pictures (such as an HDR gain map)"}
+    lost = [title for key, title in parts.items() if file.info.get(key)]
+    if lost:
+        notes.append(f"its {' and its '.join(lost)} are left out")
+    image = heif.HeifImageFile(io.BytesIO(data))
+    icc = None
+    bits = int(file.info.get("bit_depth") or 8)
+    if bits > 8:
+        values = np.asarray(file)
+        values = values.reshape(*values.shape[:2], -1) >> (16 - bits)
+        pixels = spread(values, bits)
+        space, frame = _SPACES[pixels.shape[-1]], split_alpha(pixels, has_alpha=pixels.shape[-1] % 2 == 0)
+    else:
+        image.load()
+        frame, space = from_pil(image)
+    nclx = file.info.get("nclx_profile")
+    if nclx is not None and not image.info.get("icc_profile"):
+        icc = from_nclx(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]), space)
+    return Decoded(frame, space, image, icc, tuple(notes))
+
+
+def _heif() -> ModuleType:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            "HEIC/HEIF needs the package pillow-heif: pip install 'kornia-srgan[heif]'"
+        ) from error
+    return pillow_heif
+
+
+def read_jxl(data: bytes, max_pixels: int) -> Decoded:
+    """A JPEG XL picture.
+
+    Raises:
+        ImageError: If pillow-jxl-plugin is not installed, or the file is damaged or too large.
+    """
+    try:
+        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+    except ImportError as error:
+        raise ImageError(
+            "JPEG XL needs the package pillow-jxl-plugin: pip install 'kornia-srgan[jxl]'"
+        ) from error
+    header = jxl_header(data)
+    if header is not None:  # the plug-in decodes when it opens
+        check_size(header.width * header.height, max_pixels)
+    image = JXLImageFile(io.BytesIO(data))
+    check_size(image.width * image.height, max_pixels)
+    notes = ["it is an animation: its first frame is taken"] if header is not None and header.animated else []
+    deep = _deep_jxl(data) if header is None or header.bits != 8 else None
+    if deep is not None:
+        space = _SPACES[deep.shape[-1]]
+        return Decoded(split_alpha(deep, has_alpha=deep.shape[-1] % 2 == 0), space, image, notes=tuple(notes))
+    image.load()
+    frame, space = from_pil(image)
+    if header is not None and header.bits != 8 and frame.pixels.dtype == np.uint8:
+        notes.append(f"its {header.bits} bits a channel become 8; to keep them: {CODECS}")
+    return Decoded(frame, space, image, notes=tuple(notes))
+
+
+def _deep_jxl(data: bytes) -> Pixels | None:
+    """The values of more than eight bits; None where imagecodecs is not here or there are no more bits."""
+    try:
+        from imagecodecs import jpegxl_decode
+    except ImportError:
+        return None
+    pixels = np.asarray(jpegxl_decode(data, index=0))
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if pixels.dtype == np.uint8 or pixels.shape[-1] not in _SPACES:
+        return None
+    if pixels.dtype.kind == "f":
+        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+            raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
+        return pixels.astype(np.float32)
+    return pixels
+
+
+def read_raw(data: bytes, max_pixels: int) -> Decoded:
+    """A camera's raw file, developed as LibRaw does by default: the camera's white balance, sRGB, 16 bits.
+
+    Raises:
+        ImageError: If rawpy is not installed, does not know the camera, or the file is damaged or too large.
+    """
+    try:
+        import rawpy
+    except ImportError as error:
+        raise ImageError(
+            "it is a camera's raw file, which has to be developed first: in a raw converter, or here with "
+            "the package rawpy: pip install 'kornia-srgan[raw]'"
+        ) from error
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            check_size(raw.sizes.width * raw.sizes.height, max_pixels)
+            pixels = raw.postprocess(
+                use_camera_wb=True,
+                output_color=rawpy.ColorSpace.sRGB,  # type: ignore[attr-defined]
+                output_bps=16,
+                gamma=(2.4, 12.92),
+            )
+    except rawpy.LibRawError as error:  # type: ignore[attr-defined]
+        reason = str(error).strip("b'")
+        raise ImageError(
+            f"it is a camera's raw file that LibRaw cannot develop ({reason}); use a raw converter"
+        ) from error
+    note = "developed from camera raw with LibRaw's defaults and the camera's white balance"
+    return Decoded(Frame(np.ascontiguousarray(pixels)), "RGB", notes=(note,))

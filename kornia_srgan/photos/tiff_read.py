@@ -1,0 +1,225 @@
+"""TIFF by tifffile: what Pillow would cut down or does not know, and what a TIFF says that is no picture."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import tifffile
+from PIL import Image, TiffImagePlugin
+
+from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.header import check_size
+from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_of
+
+_NO_LOG = logging.NullHandler()
+_RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
+_DNG_VERSION = 50706
+_GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+_UNSPECIFIED = 0
+_BIG = (b"+\0", b"\0+")
+_LAYOUT = {
+    254,
+    255,
+    256,
+    257,
+    258,
+    259,
+    262,
+    273,
+    277,
+    278,
+    279,
+    284,
+    317,
+    322,
+    323,
+    324,
+    325,
+    330,
+    338,
+    339,
+    347,
+}
+_SUB_DIRECTORIES = (0x8769, 0x8825)  # EXIF and GPS
+
+
+class TiffReader:
+    """An opened TIFF of any kind, BigTIFF too.
+
+    Args:
+        data: The file.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        # Without any handler Python prints tifffile's remarks on damaged tags; our error is one line.
+        logging.getLogger("tifffile").addHandler(_NO_LOG)
+        self._file = tifffile.TiffFile(io.BytesIO(data))
+        pages = [page for page in self._file.pages if isinstance(page, tifffile.TiffPage)]
+        if not pages:
+            raise ImageError("the file is damaged (a TIFF without a page)")
+        self.first = pages[0]
+        self.pages = [page for page in pages if not page.is_reduced] or pages[:1]
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is a camera's raw file, in which a TIFF reader finds the thumbnail."""
+        return _DNG_VERSION in self.first.tags or any(
+            int(page.photometric) in _RAW_PHOTOMETRICS for page in self._all()
+        )
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether any page has more than eight bits a channel."""
+        return any(_bits(page) > 8 for page in self.pages)
+
+    def check_bands(self) -> None:
+        """Refuse bands that are neither colour nor transparency, instead of dropping them.
+
+        Raises:
+            ImageError: If there are any.
+        """
+        for page in self.pages:
+            colours = _COLOURS.get(int(page.photometric), page.samplesperpixel)
+            extra = page.samplesperpixel - colours
+            kinds = [int(e) for e in page.extrasamples]
+            # Without a word on it a fourth band is taken for transparency, as all programs do.
+            if extra <= 0 or (extra == 1 and (not kinds or kinds[0] != _UNSPECIFIED)):
+                continue
+            raise ImageError(
+                f"it has {page.samplesperpixel} bands, {colours} of them colours, and does not say that "
+                "the rest is transparency (infrared? a mask?); only these two are enlarged: write "
+                "the other bands to files of their own"
+            )
+
+    def notes(self) -> tuple[str, ...]:
+        """What it says that is not kept."""
+        geo = [self.first.tags[code].name for code in _GEO_TAGS if code in self.first.tags]
+        return (f"its map position (GeoTIFF) is left out: {', '.join(geo)}",) if geo else ()
+
+    def fractions(self, code: int) -> tuple[float, ...]:
+        """The fractions of a tag of the first page; none where it is not there or damaged."""
+        values = self.numbers(code)
+        pairs = zip(values[::2], values[1::2], strict=False)
+        return tuple(over / under for over, under in pairs if under)
+
+    def numbers(self, code: int) -> tuple[int, ...]:
+        """The whole numbers of a tag of the first page; none where it is not there."""
+        value = self.first.tags[code].value if code in self.first.tags else ()
+        return tuple(int(v) for v in value) if isinstance(value, tuple) else ()
+
+    def frames(self, max_pixels: int) -> tuple[Space, list[Frame]]:
+        """The pages, without thumbnails.
+
+        Raises:
+            ImageError: If they are too large or of a kind that is not supported.
+        """
+        check_size(sum(page.imagelength * page.imagewidth for page in self.pages), max_pixels)
+        found = [_page(page) for page in self.pages]
+        spaces = {space for space, _ in found}
+        if len(spaces) != 1:
+            raise ImageError("its pages are in different colour spaces; split it first")
+        return found[0][0], [frame for _, frame in found]
+
+    def _all(self) -> Iterator[tifffile.TiffPage]:
+        for page in self._file.pages:
+            if not isinstance(page, tifffile.TiffPage):
+                continue
+            yield page
+            yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
+
+
+def described(data: bytes) -> bytes:
+    """A TIFF's first directory without its pixels, as a classic TIFF where it is a BigTIFF."""
+    if data[2:4] not in _BIG:
+        return data
+    stream = io.BytesIO(data)
+    first = _directory(stream, data[:16], None)
+    exif = Image.Exif()
+    for tag, value in first.items():
+        if tag not in _LAYOUT and tag not in _SUB_DIRECTORIES:
+            exif[tag] = value
+    for tag in _SUB_DIRECTORIES:
+        if tag in first:
+            stream.seek(int(first[tag]))
+            exif.get_ifd(tag).update(dict(_directory(stream, data[:16], tag)))
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def _directory(stream: io.BytesIO, header: bytes, tag: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
+    directory = TiffImagePlugin.ImageFileDirectory_v2(header, group=tag)
+    if tag is None:
+        stream.seek(directory.next)
+    directory.load(stream)
+    return directory
+
+
+def _bits(page: tifffile.TiffPage) -> int:
+    bits = page.bitspersample
+    return max(bits) if isinstance(bits, tuple) else int(bits)
+
+
+def _page(page: tifffile.TiffPage) -> tuple[Space, Frame]:
+    photometric = int(page.photometric)
+    if photometric not in (0, 1, 2, 5):
+        raise ImageError(f"TIFF colours of kind {_name(page.photometric)} in this depth are not supported")
+    pixels = _checked(_by_channels(page), _bits(page))
+    if photometric == 0:  # MINISWHITE
+        pixels = pixels.dtype.type(white_of(pixels.dtype)) - pixels
+    space: Space = "CMYK" if photometric == 5 else "RGB" if photometric == 2 else "L"
+    colours = _COLOURS[photometric]
+    has_alpha = pixels.shape[-1] == colours + 1
+    if has_alpha and page.extrasamples and int(page.extrasamples[0]) == 1:
+        pixels = _unmultiplied(pixels, colours)
+    return space, split_alpha(pixels, has_alpha=has_alpha)
+
+
+def _by_channels(page: tifffile.TiffPage) -> Pixels:
+    try:
+        pixels = page.asarray()
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        raise ImageError(
+            f"its compression ({_name(page.compression)}) needs the package imagecodecs: "
+            "pip install 'kornia-srgan[codecs]'"
+        ) from error
+    if page.axes == "SYX":
+        return np.moveaxis(pixels, 0, -1)
+    if page.axes == "YX":
+        return pixels[..., None]
+    if page.axes != "YXS":
+        raise ImageError(f"a TIFF with axes {page.axes} is not a photograph")
+    return pixels
+
+
+def _name(value: int) -> str:
+    return getattr(value, "name", str(value))
+
+
+def _checked(pixels: Pixels, bits: int) -> Pixels:
+    """Pixels in a depth with a known white."""
+    if pixels.dtype.kind == "f":
+        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+            raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
+        return pixels.astype(np.float32)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"values of {pixels.dtype} have no known white; convert it to 16 bits first")
+    if bits not in (8, 16):  # 10, 12 or 14 bits lie in 16, from 0
+        factor = 65535 / (2**bits - 1)
+        return (pixels * factor + 0.5).astype(np.uint16)
+    return pixels
+
+
+def _unmultiplied(pixels: Pixels, colours: int) -> Pixels:
+    """Associated alpha taken out of the colours."""
+    white = white_of(pixels.dtype)
+    alpha = pixels[..., colours : colours + 1].astype(np.float32) / white
+    colour = pixels[..., :colours] / np.where(alpha > 0, alpha, 1)
+    colour = colour.round() if pixels.dtype.kind == "u" else colour
+    result = pixels.copy()
+    result[..., :colours] = colour.clip(0, white).astype(pixels.dtype)
+    return result
