@@ -8,7 +8,8 @@ step are then timed each by itself, and their shares are those of the step that 
 weights. Features are those of a random extractor, which takes as long as a trained one.
 
 With `--compile` our networks are compiled, as `train.compile` does it, and the plain loop stays as it is. On
-a GPU nothing has been measured yet.
+a GPU nothing has been measured yet. With `--precision bf16` the plain loop stays in float32, and our step is
+timed once more with its features in float32, as they were before they followed the run's precision.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.config.io import parse_config
 from kornia_srgan.config.model import TrainConfig
-from kornia_srgan.contracts import Batch
+from kornia_srgan.contracts import Batch, MixedPrecisionLoss
 from kornia_srgan.training.run import resolve_precision
 from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
 from kornia_srgan.training.steps import discriminator_loss, image_loss, make_batch
@@ -39,6 +40,8 @@ EXTRACTORS = {
     "vgg19": {"model": "vgg19", "layers": ["relu5_4"], "weights": "random"},
 }
 PLAIN, OURS, WHOLE = "plain loop", "our step", "our step with flips and LR"
+WIDE = "our step, features in float32"
+ROUNDING = {"no": 1e-3, "bf16": 2e-2}  # by how much a loss may differ from the plain loop's, which is float32
 
 
 def make_config(options: argparse.Namespace) -> TrainConfig:
@@ -112,6 +115,14 @@ class Ours:
         """One step on the constant batch; its terms."""
         return dict(train_step(self.stage, [self.batch], self.accelerator).terms)
 
+    def step_with_wide_features(self) -> None:
+        """One step whose extractor computes in float32."""
+        (entry,) = self.stage.losses
+        assert isinstance(entry.loss, MixedPrecisionLoss)
+        entry.loss.set_precision(None)
+        self.step()
+        entry.loss.set_precision(torch.bfloat16)
+
     def whole(self) -> None:
         """One step from uint8 crops on."""
         train_step(self.stage, [self.make_batch()], self.accelerator)
@@ -162,15 +173,17 @@ def time_parts(ours: Ours, device: torch.device) -> dict[str, float]:
     return seconds
 
 
-def check_losses(plain: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """Both loops' losses by name.
+def check_losses(
+    plain: dict[str, Tensor], ours: dict[str, Tensor], precision: str = "no"
+) -> dict[str, tuple[float, float]]:
+    """Both loops' losses by name; the plain one is in float32, ours in `precision`.
 
     Raises:
         SystemExit: If they differ by more than rounding.
     """
     both = {name: (value.item(), ours[name].item()) for name, value in plain.items()}
     for name, (a, b) in both.items():
-        if abs(a - b) > 1e-3 * abs(a):
+        if abs(a - b) > ROUNDING[precision] * abs(a):
             raise SystemExit(f"the loops differ: {name} is {a:g} in the plain loop and {b:g} in ours")
     return both
 
@@ -201,7 +214,7 @@ def run(options: argparse.Namespace) -> tuple[list[Result], dict[str, tuple[floa
     plain = make_plain(components, options, device)
     ours = Ours(components, config, device)
     batch = ours.batch
-    losses = check_losses(plain(batch.lr, batch.hr), ours.step())
+    losses = check_losses(plain(batch.lr, batch.hr), ours.step(), options.precision)
     ours.whole()  # warm-up
 
     def rate(step: Callable[[], object]) -> float:
@@ -213,6 +226,8 @@ def run(options: argparse.Namespace) -> tuple[list[Result], dict[str, tuple[floa
         return options.steps * options.batch / (time.perf_counter() - start)
 
     cases = {PLAIN: lambda: plain(batch.lr, batch.hr), OURS: ours.step, WHOLE: ours.whole}
+    if options.precision == "bf16":
+        cases[WIDE] = ours.step_with_wide_features
     rates = alternate({n: lambda c=c: rate(c) for n, c in cases.items()}, repeats=options.repeats)
     results = [Result.of(name, "images/s", values) for name, values in rates.items()]
     rounds = [time_parts(ours, device) for _ in range(options.repeats + 1)][1:]
@@ -225,6 +240,8 @@ def summary(results: list[Result], batch: int) -> dict[str, float]:
     by_name = {r.name: r for r in results}
     whole = batch / by_name[WHOLE].median * 1000
     shares = {r.name: r.median / whole for r in results if r.unit == "ms"}
+    if WIDE in by_name:
+        shares["half precision features"] = by_name[OURS].median / by_name[WIDE].median
     return {"speedup": by_name[OURS].median / by_name[PLAIN].median, **shares}
 
 
@@ -258,6 +275,8 @@ def main(arguments: list[str] | None = None) -> None:
         share = f"{shares[r.name] * 100:5.1f} % of the step" if r.name in shares else ""
         print(f"{r.name:28s} {r.median:10.2f} {r.unit:8s} [{r.q1:.2f}, {r.q3:.2f}] {share}")
     print(f"our step: {shares['speedup']:.2f} x the plain loop")
+    if "half precision features" in shares:
+        print(f"our step: {shares['half precision features']:.2f} x the one with features in float32")
     if options.json:
         settings = {k: v for k, v in vars(options).items() if k != "json"}
         more = {"first_step_losses": losses, "summary": shares}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -79,6 +80,18 @@ class ImageLoss(Protocol):
 
     def __call__(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The distance of SR to HR."""
+        ...
+
+
+@runtime_checkable
+class MixedPrecisionLoss(ImageLoss, Protocol):
+    """An image loss with a network of its own that can compute in the run's precision.
+
+    Losses are called without autocast; one that has this method is told before the first step.
+    """
+
+    def set_precision(self, half: torch.dtype | None) -> None:
+        """Compute the network in `half`, bfloat16 or float16, or in float32 where it is None."""
         ...
 
 

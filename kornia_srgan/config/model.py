@@ -48,8 +48,17 @@ class WeightedLoss(Component):
     weight: PositiveFloat = Field(default=1.0, description="Factor of this term in the total.")
 
 
+class WeightedAdversarialLoss(WeightedLoss):
+    """The adversarial term of the generator's loss."""
+
+    warmup_steps: int = Field(
+        default=0, ge=0, description="The weight grows linearly from zero over so many steps of the stage."
+    )
+
+
 ComponentField = Annotated[Component, BeforeValidator(_component)]
 LossField = Annotated[WeightedLoss, BeforeValidator(_component)]
+AdversarialField = Annotated[WeightedAdversarialLoss, BeforeValidator(_component)]
 
 
 def _yaml_no(value: Any) -> Any:
@@ -82,7 +91,7 @@ class Stage(Model):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Names the stage's files and log lines.")
     steps: PositiveInt = Field(description="Generator steps.")
     losses: tuple[LossField, ...] = Field(min_length=1, description="The generator's image losses.")
-    adversarial: LossField | None = Field(
+    adversarial: AdversarialField | None = Field(
         default=None, description="The adversarial loss and its weight; without it the stage has no GAN."
     )
     discriminator: ComponentField | None = Field(

@@ -40,6 +40,11 @@ def _can_fuse(module: nn.Module) -> bool:
     return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in module.parameters())
 
 
+def warmup_share(step: int, steps: int) -> float:
+    """How much of a weight counts at a step (the first is 0) of a linear ramp over `steps`: 0 to 1."""
+    return min(1.0, step / steps) if steps else 1.0
+
+
 class LearningRate:
     """Sets an optimizer's learning rate as a pure function of the step, so that it needs no state.
 

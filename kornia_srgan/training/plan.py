@@ -50,7 +50,9 @@ def _networks(generator: nn.Module, stage: StageComponents) -> str:
 def _losses(stage: StageComponents) -> str:
     lines = [f"{entry.weight:g} x {entry.name}" for entry in stage.losses]
     if stage.adversarial is not None and stage.config.adversarial is not None:
-        lines.append(f"{stage.adversarial_weight:g} x adversarial ({stage.config.adversarial.name})")
+        warmup = stage.config.adversarial.warmup_steps
+        ramp = f", from 0 over {warmup:,} steps" if warmup else ""
+        lines.append(f"{stage.adversarial_weight:g} x adversarial ({stage.config.adversarial.name}){ramp}")
     return "\n".join(lines)
 
 

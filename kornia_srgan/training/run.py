@@ -210,6 +210,9 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
             del section[key]
     if not loop["deterministic"]:  # checkpoints of before there was such a thing are without
         del loop["deterministic"]
+    for stage in raw["stages"]:  # likewise
+        if stage["adversarial"] and not stage["adversarial"]["warmup_steps"]:
+            del stage["adversarial"]["warmup_steps"]
     flat = {f"recipe.{key}": value for key, value in _leaves(raw)}
     return {**flat, "processes": processes}
 

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from kornia_srgan.assembly import NamedLoss, StageComponents
 from kornia_srgan.config.model import Train
-from kornia_srgan.contracts import AdversarialLoss, Batch, LossReport
+from kornia_srgan.contracts import AdversarialLoss, Batch, LossReport, MixedPrecisionLoss
 from kornia_srgan.errors import TrainingError
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 from kornia_srgan.training.steps import discriminator_loss, generator_loss
+
+_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -43,13 +45,17 @@ class Player:
 
 @dataclass
 class ActiveStage:
-    """The players and losses of one stage; without a discriminator it is not a GAN."""
+    """The players and losses of one stage; without a discriminator it is not a GAN.
+
+    The adversarial weight is reached after `adversarial_warmup` steps.
+    """
 
     generator: Player
     losses: tuple[NamedLoss, ...]
     discriminator: Player | None = None
     adversarial: AdversarialLoss | None = None
     adversarial_weight: float = 0.0
+    adversarial_warmup: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,13 +87,20 @@ def prepare_stage(
         loss = cast("nn.Module", entry.loss).to(accelerator.device)
         if train.channels_last:
             loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        if isinstance(loss, MixedPrecisionLoss):
+            loss.set_precision(_HALF.get(str(accelerator.mixed_precision)))
     player = _prepare_player(generator, train, lr, components, accelerator)
-    if components.discriminator is None:
+    if components.discriminator is None or config.adversarial is None:
         return ActiveStage(player, components.losses)
     d_lr = config.discriminator_lr or lr
     discriminator = _prepare_player(components.discriminator, train, d_lr, components, accelerator)
     return ActiveStage(
-        player, components.losses, discriminator, components.adversarial, components.adversarial_weight
+        player,
+        components.losses,
+        discriminator,
+        components.adversarial,
+        components.adversarial_weight,
+        config.adversarial.warmup_steps,
     )
 
 
@@ -121,7 +134,12 @@ def release(player: Player, accelerator: Accelerator) -> nn.Module:
 
 
 def train_step(
-    stage: ActiveStage, batches: Sequence[Batch], accelerator: Accelerator, *, grad_clip: float = 0.0
+    stage: ActiveStage,
+    batches: Sequence[Batch],
+    accelerator: Accelerator,
+    *,
+    grad_clip: float = 0.0,
+    adversarial_share: float = 1.0,
 ) -> StepResult:
     """One step of the discriminator, if there is one, then one of the generator.
 
@@ -133,13 +151,16 @@ def train_step(
         batches: The micro-batches of this process.
         accelerator: Scales and reduces the gradients.
         grad_clip: Largest gradient norm of each network; 0 does not clip.
+        adversarial_share: How much of the adversarial weight counts in this step, in [0, 1].
     """
+    weight = stage.adversarial_weight * adversarial_share
     shared = stage.generator.prepared(batches[0].lr) if len(batches) == 1 else None
     first = StepResult({})
     if stage.discriminator is not None and stage.adversarial is not None:
         first = _discriminator_turn(stage, batches, shared, accelerator, grad_clip)
     # After a bad discriminator the generator's backward still runs, since DDP waits for it, but not its step.
-    second = _generator_turn(stage, batches, shared, accelerator, grad_clip, hold=bool(first.bad))
+    hold = bool(first.bad)
+    second = _generator_turn(stage, batches, shared, accelerator, grad_clip, weight=weight, hold=hold)
     return StepResult({**first.terms, **second.terms}, first.bad or second.bad, second.skipped)
 
 
@@ -170,6 +191,7 @@ def _generator_turn(
     accelerator: Accelerator,
     grad_clip: float,
     *,
+    weight: float,
     hold: bool,
 ) -> StepResult:
     player, opponent = stage.generator, stage.discriminator
@@ -184,7 +206,7 @@ def _generator_turn(
                     batch.hr,
                     stage.losses,
                     adversarial=stage.adversarial,
-                    adversarial_weight=stage.adversarial_weight,
+                    adversarial_weight=weight,
                     discriminator=opponent.plain if opponent else None,
                 )
                 _backward(accelerator, report, len(batches))

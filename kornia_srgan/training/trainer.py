@@ -24,6 +24,7 @@ from kornia_srgan.training.checkpoint import (
 from kornia_srgan.training.determinism import missing_kernels_named
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
+from kornia_srgan.training.optim import warmup_share
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, release, train_step
 from kornia_srgan.training.stage_data import StageCrops
@@ -218,7 +219,13 @@ class Trainer:
             for i in range(0, size * train.accumulate, size)
         ]
         with torch.autograd.set_detect_anomaly(train.detect_anomaly), missing_kernels_named():
-            result = train_step(stage, micro, self.accelerator, grad_clip=train.grad_clip)
+            result = train_step(
+                stage,
+                micro,
+                self.accelerator,
+                grad_clip=train.grad_clip,
+                adversarial_share=warmup_share(progress.step, stage.adversarial_warmup),
+            )
         if self.average.model is not None and not result.skipped:
             self.average.model.update(stage.generator.plain, step=progress.step + 1)
         return lr, result

@@ -51,6 +51,17 @@ def test_loops_that_differ_are_not_timed():
         check_losses({"d_true": torch.tensor(1.0)}, {"d_true": torch.tensor(1.1)})
 
 
+def test_the_check_knows_the_precision(capsys):
+    loops = {"adversarial": torch.tensor(0.00119)}, {"adversarial": torch.tensor(0.00118)}
+    assert check_losses(*loops, "bf16")
+    with pytest.raises(SystemExit, match="adversarial"):
+        check_losses(*loops)
+    with pytest.raises(SystemExit, match="d_true"):
+        check_losses({"d_true": torch.tensor(1.0)}, {"d_true": torch.tensor(1.1)}, "bf16")
+    main([*SIZES.split(), "--precision", "bf16"])
+    assert "x the one with features in float32" in capsys.readouterr().out
+
+
 def test_shares_are_of_the_whole_step():
     rates = {PLAIN: 2.0, OURS: 5.0, WHOLE: 4.0}
     results = [Result.of(name, "images/s", [rate]) for name, rate in rates.items()]

@@ -124,6 +124,18 @@ class TestWeights:
         extractor = TimmFeatures(model="vgg11", layers=("relu1_1",), weights=str(vgg11_file[0]))
         assert torch.equal(extractor.taps.features[0].weight, vgg11_file[1][0].weight)
 
+    def test_convolutions_in_float16(
+        self, vgg11_file: tuple[Path, torch.nn.Sequential], tmp_path: Path
+    ) -> None:
+        state = {f"features.{k}": v.half() for k, v in vgg11_file[1].state_dict().items()}
+        save_file(state, tmp_path / "half.safetensors")
+        extractor = TimmFeatures(
+            model="vgg11", layers=("relu1_1", "relu2_1"), weights=str(tmp_path / "half.safetensors")
+        )
+        first = extractor.taps.features[0].weight
+        assert first.dtype == torch.float32
+        assert torch.equal(first, state["features.0.weight"].float())
+
     def test_wrapped_and_prefixed_state_dict(self, tmp_path: Path) -> None:
         state = timm.create_model("resnet10t").state_dict()
         torch.save(

@@ -182,6 +182,69 @@ class TestPerceptual:
         raw = PerceptualLoss(extractor=TinyFeatures(), feature_scale=1.0)(sr, hr)
         torch.testing.assert_close(PerceptualLoss(extractor=TinyFeatures())(sr, hr), raw / 12.75**2)
 
+    def test_normalize_divides_by_hrs_mean_magnitude(self) -> None:
+        sr, hr = pair()
+        extractor = TinyFeatures()
+        weights = {"a": 0.1, "b": 2.0}
+        f, g = extractor(sr), extractor(hr)
+        loss = PerceptualLoss(
+            extractor=extractor, layer_weights=weights, criterion="l1", normalize="hr_mean", feature_scale=7.0
+        )
+        expected = sum(w * F.l1_loss(f[n], g[n]) / g[n].abs().mean() for n, w in weights.items())
+        torch.testing.assert_close(loss(sr, hr), expected)
+        squares = PerceptualLoss(extractor=extractor, layer_weights=weights, normalize="hr_mean")
+        expected = sum(w * F.mse_loss(f[n], g[n]) / g[n].abs().mean() ** 2 for n, w in weights.items())
+        torch.testing.assert_close(squares(sr, hr), expected)
+
+    def test_normalize_is_indifferent_to_the_size_of_features_and_to_none_at_all(self) -> None:
+        sr, hr = pair()
+        large = TinyFeatures()
+        with torch.no_grad():
+            for parameter in large.parameters():
+                parameter.mul_(300)  # of both layers: "b" grows by 300 squared
+            large.two.bias.mul_(300)
+        for criterion in ("l1", "mse"):
+            known = {"criterion": criterion, "normalize": "hr_mean"}
+            expected = PerceptualLoss(extractor=TinyFeatures(), **known)(sr, hr)
+            torch.testing.assert_close(PerceptualLoss(extractor=large, **known)(sr, hr), expected)
+        with torch.no_grad():
+            for parameter in large.parameters():
+                parameter.zero_()
+        value = PerceptualLoss(extractor=large, normalize="hr_mean")(sr, hr)
+        value.backward()
+        assert value == 0
+        assert torch.isfinite(sr.grad).all()
+
+    @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+    def test_features_in_half_precision_distances_in_float32(self, half: torch.dtype) -> None:
+        sr, hr = pair()
+        seen: list[torch.dtype] = []
+        extractor = TinyFeatures()
+        extractor.two.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+        for arguments in ({}, {"criterion": "l1", "normalize": "hr_mean", "style_weight": 1.0}):
+            loss = PerceptualLoss(extractor=extractor, **arguments)
+            expected = loss(sr, hr)
+            (wanted,) = torch.autograd.grad(expected, sr)
+            loss.set_precision(half)
+            found = loss(sr, hr)
+            assert found.dtype == torch.float32
+            torch.testing.assert_close(found, expected, rtol=0.01, atol=0)
+            assert found != expected
+            (gradient,) = torch.autograd.grad(found, sr)
+            assert F.cosine_similarity(gradient.flatten(), wanted.flatten(), 0) > 0.99
+            loss.set_precision(None)
+            assert loss(sr, hr) == expected
+        assert (
+            seen == [torch.float32] * 2 + [half] * 2 + [torch.float32] * 4 + [half] * 2 + [torch.float32] * 2
+        )
+
+    def test_half_precision_can_be_declined(self) -> None:
+        sr, hr = pair()
+        loss = PerceptualLoss(extractor=TinyFeatures(), mixed_precision=False)
+        expected = loss(sr, hr)
+        loss.set_precision(torch.bfloat16)
+        assert loss(sr, hr) == expected
+
     def test_gram_by_hand(self) -> None:
         x = torch.randn(2, 3, 4, 5)
         expected = torch.empty(2, 3, 3)
@@ -206,6 +269,7 @@ class TestPerceptual:
             ({"layer_weights": {"a": 1.0, "c": 1.0}}, "got a, c"),
             ({"criterion": "l2"}, "criterion"),
             ({"style_weight": -1.0}, "style_weight"),
+            ({"normalize": "mean"}, "normalize must be 'none' or 'hr_mean'; got 'mean'"),
         ],
     )
     def test_wrong_arguments_are_named(self, arguments: dict, message: str) -> None:

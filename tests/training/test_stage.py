@@ -9,7 +9,7 @@ from kornia_srgan.assembly import NamedLoss
 from kornia_srgan.config.model import Optimizer, Schedule
 from kornia_srgan.contracts import Batch
 from kornia_srgan.errors import ConfigError
-from kornia_srgan.training.optim import LearningRate, make_optimizer
+from kornia_srgan.training.optim import LearningRate, make_optimizer, warmup_share
 from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
 from tests.training.helpers import cpu_accelerator, small_components, small_config, state_of, tensors_equal
 
@@ -180,3 +180,45 @@ def test_batchnorm_statistics_see_each_micro_batch_once() -> None:
     assert expected
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name)
+
+
+def test_the_adversarial_weight_grows_over_its_warmup() -> None:
+    """Its term is the weight's share times the same loss, and so is what it adds to the gradient."""
+    batch, terms = random_batch(), []
+    for share in (0.0, 0.25, 1.0):
+        stage, accelerator = make_stage()
+        terms.append(train_step(stage, [batch], accelerator, adversarial_share=share).terms["adversarial"])
+    assert terms[0] == 0
+    torch.testing.assert_close(terms[1] * 4, terms[2])
+    assert [warmup_share(step, 4) for step in (0, 1, 3, 4, 9)] == [0, 0.25, 0.75, 1, 1]
+    assert warmup_share(0, 0) == 1
+
+
+def test_a_stage_knows_its_warmup() -> None:
+    stage, _ = make_stage(stages__1__adversarial={"name": "vanilla", "weight": 0.1, "warmup_steps": 7})
+    assert (stage.adversarial_weight, stage.adversarial_warmup) == (0.1, 7)
+    assert make_stage()[0].adversarial_warmup == 0
+
+
+@pytest.mark.parametrize(
+    ("precision", "half"), [("no", None), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_losses_are_told_the_runs_precision(precision: str, half: torch.dtype | None) -> None:
+    class Told(nn.Module):
+        half: object = "nothing"
+
+        def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            return (sr - hr).abs().mean()
+
+        def set_precision(self, half: torch.dtype | None) -> None:
+            self.half = half
+
+    config, components, told = small_config(), small_components(), Told()
+    stage = replace(components.stages[0], losses=(NamedLoss("told", 1.0, told),))
+    accelerator = cpu_accelerator()
+    accelerator.state._mixed_precision = precision
+    try:
+        prepare_stage(components.generator, stage, config.train, accelerator)
+    finally:
+        accelerator.state._mixed_precision = "no"
+    assert told.half == half

@@ -12,6 +12,8 @@ from kornia_srgan.contracts import FeatureExtractor
 from kornia_srgan.errors import ArgumentError
 
 Criterion = Literal["mse", "l1"]
+Normalize = Literal["none", "hr_mean"]
+_LEAST_MEAN = 1e-6  # of HR's features, so that nothing is divided by zero
 
 
 def gram(features: Tensor) -> Tensor:
@@ -62,19 +64,27 @@ class PerceptualLoss(nn.Module):
     Real-ESRGAN several layers with weights.
 
     The gradient reaches SR only: HR goes through the extractor without a graph. One forward of both together
-    would cost a second backward through the extractor for HR, whose gradient nobody asks for. Everything runs
-    in float32, also under autocast.
+    would cost a second backward through the extractor for HR, whose gradient nobody asks for.
+
+    In a run in bfloat16 or float16 the extractor computes in that precision too, unless `mixed_precision` is
+    off; the training step says so by `set_precision`. Distances are always float32, and without that word so
+    are the features, also under autocast.
 
     Args:
         extractor: A frozen feature extractor.
         layer_weights: Weight of each of the extractor's layers; by default 1 for each.
         criterion: `mse` or `l1`, between features.
         feature_scale: Factor of the features before they are compared.
+        normalize: `hr_mean` divides the features of each layer by the mean magnitude of HR's there (over the
+            batch of one process, without a gradient), so that layers count by their weights alone, whatever
+            the size of their features; with `l1` that is each distance divided by it. `feature_scale` then
+            cancels out. `none` compares them as they are.
         style_weight: Weight of the same criterion between Gram matrices (style); 0 leaves it out.
         jitter: Compare each pair from an offset of 0 to `jitter` pixels on both axes; see `shifted`. For
             extractors whose convolutions have strides (EfficientNet, ResNet): they treat pixels of odd and
             even position differently, and that pattern would be woven into the image. One less than the
             deepest layer's stride covers every phase. VGG's convolutions have none; leave it 0.
+        mixed_precision: Whether the extractor follows the run's precision.
 
     Raises:
         ArgumentError: If the layers of `layer_weights` are not the extractor's, or an argument is out of
@@ -88,8 +98,10 @@ class PerceptualLoss(nn.Module):
         layer_weights: dict[str, float] | None = None,
         criterion: Criterion = "mse",
         feature_scale: float = 1 / 12.75,
+        normalize: Normalize = "none",
         style_weight: float = 0.0,
         jitter: int = 0,
+        mixed_precision: bool = True,
     ) -> None:
         super().__init__()
         layers = [str(layer) for layer in extractor.layers]
@@ -101,6 +113,8 @@ class PerceptualLoss(nn.Module):
             )
         if criterion not in ("mse", "l1"):
             raise ArgumentError(f"criterion must be 'mse' or 'l1'; got {criterion!r}")
+        if normalize not in ("none", "hr_mean"):
+            raise ArgumentError(f"normalize must be 'none' or 'hr_mean'; got {normalize!r}")
         if style_weight < 0 or feature_scale <= 0:
             raise ArgumentError(
                 "style_weight must be at least 0 and feature_scale above 0; "
@@ -112,24 +126,35 @@ class PerceptualLoss(nn.Module):
         self.layer_weights = weights
         self.distance = F.mse_loss if criterion == "mse" else F.l1_loss
         self.feature_scale = feature_scale
+        self.normalize = normalize
         self.style_weight = style_weight
         self.jitter = jitter
+        self.mixed_precision = mixed_precision
+        self._half: torch.dtype | None = None
+
+    def set_precision(self, half: torch.dtype | None) -> None:
+        """Let the extractor compute in `half`, bfloat16 or float16; None is float32."""
+        self._half = half if self.mixed_precision else None
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The weighted sum over the layers."""
         if self.jitter:
             sr, hr = shifted(sr, hr, self.jitter)
-        with torch.autocast(sr.device.type, enabled=False):
+        with torch.autocast(sr.device.type, dtype=self._half, enabled=self._half is not None):
             with torch.no_grad():
                 wanted = self.extractor(hr.detach().float())
             found = self.extractor(sr.float())
+        with torch.autocast(sr.device.type, enabled=False):
             total = sr.new_zeros((), dtype=torch.float32)
             for layer, weight in self.layer_weights.items():
                 total = total + weight * self._layer(found[layer].float(), wanted[layer].float())
             return total
 
     def _layer(self, sr: Tensor, hr: Tensor) -> Tensor:
-        sr, hr = sr * self.feature_scale, hr * self.feature_scale
+        factor = (
+            1 / hr.abs().mean().clamp_min(_LEAST_MEAN) if self.normalize == "hr_mean" else self.feature_scale
+        )
+        sr, hr = sr * factor, hr * factor
         loss = self.distance(sr, hr)
         if self.style_weight:
             loss = loss + self.style_weight * self.distance(gram(sr), gram(hr))
