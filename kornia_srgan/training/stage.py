@@ -1,61 +1,19 @@
-"""A stage at work: its networks on their device, its optimizers, and the step that trains them."""
+"""The step that trains the players of a stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from kornia_srgan.assembly import NamedLoss, StageComponents
-from kornia_srgan.config.model import Train
-from kornia_srgan.contracts import AdversarialLoss, Batch, LossReport, MixedPrecisionLoss
+from kornia_srgan.contracts import Batch, LossReport
 from kornia_srgan.errors import TrainingError
-from kornia_srgan.training.optim import LearningRate, make_optimizer
+from kornia_srgan.training.players import ActiveStage, Player
 from kornia_srgan.training.steps import discriminator_loss, generator_loss
-
-_HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass
-class Player:
-    """A network with what trains it.
-
-    Attributes:
-        plain: The module itself.
-        prepared: The same as Accelerate wraps it (DDP, autocast).
-        optimizer: Accelerate's wrapper of the optimizer.
-        rate: Sets the optimizer's learning rate.
-    """
-
-    plain: nn.Module
-    prepared: nn.Module
-    optimizer: Any
-    rate: LearningRate
-
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        """The parameters that are trained."""
-        return [p for p in self.plain.parameters() if p.requires_grad]
-
-
-@dataclass
-class ActiveStage:
-    """The players and losses of one stage; without a discriminator it is not a GAN.
-
-    The adversarial weight is reached after `adversarial_warmup` steps.
-    """
-
-    generator: Player
-    losses: tuple[NamedLoss, ...]
-    discriminator: Player | None = None
-    adversarial: AdversarialLoss | None = None
-    adversarial_weight: float = 0.0
-    adversarial_warmup: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,66 +29,6 @@ class StepResult:
     terms: Mapping[str, Tensor]
     bad: str = ""
     skipped: bool = False
-
-
-def prepare_stage(
-    generator: nn.Module, components: StageComponents, train: Train, accelerator: Accelerator
-) -> ActiveStage:
-    """Put a stage's networks on the device, make their optimizers and hand all to Accelerate.
-
-    The order of `prepare` is always generator, its optimizer, discriminator, its optimizer: checkpoints
-    name what they hold by it.
-    """
-    config = components.config
-    lr = config.lr or train.lr
-    for entry in components.losses:
-        loss = cast("nn.Module", entry.loss).to(accelerator.device)
-        if train.channels_last:
-            loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        if isinstance(loss, MixedPrecisionLoss):
-            loss.set_precision(_HALF.get(str(accelerator.mixed_precision)))
-    player = _prepare_player(generator, train, lr, components, accelerator)
-    if components.discriminator is None or config.adversarial is None:
-        return ActiveStage(player, components.losses)
-    d_lr = config.discriminator_lr or lr
-    discriminator = _prepare_player(components.discriminator, train, d_lr, components, accelerator)
-    return ActiveStage(
-        player,
-        components.losses,
-        discriminator,
-        components.adversarial,
-        components.adversarial_weight,
-        config.adversarial.warmup_steps,
-    )
-
-
-def _prepare_player(
-    module: nn.Module, train: Train, lr: float, components: StageComponents, accelerator: Accelerator
-) -> Player:
-    module.to(accelerator.device).train()
-    if train.channels_last:
-        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if train.compile:
-        module.compile()  # in place: a wrapper would put a prefix on every saved key
-    optimizer = make_optimizer(train.optimizer, module, lr)
-    rate = LearningRate(components.config.schedule, optimizer, components.config.steps)
-    prepared, prepared_optimizer = accelerator.prepare(module, optimizer)
-    plain = accelerator.unwrap_model(prepared)
-    return Player(plain, prepared, prepared_optimizer, rate)
-
-
-def release(player: Player, accelerator: Accelerator) -> nn.Module:
-    """The player's module as it was before Accelerate wrapped it, for the next stage to prepare it again.
-
-    Accelerate does not wrap twice what it has marked as prepared: without this, a later stage in mixed
-    precision would compute the generator in float32, and a run resumed in that stage would not.
-    """
-    module = accelerator.unwrap_model(player.prepared)
-    wrapped = vars(module).pop("_original_forward", None)
-    if wrapped is not None:
-        module.forward = wrapped
-    vars(module).pop("_is_accelerate_prepared", None)
-    return module
 
 
 def train_step(

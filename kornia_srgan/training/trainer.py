@@ -25,8 +25,9 @@ from kornia_srgan.training.determinism import missing_kernels_named
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.optim import warmup_share
+from kornia_srgan.training.players import ActiveStage, prepare_stage, release
 from kornia_srgan.training.run_folder import RunFolder
-from kornia_srgan.training.stage import ActiveStage, StepResult, prepare_stage, release, train_step
+from kornia_srgan.training.stage import StepResult, train_step
 from kornia_srgan.training.stage_data import StageCrops
 from kornia_srgan.training.steps import make_batch
 from kornia_srgan.weights.files import save_weights

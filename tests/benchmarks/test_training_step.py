@@ -20,6 +20,7 @@ from benchmarks.training_step import (
     summary,
 )
 from kornia_srgan.assembly import assemble
+from tests.training.half import fresh_state
 
 SIZES = "--device cpu --crop 32 --batch 2 --channels 4 --blocks 1 --width 4 --repeats 2"
 
@@ -58,7 +59,8 @@ def test_the_check_knows_the_precision(capsys):
         check_losses(*loops)
     with pytest.raises(SystemExit, match="d_true"):
         check_losses({"d_true": torch.tensor(1.0)}, {"d_true": torch.tensor(1.1)}, "bf16")
-    main([*SIZES.split(), "--precision", "bf16"])
+    with fresh_state():
+        main([*SIZES.split(), "--precision", "bf16"])
     assert "x the one with features in float32" in capsys.readouterr().out
 
 

@@ -10,7 +10,8 @@ import torch
 from accelerate.utils import gather_object
 
 from kornia_srgan.contracts import Batch
-from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
+from kornia_srgan.training.players import ActiveStage, prepare_stage
+from kornia_srgan.training.stage import train_step
 from tests.training.half import fp16_accelerator
 from tests.training.helpers import small_components, small_config
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from kornia_srgan.assembly import NamedLoss
 from kornia_srgan.training import trainer as trainer_module
+from kornia_srgan.training.players import ActiveStage, Player, prepare_stage
 from kornia_srgan.training.run import train
-from kornia_srgan.training.stage import ActiveStage, Player, prepare_stage, train_step
+from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.trainer import Trainer
 from tests.training.half import fp16_accelerator, fresh_state
 from tests.training.helpers import make_photos, small_components, small_config, state_of, tensors_equal

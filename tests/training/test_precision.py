@@ -19,9 +19,10 @@ from kornia_srgan.config.io import load_config
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.registry.catalog import IMAGE_LOSSES
 from kornia_srgan.training.determinism import take_deterministic_kernels
+from kornia_srgan.training.players import prepare_stage, release
 from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, run_identity, train
 from kornia_srgan.training.run_folder import RunFolder
-from kornia_srgan.training.stage import prepare_stage, release, train_step
+from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.trainer import Trainer
 from tests.training.half import fresh_state, restored_switches
 from tests.training.helpers import cpu_accelerator, make_photos, small_components, small_config

@@ -10,7 +10,8 @@ from kornia_srgan.config.model import Optimizer, Schedule
 from kornia_srgan.contracts import Batch
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.optim import LearningRate, make_optimizer, warmup_share
-from kornia_srgan.training.stage import ActiveStage, prepare_stage, train_step
+from kornia_srgan.training.players import ActiveStage, prepare_stage
+from kornia_srgan.training.stage import train_step
 from tests.training.helpers import cpu_accelerator, small_components, small_config, state_of, tensors_equal
 
 
