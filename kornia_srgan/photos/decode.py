@@ -75,12 +75,12 @@ def _decode(data: bytes, max_pixels: int, name: str) -> Photo:
     if kind is not None and kind.refusal:
         raise ImageError(f"{kind.title} files are not supported; {kind.refusal}")
     if is_camera_raw(kind, data, name):
-        return _finished(read_raw(data, max_pixels), "RAW")
+        return _finished(read_raw(data, max_pixels), data, "RAW")
     match kind.name if kind is not None else "":
         case "HEIF":
-            return _finished(read_heif(data, max_pixels), "HEIF")
+            return _finished(read_heif(data, max_pixels), data, "HEIF")
         case "JXL":
-            return _finished(read_jxl(data, max_pixels), "JXL")
+            return _finished(read_jxl(data, max_pixels), data, "JXL")
         case "TIFF":
             return _decode_tiff(data, max_pixels)
         case "JPEG" if depth_of(data, "JPEG") > 8:
@@ -88,16 +88,14 @@ def _decode(data: bytes, max_pixels: int, name: str) -> Photo:
     return _decode_by_pillow(data, max_pixels)
 
 
-def _finished(decoded: Decoded, format_name: str) -> Photo:
+def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
     """A picture that a package of its own decoded, upright already."""
     metadata, notes = Metadata(), ()
-    exif = None
     if decoded.image is not None:
-        metadata, _, notes = read_metadata(decoded.image)
-        exif = decoded.image.getexif()
+        metadata, _, notes = read_metadata(decoded.image, data)
     frames, space = [decoded.frame], decoded.space
     icc = metadata.icc if metadata.icc is not None else decoded.icc
-    metadata, more = _coloured(metadata, stated_profile(b"", format_name, icc, space), exif, space)
+    metadata, more = _coloured(metadata, stated_profile(b"", format_name, icc, space), space)
     _check_frames(frames, space)
     return Photo(frames, space, format_name, metadata, notes=(*notes, *decoded.notes, *more))
 
@@ -109,9 +107,9 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         check_size(image.width * image.height * count, max_pixels)
         animated = count > 1 and name in _ANIMATED
         frames, space, notes = _pillow_frames(image, data, count, max_pixels)
-        metadata, orientation, more = read_metadata(image)
+        metadata, orientation, more = read_metadata(image, data)
         icc = stated_profile(data, name, metadata.icc, space)
-        metadata, odd = _coloured(metadata, icc, image.getexif(), space)
+        metadata, odd = _coloured(metadata, icc, space)
         # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
         loop = image.info.get("loop", 0 if name == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
@@ -155,20 +153,19 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
                 f"a JPEG of {data[place]} bits a channel needs the package imagecodecs: {CODECS}"
             )
         space, frame = found
-        metadata, orientation, notes = read_metadata(image)
-        metadata, odd = _coloured(metadata, metadata.icc, image.getexif(), space)
+        metadata, orientation, notes = read_metadata(image, data)
+        metadata, odd = _coloured(metadata, metadata.icc, space)
         return Photo([_upright(frame, orientation)], space, "JPEG", metadata, notes=(*notes, *odd))
 
 
 def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
-    from kornia_srgan.photos.tiff_read import TiffReader, described
+    from kornia_srgan.photos.tiff_read import TiffReader
 
     reader = TiffReader(data)
     if reader.is_raw:
-        return _finished(read_raw(data, max_pixels), "RAW")
+        return _finished(read_raw(data, max_pixels), data, "RAW")
     reader.check_bands()
-    directory = described(data)
-    metadata, orientation, notes = read_tiff_metadata(directory)
+    metadata, orientation, notes = read_tiff_metadata(data)
     frames, space, by_pillow = _tiff_frames(reader, data, max_pixels)
     by_tags = from_tiff_tags(
         reader.fractions(_WHITE_POINT),
@@ -177,9 +174,7 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
         space,
     )
     stated = metadata.icc or by_tags
-    exif = Image.Exif()
-    exif.load(directory)
-    metadata, odd = _coloured(metadata, stated_profile(data, "TIFF", stated, space), exif, space)
+    metadata, odd = _coloured(metadata, stated_profile(data, "TIFF", stated, space), space)
     frames = [_upright(f, 1 if by_pillow else orientation) for f in frames]  # Pillow turns a TIFF itself
     _check_frames(frames, space)
     return Photo(frames, space, "TIFF", metadata, notes=(*notes, *reader.notes(), *odd))
@@ -200,10 +195,12 @@ def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list
 
 
 def _coloured(
-    metadata: Metadata, icc: bytes | None, exif: Image.Exif | None, space: Space
+    metadata: Metadata, icc: bytes | None, space: Space
 ) -> tuple[Metadata, tuple[str, ...]]:
     """The metadata with a profile that fits the values, and notes on one that does not."""
-    if icc is None and exif is not None:
+    if icc is None and metadata.exif is not None:
+        exif = Image.Exif()
+        exif.load(metadata.exif)
         icc = from_exif(exif, space)
     icc, notes = fit_profile(icc, space)
     return replace(metadata, icc=icc), notes

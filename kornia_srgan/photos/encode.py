@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
 from kornia_srgan.photos.metadata import resized
 from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster
+from kornia_srgan.photos.placement import fit_metadata, jpeg_extras, png_captions
 from kornia_srgan.photos.png16 import write_deep_png
 from kornia_srgan.photos.tiff import write_tiff
 
@@ -65,16 +67,17 @@ def write_rasters(
     supply = iter(rasters)
     with replacing(path, ImageError) as temporary:
         first, icc, notes = fit_raster(next(supply), form, options, metadata.icc)
-        kept = resized(Metadata(icc, metadata.exif, metadata.xmp, metadata.dpi), first.width, first.height)
-        notes += _left_out(kept, form)
+        sized = resized(replace(metadata, icc=icc), first.width, first.height)
+        kept, left_out = fit_metadata(sized, form)
+        notes += left_out
         rest = (fit_raster(r, form, options, metadata.icc)[0] for r in supply)
         try:
             if form.strips:
-                write_tiff(temporary, chain([first], rest), kept)
+                notes += write_tiff(temporary, chain([first], rest), kept)
             elif durations is not None:
                 _write_animation(temporary, chain([first], rest), form, options, kept, durations, loop)
             else:
-                notes += _write_one(temporary, first, form, options, kept)
+                _write_still(temporary, first, form, options, kept)
                 _refuse_more(rest, form)
         except KorniaSRGANError:
             raise
@@ -83,29 +86,18 @@ def write_rasters(
         return notes
 
 
-def _left_out(metadata: Metadata, form: Format) -> tuple[str, ...]:
-    stated = (
-        ("ICC profile", metadata.icc, form.icc),
-        ("EXIF", metadata.exif, form.exif),
-        ("XMP", metadata.xmp, form.xmp),
-    )
-    lost = [name for name, value, held in stated if value is not None and not held]
-    return (f"{form.name} has no place for {', '.join(lost)}: left out",) if lost else ()
-
-
 def _refuse_more(rest: Iterator[Raster], form: Format) -> None:
     if next(rest, None) is not None:
         raise ImageError(f"{form.name} holds one picture and this has several pages; write it as TIFF")
 
 
-def _write_one(
+def _write_still(
     path: Path, picture: Raster, form: Format, options: WriteOptions, metadata: Metadata
-) -> tuple[str, ...]:
+) -> None:
     if picture.dtype == np.uint16:
         write_deep_png(path, picture, metadata)
     else:
         canvas(picture).save(path, form.name, **_pillow_options(form, options, metadata))
-    return ()
 
 
 def canvas(picture: Raster) -> Image.Image:
@@ -155,20 +147,24 @@ def _whole(durations: list[float]) -> list[int]:
 
 def _pillow_options(form: Format, options: WriteOptions, metadata: Metadata) -> dict[str, Any]:
     choices: dict[str, Any] = dict(form.encoder(options))
-    if metadata.icc is not None and form.icc:
+    if metadata.icc is not None:
         choices["icc_profile"] = metadata.icc
-    if metadata.dpi is not None and form.dpi:
+    if metadata.dpi is not None:
         choices["dpi"] = metadata.dpi
-    if metadata.exif is not None and form.exif:
+    if metadata.exif is not None:
         choices["exif"] = b"Exif\x00\x00" + metadata.exif
-    if metadata.xmp is not None and form.xmp:
-        choices |= _xmp_option(form, metadata.xmp)
-    return choices
+    return choices | _caption_options(form, metadata)
 
 
-def _xmp_option(form: Format, xmp: bytes) -> dict[str, Any]:
+def _caption_options(form: Format, metadata: Metadata) -> dict[str, Any]:
     if form.texts:
         info = PngImagePlugin.PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+        for kind, data in png_captions(metadata):
+            info.add(kind, data)
         return {"pnginfo": info}
-    return {"xmp": xmp}
+    if form.name == "JPEG":
+        return {"extra": jpeg_extras(metadata)}
+    choices: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp is not None else {}
+    if metadata.texts:
+        choices["comment"] = "\n".join(text.value for text in metadata.texts).encode("utf-8", "replace")
+    return choices

@@ -73,7 +73,10 @@ class Format:
         icc: It holds an ICC profile.
         exif: It holds EXIF.
         xmp: It holds an XMP packet.
+        iptc: It holds IPTC captions.
         texts: It holds texts under names; XMP is one of them.
+        comments: It holds comments.
+        exif_limit: The most bytes of EXIF that it holds; 0 where there is no limit.
         dpi: It holds a resolution.
         stills: A still picture that is read from it is written as it unless the user says otherwise.
         animations: So is an animation.
@@ -97,7 +100,10 @@ class Format:
     icc: bool = True
     exif: bool = True
     xmp: bool = True
+    iptc: bool = False
     texts: bool = False
+    comments: bool = False
+    exif_limit: int = 0
     dpi: bool = False
     stills: bool = False
     animations: bool = False
@@ -115,11 +121,11 @@ FORMATS = {
         Format(
             "PNG", (".png", ".apng"), alpha="full", deep=True, animation=True, dpi=True,
             stills=True, animations=True, stated_once=True, frames_at_once=True, texts=True,
-            encoder=_png_options,
+            iptc=True, encoder=_png_options,
         ),
         Format(
             "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), cmyk=True, dpi=True,
-            longest=65500, encoder=_jpeg_options,
+            longest=65500, iptc=True, comments=True, exif_limit=65_527, encoder=_jpeg_options,
         ),
         Format(
             "WEBP", (".webp",), alpha="full", animation=True, stills=True, animations=True,
@@ -127,14 +133,14 @@ FORMATS = {
         ),
         Format(
             "TIFF", (".tif", ".tiff"), alpha="full", deep=True, floating=True, cmyk=True, pages=True,
-            dpi=True, stills=True, strips=True,
+            dpi=True, stills=True, strips=True, iptc=True,
         ),
         Format(
             "AVIF", (".avif",), alpha="full", animation=True, grey=False, longest=65536, encoder=_avif_options
         ),
         Format(
             "GIF", (".gif",), alpha="binary", animation=True, icc=False, exif=False, xmp=False,
-            animations=True, disposes=True, longest=65535,
+            animations=True, disposes=True, comments=True, longest=65535,
         ),
         Format("BMP", (".bmp",), icc=False, exif=False, xmp=False, dpi=True),
     )

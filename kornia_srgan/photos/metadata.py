@@ -1,20 +1,26 @@
-"""EXIF, XMP, ICC and resolution: read from a Pillow image, orientation reset, sizes brought up to date."""
+"""What a file says about its picture: read, orientation reset, sizes brought up to date."""
 
 from __future__ import annotations
 
-import re
+import struct
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from PIL import Image, TiffImagePlugin, TiffTags
+from PIL import Image
 
+from kornia_srgan.photos import photoshop
+from kornia_srgan.photos.captions import Captions, read_captions
+from kornia_srgan.photos.ifd import EXIF, FIRST, Entry, Structure, read_structure, write_structure
 from kornia_srgan.photos.photo import Metadata
+from kornia_srgan.photos.xmp import find_number, replace_number, without_announcements
 
 ORIENTATION = 0x0112
-_EXIF_IFD, _GPS_IFD, _INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _WIDTH, _HEIGHT, _PIXEL_X, _PIXEL_Y = 0x0100, 0x0101, 0xA002, 0xA003
+_XMP, _ICC, _IPTC, _PHOTOSHOP = 0x02BC, 0x8773, 0x83BB, 0x8649
 
 # Of a TIFF's own directory only what describes the photograph; the rest says how its strips lie in the file.
-_DESCRIPTIVE = {
+DESCRIPTIVE = {
     0x010E,  # ImageDescription
     0x010F,  # Make
     0x0110,  # Model
@@ -30,61 +36,94 @@ _DESCRIPTIVE = {
     0x9C9D,  # XPAuthor
     0x9C9E,  # XPKeywords
     0x9C9F,  # XPSubject
-    _EXIF_IFD,
-    _GPS_IFD,
 }
+# Of EXIF's first directory what says where a thumbnail lies, and what has a place of its own.
+_LAYOUT = {0x0111, 0x0117, 0x0144, 0x0145, 0x014A, 0x0201, 0x0202, _XMP, _ICC, _IPTC, _PHOTOSHOP}
+
+Found = tuple[Metadata, int, tuple[str, ...]]
+"""The metadata with orientation reset, the orientation (1 to 8) that the pixels still need, and notes on what
+is left out."""
 
 
-def read_metadata(image: Image.Image) -> tuple[Metadata, int, tuple[str, ...]]:
-    """What an image says about itself, after its pixels were loaded.
-
-    Returns:
-        The metadata with orientation reset, the orientation (1 to 8) that the pixels still need, and notes on
-        what is damaged and left out.
-    """
-    notes: list[str] = []
-    orientation, exif = 1, None
-    try:
-        found = image.getexif()
-        orientation = _as_orientation(found.get(ORIENTATION))
-        exif = _clean_exif(found, from_tiff=False)
-    except Exception as error:  # Pillow lets what a damaged directory raises through, and that is anything
-        notes.append(f"its EXIF is damaged and left out ({type(error).__name__})")
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if isinstance(xmp, str):
-        xmp = xmp.encode("utf-8")
-    icc = image.info.get("icc_profile")
-    metadata = Metadata(
-        icc=icc if isinstance(icc, bytes) and len(icc) >= 128 else None,
-        exif=exif,
-        xmp=_upright_xmp(xmp) if isinstance(xmp, bytes) else None,
-        dpi=_as_dpi(image.info.get("dpi")),
-    )
-    return metadata, orientation, tuple(notes)
+def read_metadata(image: Image.Image, data: bytes) -> Found:
+    """What an image says about itself, after its pixels were loaded from `data`."""
+    captions = read_captions(data, image)
+    exif = image.info.get("exif") or captions.exif
+    xmp = captions.xmp or image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    captions.xmp = xmp.encode("utf-8") if isinstance(xmp, str) else xmp
+    structure = _structure(exif, captions) if isinstance(exif, bytes) and exif else None
+    metadata, orientation = _gathered(structure, captions, image.info.get("icc_profile"))
+    return replace(metadata, dpi=_as_dpi(image.info.get("dpi"))), orientation, tuple(captions.notes)
 
 
-def read_tiff_metadata(data: bytes) -> tuple[Metadata, int, tuple[str, ...]]:
+def read_tiff_metadata(data: bytes) -> Found:
     """`read_metadata` for a TIFF, from the file: Pillow's open one forgets with the pixels."""
-    exif = Image.Exif()
-    exif.load(data)
-    orientation = _as_orientation(exif.get(ORIENTATION))
-    icc, xmp = exif.get(34675), exif.get(700)
-    resolution = (exif.get(282), exif.get(283)) if exif.get(296, 2) == 2 else None
+    captions = Captions()
+    structure = _structure(data, captions)
+    if structure is None:
+        return Metadata(), 1, tuple(captions.notes)
+    first = structure.directories[FIRST]
+    icc = first[_ICC].data if _ICC in first else None
+    described = {tag: None for tag in first if tag not in DESCRIPTIVE and tag not in _LAYOUT}
+    metadata, orientation = _gathered(structure.with_entries(FIRST, described), captions, icc)
+    across, down = structure.fractions(282), structure.fractions(283)
+    dpi = _as_dpi((*across[:1], *down[:1])) if (structure.number(296) or 2) == 2 else None
+    return replace(metadata, dpi=dpi), orientation, tuple(captions.notes)
+
+
+def _structure(exif: bytes, captions: Captions) -> Structure | None:
+    """The directories that can be read; what is damaged is noted."""
     try:
-        cleaned, notes = _clean_exif(exif, from_tiff=True), ()
-    except Exception as error:
-        cleaned, notes = None, (f"its EXIF is damaged and left out ({type(error).__name__})",)
-    metadata = Metadata(
-        icc=icc if isinstance(icc, bytes) and len(icc) >= 128 else None,
-        exif=cleaned,
-        xmp=_upright_xmp(xmp) if isinstance(xmp, bytes) else None,
-        dpi=_as_dpi(resolution),
-    )
-    return metadata, orientation, notes
+        structure = read_structure(exif)
+    except (ValueError, struct.error):
+        captions.notes.append("its EXIF is damaged and left out")
+        return None
+    if structure.damaged:
+        several = len(structure.damaged) > 1
+        names = ", ".join(structure.damaged[:10]) + (", …" if len(structure.damaged) > 10 else "")
+        captions.notes.append(f"of its EXIF {names} {'are' if several else 'is'} damaged and left out")
+    return structure
 
 
-def _as_orientation(value: Any) -> int:
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+def _gathered(structure: Structure | None, captions: Captions, icc: Any) -> tuple[Metadata, int]:
+    orientation, exif = 1, None
+    if structure is not None:
+        first = structure.directories[FIRST]
+        if captions.xmp is None and _XMP in first:
+            captions.xmp = first[_XMP].data
+        if not captions.resources and _PHOTOSHOP in first:
+            captions.resources += photoshop.read_resources(first[_PHOTOSHOP].data)
+        if not captions.resources and _IPTC in first:
+            iptc = photoshop.block_of_iptc(_in_network_order(first[_IPTC], structure.order))
+            captions.resources += photoshop.read_resources(iptc)
+        exif = _upright(structure)
+    stated = structure.number(ORIENTATION) if structure else None
+    if stated is None and captions.xmp is not None:
+        stated = find_number(captions.xmp, "tiff:Orientation")
+    if stated is not None and 1 <= stated <= 8:
+        orientation = stated
+    block, notes = photoshop.captions_of(captions.resources, turned=orientation != 1)
+    captions.notes += notes
+    xmp = captions.xmp
+    if xmp is not None:
+        xmp = without_announcements(replace_number(xmp, "tiff:Orientation", 1))
+    icc = icc if isinstance(icc, bytes) and len(icc) >= 128 else None
+    return Metadata(icc, exif, xmp, None, block, tuple(captions.texts)), orientation
+
+
+def _in_network_order(entry: Entry, order: str) -> bytes:
+    """IPTC that was stored as 32-bit numbers, as some programs do, with its bytes in the order they have."""
+    if entry.kind != 4 or order == ">" or entry.data.startswith(b"\x1c"):
+        return entry.data
+    return b"".join(entry.data[i : i + 4][::-1] for i in range(0, len(entry.data), 4))
+
+
+def _upright(structure: Structure) -> bytes | None:
+    first = structure.directories[FIRST]
+    structure = structure.with_entries(FIRST, {tag: None for tag in _LAYOUT if tag in first})
+    if ORIENTATION in first:
+        structure = structure.with_entries(FIRST, {ORIENTATION: structure.whole(1)})
+    return write_structure(structure) if any(structure.directories.values()) else None
 
 
 def _as_dpi(value: Any) -> tuple[float, float] | None:
@@ -95,81 +134,30 @@ def _as_dpi(value: Any) -> tuple[float, float] | None:
     return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
 
-def _clean_exif(found: Image.Exif, from_tiff: bool) -> bytes | None:
-    exif = Image.Exif()
-    for tag, value in found.items():
-        if tag in (_EXIF_IFD, _GPS_IFD) or (from_tiff and tag not in _DESCRIPTIVE):
-            continue
-        exif[tag] = value
-    for directory in (_EXIF_IFD, _GPS_IFD):
-        inner = dict(found.get_ifd(directory))
-        if inner:
-            exif.get_ifd(directory).update(inner)
-    if ORIENTATION in exif:
-        exif[ORIENTATION] = 1
-    if not len(exif) and not any(exif.get_ifd(d) for d in (_EXIF_IFD, _GPS_IFD)):
-        return None
-    return _tiff_structure(exif)
-
-
-def _tiff_structure(exif: Image.Exif) -> bytes:
-    for tag, value in exif.items():
-        # Pillow reads texts as Latin-1, byte for byte, but writes only ASCII.
-        if isinstance(value, str) and not value.isascii() and TiffTags.lookup(tag).type == TiffTags.ASCII:
-            exif[tag] = value.encode("latin-1", "replace")
-    return exif.tobytes().removeprefix(b"Exif\x00\x00")
-
-
 def resized(metadata: Metadata, width: int, height: int) -> Metadata:
     """The metadata of a picture of another size: its width and height are brought up to date where stated."""
     exif = None
     if metadata.exif is not None:
-        parsed = Image.Exif()
-        parsed.load(b"Exif\x00\x00" + metadata.exif)
-        inner = parsed.get_ifd(_EXIF_IFD)
-        for directory, tags in ((parsed, (_WIDTH, _HEIGHT)), (inner, (_PIXEL_X, _PIXEL_Y))):
+        structure = read_structure(metadata.exif)
+        for directory, tags in ((FIRST, (_WIDTH, _HEIGHT)), (EXIF, (_PIXEL_X, _PIXEL_Y))):
             for tag, value in zip(tags, (width, height), strict=True):
-                if tag in directory:
-                    directory[tag] = value
-        exif = _tiff_structure(parsed)
+                if tag in structure.directories.get(directory, {}):
+                    structure = structure.with_entries(directory, {tag: structure.whole(value)})
+        exif = write_structure(structure)
     xmp = metadata.xmp
     if xmp is not None:
         for key, value in (("Width", width), ("Length", height)):
-            xmp = _replaced(xmp, f"tiff:Image{key}", value)
+            xmp = replace_number(xmp, f"tiff:Image{key}", value)
         for key, value in (("X", width), ("Y", height)):
-            xmp = _replaced(xmp, f"exif:Pixel{key}Dimension", value)
-    return Metadata(metadata.icc, exif, xmp, metadata.dpi)
+            xmp = replace_number(xmp, f"exif:Pixel{key}Dimension", value)
+    return replace(metadata, exif=exif, xmp=xmp)
 
 
-def _upright_xmp(xmp: bytes) -> bytes:
-    return _replaced(xmp, "tiff:Orientation", 1)
+def exif_structure(exif: bytes | None) -> Structure:
+    """The directories of an EXIF block of ours; empty ones where there is none."""
+    return read_structure(exif) if exif is not None else Structure("<", {FIRST: {}})
 
 
-def _replaced(xmp: bytes, name: str, value: int) -> bytes:
-    """An XMP packet with a number replaced, written as an attribute or as an element."""
-    key, number = re.escape(name.encode()), str(value).encode()
-    xmp = re.sub(rb"(" + key + rb"\s*=\s*[\"'])\d+", rb"\g<1>" + number, xmp)
-    return re.sub(rb"(<" + key + rb">\s*)\d+", rb"\g<1>" + number, xmp)
-
-
-def tiff_directory(exif: bytes, tag: int, offset: int, prefix: bytes = b"II") -> bytes | None:
-    """One sub-directory of an EXIF structure, laid out to lie at `offset` of a TIFF file; None if empty."""
-    parsed = Image.Exif()
-    parsed.load(b"Exif\x00\x00" + exif)
-    inner = parsed.get_ifd(tag)
-    if not inner:
-        return None
-    directory = TiffImagePlugin.ImageFileDirectory_v2(
-        prefix + (b"\x2a\x00\x08\x00\x00\x00" if prefix == b"II" else b"\x00\x2a\x00\x00\x00\x08"), group=tag
-    )
-    for key, value in inner.items():
-        directory[key] = value
-    return directory.tobytes(offset)
-
-
-def tiff_texts(exif: bytes) -> dict[int, bytes]:
-    """The describing texts of an EXIF structure's first directory, in the bytes that they are in there."""
-    parsed = Image.Exif()
-    parsed.load(b"Exif\x00\x00" + exif)
-    texts = {tag: value for tag, value in parsed.items() if tag in _DESCRIPTIVE and isinstance(value, str)}
-    return {tag: text.encode("latin-1", "replace") for tag, text in texts.items()}
+def described_by(structure: Structure) -> Iterable[tuple[int, Entry]]:
+    """The entries of a first directory that describe the photograph."""
+    return ((t, e) for t, e in structure.directories[FIRST].items() if t in DESCRIPTIVE and t != ORIENTATION)

@@ -16,6 +16,23 @@ CHANNELS: dict[Space, int] = {"L": 1, "RGB": 3, "CMYK": 4}
 
 
 @dataclass(frozen=True)
+class Text:
+    """A text about a picture.
+
+    Attributes:
+        keyword: What it is about, in PNG's words: `Comment`, `Author`, or what a program chose.
+        value: The text.
+        language: Its language, such as `de`; mostly empty.
+        translated: The keyword in that language.
+    """
+
+    keyword: str
+    value: str
+    language: str = ""
+    translated: str = ""
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a file says about its pixels.
 
@@ -24,12 +41,16 @@ class Metadata:
         exif: A TIFF structure, without the `Exif` marker, orientation already reset.
         xmp: An XMP packet, orientation already reset.
         dpi: Pixels per inch, across and down.
+        photoshop: A block of Photoshop's resources, with IPTC captions among them.
+        texts: Comments and other texts.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    photoshop: bytes | None = None
+    texts: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)

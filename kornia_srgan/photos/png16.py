@@ -12,6 +12,7 @@ import numpy as np
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Metadata, Pixels, Raster
+from kornia_srgan.photos.placement import png_captions
 
 _HEADER = 33  # the signature and IHDR
 
@@ -60,8 +61,8 @@ def _chunks(metadata: Metadata) -> Iterator[bytes]:
         yield _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     if metadata.exif is not None:
         yield _chunk(b"eXIf", metadata.exif)
-    if metadata.xmp is not None:
-        yield _chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp)
+    for kind, data in png_captions(metadata):
+        yield _chunk(kind, data)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

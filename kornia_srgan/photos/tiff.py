@@ -5,38 +5,52 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kornia_srgan.photos.metadata import tiff_directory, tiff_texts
+from kornia_srgan.photos.ifd import ASCII, EXIF, FIRST, GPS, Structure, in_order, write_directory
+from kornia_srgan.photos.metadata import described_by, exif_structure
 from kornia_srgan.photos.photo import Metadata, Pixels, Raster, rechunked
+from kornia_srgan.photos.photoshop import split_iptc
 
 _PHOTOMETRIC = {"L": "minisblack", "RGB": "rgb", "CMYK": "separated"}
 _STRIP_BYTES = 4 * 2**20
 _CLASSIC_LIMIT = 3_900_000_000
 # EXIF and GPS, each with an unused code beside it: tifffile does not write the tags themselves, so the places
 # are kept by these, in the right order, and filled afterwards.
-_SUB_DIRECTORIES = {0x8769: 0x8768, 0x8825: 0x8826}
+_SUB_DIRECTORIES = {EXIF: 0x8768, GPS: 0x8826}
+_DESCRIPTION, _SOFTWARE, _DATE = 0x010E, 0x0131, 0x0132
 
 
-def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> None:
-    """Write pages, deflated without loss; metadata goes to the first."""
+def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> tuple[str, ...]:
+    """Write pages, deflated without loss; metadata goes to the first.
+
+    Returns:
+        What could not be kept, one sentence each.
+    """
     import tifffile
 
     pages = iter(pictures)
     first = next(pages)
     big = first.height * first.width * first.channels * first.dtype.itemsize > _CLASSIC_LIMIT
+    structure = in_order(exif_structure(metadata.exif), "<")
+    below = [tag for tag in _SUB_DIRECTORIES if structure.directories.get(tag)]
+    if big and below:  # the directories would need 64-bit offsets
+        structure = replace(structure, directories={FIRST: structure.directories[FIRST]})
     with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as file:
-        _write_page(file, first, metadata)
+        _write_page(file, first, metadata, structure)
         for page in pages:
-            _write_page(file, page, Metadata(icc=metadata.icc, dpi=metadata.dpi))
-    if metadata.exif is not None:
-        _add_directories(path, metadata.exif)
+            _write_page(file, page, Metadata(icc=metadata.icc, dpi=metadata.dpi), exif_structure(None))
+    if big and below:
+        return ("a TIFF of this size (BigTIFF) has no place for EXIF's exposure data and GPS: left out",)
+    _add_directories(path, structure)
+    return ()
 
 
-def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
+def _write_page(file: Any, page: Raster, metadata: Metadata, structure: Structure) -> None:
     row_bytes = page.width * page.channels * page.dtype.itemsize
     rows = max(1, min(page.height, _STRIP_BYTES // row_bytes))
     shape: tuple[int, ...] = (page.height, page.width, page.channels)
@@ -45,16 +59,29 @@ def _write_page(file: Any, page: Raster, metadata: Metadata) -> None:
     if page.channels == 1:
         shape = shape[:2]
     dpi = metadata.dpi
-    texts = tiff_texts(metadata.exif) if metadata.exif is not None else {}
-    if texts.get(0x010E, b"").startswith(b'{"shape"'):  # tifffile's own note on the array that it wrote
-        del texts[0x010E]
-    description, software, date = (texts.pop(tag, None) for tag in (0x010E, 0x0131, 0x0132))
-    extra: list[tuple[Any, ...]] = [(tag, "s", 0, text, True) for tag, text in texts.items()]
-    if metadata.exif is not None:
-        exif = metadata.exif
-        extra += [(place, "I", 1, 0, True) for tag, place in _SUB_DIRECTORIES.items() if _has(exif, tag)]
+    described = dict(described_by(structure))
+    texts = {
+        tag: described.pop(tag).data.rstrip(b"\0")
+        for tag in (_DESCRIPTION, _SOFTWARE, _DATE)
+        if tag in described and described[tag].kind == ASCII
+    }
+    if texts.get(_DESCRIPTION, b"").startswith(b'{"shape"'):  # tifffile's own note on the array that it wrote
+        del texts[_DESCRIPTION]
+    description, software, date = (texts.get(tag) for tag in (_DESCRIPTION, _SOFTWARE, _DATE))
+    extra: list[tuple[Any, ...]] = [
+        (tag, "s", 0, entry.data.rstrip(b"\0"), True)
+        if entry.kind == ASCII
+        else (tag, entry.kind, entry.count, entry.data, True)
+        for tag, entry in described.items()
+    ]
+    below = structure.directories
+    extra += [(place, "I", 1, 0, True) for tag, place in _SUB_DIRECTORIES.items() if below.get(tag)]
     if metadata.xmp is not None:
         extra.append((700, "B", len(metadata.xmp), metadata.xmp, True))
+    if metadata.photoshop is not None:
+        iptc, others = split_iptc(metadata.photoshop)
+        extra += [(33723, 7, len(iptc), iptc, True)] if iptc else []
+        extra += [(34377, "B", len(others), others, True)] if others else []
     file.write(
         strips,
         shape=shape,
@@ -83,30 +110,25 @@ def _deflated(strip: Pixels, differenced: bool) -> bytes:
     return zlib.compress(np.ascontiguousarray(strip, strip.dtype.newbyteorder("<")).data, 6)
 
 
-def _has(exif: bytes, tag: int) -> bool:
-    return tiff_directory(exif, tag, 0) is not None
-
-
-def _add_directories(path: Path, exif: bytes) -> None:
+def _add_directories(path: Path, structure: Structure) -> None:
     """Append the EXIF and GPS directories and point the first page at them."""
     import tifffile
 
+    if not any(structure.directories.get(tag) for tag in _SUB_DIRECTORIES):
+        return
     with tifffile.TiffFile(path, mode="r+") as file:
-        if file.is_bigtiff:  # the directories would need 64-bit offsets
-            return
         tags = file.pages[0].tags  # type: ignore[union-attr]
-        prefix = b"II" if file.byteorder == "<" else b"MM"
         for tag, place in _SUB_DIRECTORIES.items():
             if place not in tags:
                 continue
             file.filehandle.seek(0, 2)
             offset = file.filehandle.tell()
             offset += offset % 2
-            blob = tiff_directory(exif, tag, offset, prefix)
+            blob = write_directory(structure, tag, offset)
             if blob is None:
                 continue
             file.filehandle.seek(offset)
             file.filehandle.write(blob)
             tags[place].overwrite(offset)
             file.filehandle.seek(tags[place].offset)
-            file.filehandle.write(struct.pack(f"{file.byteorder}H", tag))
+            file.filehandle.write(struct.pack("<H", tag))

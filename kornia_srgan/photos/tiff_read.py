@@ -132,31 +132,6 @@ class TiffReader:
             yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
 
 
-def described(data: bytes) -> bytes:
-    """A TIFF's first directory without its pixels, as a classic TIFF where it is a BigTIFF."""
-    if data[2:4] not in _BIG:
-        return data
-    stream = io.BytesIO(data)
-    first = _directory(stream, data[:16], None)
-    exif = Image.Exif()
-    for tag, value in first.items():
-        if tag not in _LAYOUT and tag not in _SUB_DIRECTORIES:
-            exif[tag] = value
-    for tag in _SUB_DIRECTORIES:
-        if tag in first:
-            stream.seek(int(first[tag]))
-            exif.get_ifd(tag).update(dict(_directory(stream, data[:16], tag)))
-    return exif.tobytes().removeprefix(b"Exif\0\0")
-
-
-def _directory(stream: io.BytesIO, header: bytes, tag: int | None) -> TiffImagePlugin.ImageFileDirectory_v2:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(header, group=tag)
-    if tag is None:
-        stream.seek(directory.next)
-    directory.load(stream)
-    return directory
-
-
 def _bits(page: tifffile.TiffPage) -> int:
     bits = page.bitspersample
     return max(bits) if isinstance(bits, tuple) else int(bits)
