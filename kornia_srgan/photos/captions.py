@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from PIL import GifImagePlugin, Image, PsdImagePlugin
 
 from kornia_srgan.photos import photoshop
+from kornia_srgan.photos.chunks import png_chunks
 from kornia_srgan.photos.ifd import read_structure
 from kornia_srgan.photos.photo import Text
-from kornia_srgan.photos.segments import COM, app, jpeg_segments, png_chunks, riff_chunks
+from kornia_srgan.photos.segments import COM, app, jpeg_segments, riff_chunks
 from kornia_srgan.photos.xmp import EXTENSION_MARK, MAIN_MARK, join_from_jpeg
 
 XMP_TEXT = "XML:com.adobe.xmp"
@@ -142,7 +143,7 @@ def _notes_on_pictures(data: bytes, xmp: bytes, kinds: list[int], gain_map: bool
 
 
 def _read_png(data: bytes, found: Captions) -> None:
-    for name, content in png_chunks(data):
+    for name, content in png_chunks(data, whole=True):
         if name == b"caBX":
             found.notes.append(_CREDENTIALS)
         if name not in (b"tEXt", b"zTXt", b"iTXt"):
@@ -196,8 +197,8 @@ def _take_raw_profile(text: Text, found: Captions) -> None:
         return
     if kind in ("iptc", "8bim"):
         block = content.removeprefix(photoshop.MARK)
-        block = block if block.startswith(b"8BIM") else photoshop.block_of_iptc(block)
-        found.resources += photoshop.read_resources(block)
+        records = [(photoshop.IPTC, b"", block)]
+        found.resources += photoshop.read_resources(block) if block.startswith(b"8BIM") else records
     elif kind == "xmp" or content.startswith(MAIN_MARK):
         found.xmp = found.xmp or content.removeprefix(MAIN_MARK)
     elif kind in ("exif", "app1"):

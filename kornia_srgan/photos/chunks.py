@@ -6,14 +6,16 @@ import struct
 from collections.abc import Iterator, Sequence
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of a PNG's chunks up to its pixels."""
+def png_chunks(data: bytes, *, whole: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Names and contents of a PNG's chunks up to its pixels; of the `whole` file, all but the pixels'."""
     place = 8
     while place + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
-        if name == b"IDAT":
+        pixels = name in (b"IDAT", b"fdAT")
+        if pixels and not whole:
             return
-        yield name, data[place + 8 : place + 8 + length]
+        if not pixels:
+            yield name, data[place + 8 : place + 8 + length]
         place += 12 + length
 
 

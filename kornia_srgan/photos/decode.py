@@ -194,9 +194,7 @@ def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list
     return frames, space, False
 
 
-def _coloured(
-    metadata: Metadata, icc: bytes | None, space: Space
-) -> tuple[Metadata, tuple[str, ...]]:
+def _coloured(metadata: Metadata, icc: bytes | None, space: Space) -> tuple[Metadata, tuple[str, ...]]:
     """The metadata with a profile that fits the values, and notes on one that does not."""
     if icc is None and metadata.exif is not None:
         exif = Image.Exif()

@@ -14,6 +14,7 @@ from PIL import Image
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.find import CAMERA_RAW
 from kornia_srgan.photos.jxl import jxl_header
+from kornia_srgan.photos.segments import without_compressed_texts
 from kornia_srgan.photos.signature import TIFF_MAGIC, Kind, kind_of
 
 _LIMIT_LOCK = threading.Lock()
@@ -47,7 +48,12 @@ class Header:
 
 
 def open_image(data: bytes | BinaryIO) -> Image.Image:
-    """Open with Pillow, without its limit on the number of pixels (a global; ours is an argument)."""
+    """Open with Pillow, without its limit on the number of pixels (a global; ours is an argument).
+
+    The compressed texts of a PNG are left out: Pillow refuses a picture for one of more than a megabyte.
+    """
+    if isinstance(data, bytes) and data.startswith(b"\x89PNG"):
+        data = without_compressed_texts(data)
     with _LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

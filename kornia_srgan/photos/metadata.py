@@ -93,9 +93,9 @@ def _gathered(structure: Structure | None, captions: Captions, icc: Any) -> tupl
             captions.xmp = first[_XMP].data
         if not captions.resources and _PHOTOSHOP in first:
             captions.resources += photoshop.read_resources(first[_PHOTOSHOP].data)
-        if not captions.resources and _IPTC in first:
-            iptc = photoshop.block_of_iptc(_in_network_order(first[_IPTC], structure.order))
-            captions.resources += photoshop.read_resources(iptc)
+        if _IPTC in first and not any(number == photoshop.IPTC for number, _, _ in captions.resources):
+            records = _in_network_order(first[_IPTC], structure.order)
+            captions.resources.append((photoshop.IPTC, b"", records))
         exif = _upright(structure)
     stated = structure.number(ORIENTATION) if structure else None
     if stated is None and captions.xmp is not None:

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Iterable, Iterator
 
 MARK = b"Photoshop 3.0\x00"
-_IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST = 0x0404, 0x040A, 0x040B, 0x0425
+IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST = 0x0404, 0x040A, 0x040B, 0x0425
 _PATHS = range(0x07D0, 0x0BB7)  # in shares of the picture's sides
 EXIF, XMP = 0x0422, 0x0424
-_KEPT = {_IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST}
+_KEPT = {IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST}
 
 Resource = tuple[int, bytes, bytes]
 """Its number, its name, and its data."""
@@ -65,10 +65,5 @@ def captions_of(resources: Iterable[Resource], *, turned: bool) -> tuple[bytes |
 def split_iptc(block: bytes) -> tuple[bytes, bytes]:
     """The IPTC records of a block, and a block with its other resources; each may be empty."""
     resources = list(read_resources(block))
-    iptc = next((data for number, _, data in resources if number == _IPTC), b"")
-    return iptc, write_resources(r for r in resources if r[0] != _IPTC)
-
-
-def block_of_iptc(records: bytes) -> bytes:
-    """A block with IPTC records alone."""
-    return write_resources([(_IPTC, b"", records)])
+    iptc = next((data for number, _, data in resources if number == IPTC), b"")
+    return iptc, write_resources(r for r in resources if r[0] != IPTC)

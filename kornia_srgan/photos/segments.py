@@ -1,4 +1,4 @@
-"""The parts of picture files beside the pixels: segments of a JPEG, chunks of a PNG and a WebP."""
+"""What lies beside the pixels: segments of a JPEG, chunks of a WebP, texts of a PNG."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ def jpeg_segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of all chunks of a PNG but the pixels'."""
-    place = 8
+def without_compressed_texts(data: bytes) -> bytes:
+    """A PNG without its compressed texts, for decoders that refuse a picture because of a long one."""
+    parts, kept, place = [], 0, 8
     while place + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, place)
-        if name not in (b"IDAT", b"fdAT"):
-            yield name, data[place + 8 : place + 8 + length]
-        place += 12 + length
+        stop = place + 12 + length
+        if name == b"zTXt" or (name == b"iTXt" and b"\0\1\0" in data[place + 8 : place + 8 + 83]):
+            parts.append(data[kept:place])
+            kept = stop
+        place = stop
+    return b"".join([*parts, data[kept:]]) if parts else data
 
 
 def riff_chunks(data: bytes) -> Iterator[bytes]:

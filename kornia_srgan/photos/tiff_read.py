@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import tifffile
-from PIL import Image, TiffImagePlugin
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import check_size
