@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.weights.locate import not_found
+from kornia_srgan.weights.locate import SUFFIX, not_found
 from kornia_srgan.weights.spec import WeightSpec
 
 METADATA_KEY = "kornia_srgan"
 _LARGEST_HEADER = 100_000_000  # safetensors' own limit
+_ARCHIVE = "; unpack it and give the file inside"
+_PROGRAM = "; give the PyTorch or safetensors file that it was made from"
+_OTHER_KINDS = {
+    b"\x89HDF\r\n": f"an HDF5 file{_PROGRAM}",
+    b"GGUF": f"a GGUF file{_PROGRAM}",
+    b"7767517": f"an ncnn model{_PROGRAM}",
+    b"\x1f\x8b": f"a gzip archive{_ARCHIVE}",
+    b"Rar!": f"a RAR archive{_ARCHIVE}",
+    b"7z\xbc\xaf": f"a 7z archive{_ARCHIVE}",
+}
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 
@@ -26,6 +36,8 @@ def read_header(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         with open(path, "rb") as file:
             start = file.read(16)
+            if what := other_kind(path):
+                raise WeightsError(f"{path} is {what}", where=path)
             length = int.from_bytes(start[:8], "little")
             _check_start(path, start, length, size)
             file.seek(8)
@@ -56,6 +68,29 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
         raise WeightsError(f"{path} is not a safetensors file{' (it is empty)' if not size else ''}")
     if 8 + length > size:
         raise WeightsError(f"{path} is truncated: it ends inside its header; fetch it again")
+
+
+def other_kind(path: Path) -> str | None:
+    """What a file is that stands where weights should be, and what to do; None where that is not known."""
+    with open(path, "rb") as file:
+        start = file.read(512)
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return (
+            "a Git LFS pointer, a note of three lines in place of the weights; run `git lfs pull` in its "
+            "repository, or download the file itself"
+        )
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return (
+            "a web page saved under that name, not weights; open its address in a browser and use the "
+            "download link there"
+        )
+    if text.startswith((b"{", b"[")) and path.suffix != SUFFIX:
+        return "a text of JSON, not weights; a server may have answered with a message in place of the file"
+    for magic, what in _OTHER_KINDS.items():
+        if start.startswith(magic):
+            return what
+    return f"an ONNX model{_PROGRAM}" if path.suffix.lower() == ".onnx" else None
 
 
 def is_pickle(path: Path) -> bool:

@@ -220,6 +220,22 @@ class TestRRDB:
             expected = reference(padded)[..., : 7 * scale, : 5 * scale]
             assert torch.equal(net(lr[..., :7, :5]), expected)
 
+    @pytest.mark.parametrize("plus", [False, True])
+    @pytest.mark.parametrize(("scale", "doublings"), [(1, 0), (1, 1), (2, 1), (2, 3), (4, 2), (8, 3)])
+    def test_every_way_to_a_scale(self, scale: int, doublings: int, plus: bool) -> None:
+        net = RRDB(
+            scale=scale, channels=4, num_blocks=1, growth_channels=2, doublings=doublings, plus=plus
+        ).eval()
+        assert net.align == 2**doublings // scale
+        with torch.no_grad():
+            assert net(torch.rand(1, 3, 7, 5)).shape == (1, 3, 7 * scale, 5 * scale)
+        assert sum("conv_up" in key for key in net.state_dict()) == 2 * doublings
+        assert measured_halo(net, scale) == net.halo
+
+    def test_doublings_that_do_not_give_the_scale(self) -> None:
+        with pytest.raises(ArgumentError, match="1 doublings do not give x4"):
+            RRDB(scale=4, doublings=1)
+
 
 class TestCompact:
     def test_real_checkpoint_loads_and_enlarges(self, shared_data: Path) -> None:

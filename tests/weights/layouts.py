@@ -191,9 +191,18 @@ def msrresnet(project: str, scale: int) -> Case:
 # RRDBNet --------------------------------------------------------------------------------------------------
 
 
-def rrdb(name: str, keys: dict[str, str], scale: int) -> Case:
-    c, g, blocks, unshuffle = 6, 4, 2, 4 // scale
+def rrdb(
+    name: str, keys: dict[str, str], scale: int, *, doublings: int | None = None, plus: bool = False
+) -> Case:
+    steps = max(2, scale.bit_length() - 1) if doublings is None else doublings
+    c, g, blocks, unshuffle = 6, 4, 2, 2**steps // scale
     dense = keys["dense"]
+    ups = [keys["up"].format(n=n, flat=3 * n) for n in range(1, steps + 1)]
+    hr, last = 3 * steps + 2, 3 * steps + 4
+    ends = {k: keys[k].format(blocks=blocks, hr=hr, last=last) for k in ("after", "hr", "last")}
+
+    def past(block: int, rdb: int) -> str:
+        return dense.format(b=block, r=rdb, i="1x1").removesuffix(".0")
 
     def make() -> State:
         s: State = {}
@@ -203,9 +212,11 @@ def rrdb(name: str, keys: dict[str, str], scale: int) -> Case:
                 for i in range(1, 6):
                     outputs = c if i == 5 else g
                     add_conv(s, dense.format(b=block, r=rdb, i=i), c + g * (i - 1), outputs, 3)
-        for part in ("after", "up1", "up2", "hr"):
-            add_conv(s, keys[part].format(blocks=blocks), c, c, 3)
-        add_conv(s, keys["last"], c, 3, 3)
+                if plus:
+                    add_conv(s, past(block, rdb), c, g, 1, bias=False)
+        for part in (ends["after"], *ups, ends["hr"]):
+            add_conv(s, part, c, c, 3)
+        add_conv(s, ends["last"], c, 3, 3)
         return s
 
     def act(x: Tensor) -> Tensor:
@@ -219,15 +230,22 @@ def rrdb(name: str, keys: dict[str, str], scale: int) -> Case:
                 parts = [inner]
                 for i in range(1, 6):
                     y = conv(s, dense.format(b=block, r=rdb, i=i), torch.cat(parts, 1))
-                    parts.append(y if i == 5 else act(y))
+                    y = y if i == 5 else act(y)
+                    if plus and i == 2:
+                        y = y + conv(s, past(block, rdb), inner)
+                    if plus and i == 4:
+                        y = y + parts[2]
+                    parts.append(y)
                 inner = inner + 0.2 * parts[-1]
             x = x + 0.2 * inner
-        x = first + conv(s, keys["after"].format(blocks=blocks), x)
-        for part in ("up1", "up2"):
-            x = act(conv(s, keys[part], nearest(x)))
-        return conv(s, keys["last"], act(conv(s, keys["hr"], x)))
+        x = first + conv(s, ends["after"], x)
+        for part in ups:
+            x = act(conv(s, part, nearest(x)))
+        return conv(s, ends["last"], act(conv(s, ends["hr"], x)))
 
-    args = {"channels": c, "num_blocks": blocks, "growth_channels": g}
+    args: dict[str, object] = {"channels": c, "num_blocks": blocks, "growth_channels": g}
+    args |= {"doublings": doublings} if doublings is not None else {}
+    args |= {"plus": True} if plus else {}
     return Case(name, "rrdb", scale, args, make, forward)
 
 
@@ -235,8 +253,7 @@ NEW_KEYS = {
     "first": "conv_first",
     "dense": "body.{b}.rdb{r}.conv{i}",
     "after": "conv_body",
-    "up1": "conv_up1",
-    "up2": "conv_up2",
+    "up": "conv_up{n}",
     "hr": "conv_hr",
     "last": "conv_last",
 }
@@ -244,8 +261,7 @@ KAIR_KEYS = {
     "first": "conv_first",
     "dense": "RRDB_trunk.{b}.RDB{r}.conv{i}",
     "after": "trunk_conv",
-    "up1": "upconv1",
-    "up2": "upconv2",
+    "up": "upconv{n}",
     "hr": "HRconv",
     "last": "conv_last",
 }
@@ -253,10 +269,9 @@ FLAT_KEYS = {
     "first": "model.0",
     "dense": "model.1.sub.{b}.RDB{r}.conv{i}.0",
     "after": "model.1.sub.{blocks}",
-    "up1": "model.3",
-    "up2": "model.6",
-    "hr": "model.8",
-    "last": "model.10",
+    "up": "model.{flat}",
+    "hr": "model.{hr}",
+    "last": "model.{last}",
 }
 
 
@@ -347,11 +362,13 @@ CASES = (
     lornatang(LORNATANG, ("conv1", "conv2", "conv3"), 3),
     lornatang(f"{LORNATANG} of 2022", ("conv_block1", "conv_block2", "conv_block3"), 4),
     *(msrresnet(project, scale) for project in ("BasicSR", "mmagic") for scale in (2, 3, 4)),
-    *(rrdb("BasicSR and Real-ESRGAN RRDBNet", NEW_KEYS, scale) for scale in (1, 2, 4)),
-    rrdb("KAIR, BSRGAN and ESRGAN RRDBNet", KAIR_KEYS, 4),
-    rrdb("ESRGAN of 2018", FLAT_KEYS, 4),
-    compact(4),
-    compact(2),
+    *(rrdb("BasicSR and Real-ESRGAN RRDBNet", NEW_KEYS, scale) for scale in (1, 2, 4, 8)),
+    rrdb("BasicSR and Real-ESRGAN RRDBNet", NEW_KEYS, 4, plus=True),
+    *(rrdb("KAIR, BSRGAN and ESRGAN RRDBNet", KAIR_KEYS, scale) for scale in (2, 4)),
+    *(rrdb("ESRGAN of 2018", FLAT_KEYS, scale) for scale in (1, 2, 4, 8)),
+    *(rrdb("ESRGAN of 2018", FLAT_KEYS, s, doublings=n) for s, n in ((1, 0), (2, 1), (1, 1), (2, 3), (4, 3))),
+    rrdb("ESRGAN of 2018", FLAT_KEYS, 4, plus=True),
+    *(compact(scale) for scale in (1, 2, 4, 8)),
     span(4, norm=True),
     span(2, norm=False),
 )

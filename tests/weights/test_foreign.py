@@ -4,6 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -248,6 +249,79 @@ def test_a_plain_malicious_pickle_is_refused(tmp_path):
     path.write_bytes(pickle.dumps(Malicious(trace), protocol=2))
     error_of(path)
     assert not trace.exists()
+
+
+EMA_NAMES = (
+    "params_ema",
+    "params-ema",
+    "generator_ema",
+    "netG_ema",
+    "G_ema",
+    "ema_state_dict",
+    "model_ema",
+    "ema",
+    "EMA",
+)
+
+
+@pytest.mark.parametrize("name", EMA_NAMES)
+def test_the_average_is_taken_under_all_its_names(name, tmp_path):
+    state = made(SMALL)
+    zeros = {key: value * 0 for key, value in state.items()}
+    for plain in ("params", "state_dict", "generator", "model"):
+        content = {plain: zeros, name: state, "epoch": 1}
+        assert import_weights(saved(tmp_path / "w.pth", content)).found_at == name
+    prefixed = {f"{name}.{k}": v for k, v in state.items()} | {f"generator.{k}": v for k, v in zeros.items()}
+    imported = import_weights(saved(tmp_path / "w.pth", prefixed))
+    assert imported.found_at == name
+    assert imported.state["conv_first.weight"].abs().max() > 0
+
+
+def test_figures_of_numpy_are_no_reason_to_refuse(tmp_path):
+    figures = {
+        "psnr": np.float64(31.4),
+        "ssim": np.float32(0.9),
+        "step": np.int64(7),
+        "best": np.bool_(True),
+        "curve": np.zeros((2, 3)),
+        "names": np.array(["a", "b"]),
+    }
+    content = {"params": made(SMALL), "epoch": 3, "figures": figures, "loss": np.float64(0.5)}
+    path = saved(tmp_path / "w.pth", content)
+    assert import_weights(path).left_out == ("epoch", "figures", "loss")
+    old = path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    assert b"numpy" in old
+    torch.save(content, path, _use_new_zipfile_serialization=False)  # not zipped: the names can be changed
+    path.write_bytes(path.read_bytes().replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray"))
+    assert import_weights(path).tensors == len(made(SMALL))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4f\nsize 67\n",
+            "is a Git LFS pointer, .*`git lfs pull`",
+        ),
+        (
+            b"\n<!DOCTYPE html><html><title>Sign in</title>",
+            "is a web page saved under that name, not weights",
+        ),
+        (b"<html>", "is a web page"),
+        (b'{"error": "not found"}', "is a text of JSON, not weights"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file; give the PyTorch or safetensors file"),
+        (b"\x1f\x8b\x08 and so on", "is a gzip archive; unpack it"),
+    ],
+)
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+def test_what_is_named_as_weights_and_is_none_is_named(content, said, name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    if content.startswith(b"{") and name == "w.safetensors":
+        said = "is not a safetensors file"
+    for read in (import_weights, load_generator):
+        with pytest.raises(WeightsError, match=said if read is load_generator else "w\\."):
+            read(path)
 
 
 def test_objects_besides_tensors_are_refused_by_name(tmp_path):

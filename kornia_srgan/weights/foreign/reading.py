@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.weights.files import clean_keys
+from kornia_srgan.weights.header import other_kind
 from kornia_srgan.weights.locate import not_found
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Where projects put the state dict inside a checkpoint; the first that is there is taken.
-_CONTAINERS = (
+# Names under which projects keep the moving average of the weights (EMA), which makes the better pictures,
+# and the weights themselves: as containers, and as prefixes of keys where a file holds a whole GAN. The first
+# one found is taken; case, `-` and `_` do not matter.
+_AVERAGES = (
     "params_ema",
+    "generator_ema",
+    "net_g_ema",
+    "netg_ema",
+    "g_ema",
+    "gen_ema",
+    "model_ema",
+    "ema_model",
+    "ema_state_dict",
+    "state_dict_ema",
+    "ema_params",
+    "ema_weights",
+    "ema",
+)
+_WEIGHTS = (
     "params",
     "state_dict",
     "generator",
-    "netG",
+    "net_g",
+    "netg",
+    "g",
+    "gen",
     "model_state_dict",
     "model",
-    "ema_state_dict",
+    "network",
+    "net",
+    "weights",
 )
-# Prefixes of the generator in checkpoints that hold a whole GAN; an average of the weights comes first.
-_GENERATORS = ("generator_ema.", "generator.", "netG.", "net_g.")
+_CONTAINERS = (*_AVERAGES, *_WEIGHTS)
+_GENERATORS = (*_AVERAGES, "generator", "net_g", "netg", "network", "net", "gen", "model", "g")
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,7 @@ def find_state(content: Any, where: str) -> RawWeights:
     found_at: list[str] = []
     left_out: list[str] = []
     while isinstance(content, Mapping) and not _tensors(content):
-        name = next((n for n in _CONTAINERS if isinstance(content.get(n), Mapping)), None)
+        name = _first(_CONTAINERS, [key for key, inner in content.items() if isinstance(inner, Mapping)])
         if name is None:
             break
         left_out += [str(key) for key in content if key != name]
@@ -81,14 +103,22 @@ def find_state(content: Any, where: str) -> RawWeights:
         raise WeightsError(f"{where} holds no state dict of tensors; it holds: {keys or 'nothing'}")
     left_out += [str(key) for key in content if key not in state]
     state = clean_keys(state)
-    for prefix in _GENERATORS:
-        inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        if inside:
-            left_out += [key for key in state if not key.startswith(prefix)]
-            found_at.append(prefix.rstrip("."))
-            state = clean_keys(inside)
-            break
+    prefix = _first(_GENERATORS, {match[1] for match in map(_PREFIX.match, state) if match})
+    if prefix is not None:
+        found_at.append(prefix)
+        left_out += [key for key in state if not key.startswith(f"{prefix}.")]
+        inside = {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
+        state = clean_keys(inside)
     return RawWeights(state, ".".join(found_at), tuple(left_out))
+
+
+_PREFIX = re.compile(r"([A-Za-z_-]+)\.(?!\d)")  # `model.0` is a layer, not a network
+
+
+def _first(names: tuple[str, ...], keys: Iterable[Any]) -> str | None:
+    """The key that comes first in a list of names."""
+    spelt = {str(key).lower().replace("-", "_"): key for key in keys}
+    return next((spelt[name] for name in names if name in spelt), None)
 
 
 def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -110,14 +140,30 @@ def _read(path: Path) -> Any:
     try:
         if start[8:] == b"{":
             return load_file(path)
+        if what := other_kind(path):
+            raise WeightsError(f"{path} is {what}", where=path)
         _refuse_program(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_values()):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError:
         raise
     except SafetensorError as error:
         raise WeightsError(f"{path} is damaged: {' '.join(str(error).split())}") from None
     except Exception as error:  # torch raises RuntimeError, OSError, EOFError, UnpicklingError and others
         raise _explain(error, path) from None
+
+
+def _numpy_values() -> list[Any]:
+    """What numpy's numbers and arrays are pickled with: data, as figures beside the weights often are."""
+    import _codecs
+
+    import numpy as np
+
+    functions = [np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]]
+    homes = ("numpy.core.multiarray", "numpy._core.multiarray")  # before numpy 2, and since
+    both = [(f, f"{home}.{f.__name__}") for f in functions for home in homes]  # pyright: ignore
+    kinds = [np.dtype, np.ndarray, *{type(np.dtype(code)) for code in "?bBhHiIlLqQefdFDSU"}]
+    return [*both, *kinds, _codecs.encode]
 
 
 def _refuse_program(path: Path) -> None:
