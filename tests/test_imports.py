@@ -23,6 +23,8 @@ FLOORS = (
         "evaluation.niqe",
         "evaluation.perceptual",
         "evaluation.report",
+        "evaluation.statistics",
+        "evaluation.latex",
         "evaluation.levels",
         "evaluation.known_sets",
     ),

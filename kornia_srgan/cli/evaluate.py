@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.atomic import write_text
-from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
+from kornia_srgan.cli.evaluate_output import Outputs
+from kornia_srgan.cli.options import PluginOption, console
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
+BASELINE = "bicubic"
 
 if TYPE_CHECKING:
     import torch
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 def command(
     *,
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="DIR|NAME",
             help="HR images, HR and LR folders, a folder of such sets, or the name of a known set at hand "
             "(Set5, Set14, BSD100, Urban100, Manga109, DIV2K); several times.",
         ),
-    ],
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,8 +42,8 @@ def command(
         typer.Option(metavar="NAME=DIR", help="Images that another tool enlarged, as a row; several times."),
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="How to score: ledig-y, basicsr-rgb, ntire-y, realsr, photo.")
-    ] = "ledig-y",
+        str | None, typer.Option(help="ledig-y, basicsr-rgb, ntire-y, realsr, photo [default: ledig-y]")
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="psnr, ssim, niqe, lpips, dists; several times [default: psnr, ssim, niqe]"),
@@ -54,37 +55,71 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where models run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    from_file: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE.json", help="Show and write what --json wrote; scores nothing."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="ROW", help="Mark what is better or worse than this row, by bootstrap."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write each image's figures to it.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the table for a paper (booktabs).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw quality over cost: .png, .pdf or .svg.")] = None,
+    plot_x: Annotated[str, typer.Option(help="Cost in the plot: speed, parameters, flops.")] = "speed",
+    plot_metric: Annotated[str | None, typer.Option(help="Metric in the plot [default: the first]")] = None,
+    plot_set: Annotated[
+        list[str] | None, typer.Option(help="A set in the plot; several times [default: all]")
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Speeds for the plot, from `kornia-srgan benchmark --json`."),
+    ] = None,
     crops: Annotated[
         Path | None, typer.Option("--crops", help="Write a PNG for each image here: all models side by side.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
     per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
     plugin: PluginOption = None,
 ) -> None:
     """Score weights on images, beside bicubic, by a named protocol."""
+    from kornia_srgan.errors import UserError
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.evaluation.pictures import CropSheets
-    from kornia_srgan.evaluation.protocols import get_protocol
+    from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
     from kornia_srgan.optimize.device import pick_device
     from kornia_srgan.registry.plugins import load_plugins
 
-    get_protocol(protocol)
-    for report_file in (json_file, csv_file):
-        if report_file:
-            check_writable(report_file)
+    outputs = Outputs(
+        json_file, csv_file, latex, plot, plot_x, plot_metric, plot_set or [], benchmark, against, markdown,
+        per_image,
+    )  # fmt: skip
+    outputs.check()
+    speeds = outputs.read_benchmark()
+    if from_file:
+        scoring = {"--data": data, "--weights": weights, "--images": images, "--protocol": protocol,
+                   "--metric": metric, "--scale": scale, "--crops": crops}  # fmt: skip
+        if given := [name for name, value in scoring.items() if value]:
+            raise UserError(f"--from shows what was scored; leave out {', '.join(given)}")
+        outputs.write(_read(from_file), speeds)
+        return
+    if not data:
+        raise UserError("nothing to score: give --data DIR, or --from FILE.json for figures at hand")
+    get_protocol(protocol or DEFAULT_PROTOCOL)
     load_plugins(plugin or ())
     where = pick_device(device)
     folders = _folders(images or [])
     models = _load(_sources(weights, scale, alone=not folders), where)
+    if against and against not in (BASELINE, *models, *folders):
+        raise UserError(f"--against {against}: rows are {', '.join((BASELINE, *models, *folders))}")
     sheets = CropSheets(crops) if crops else None
     with console(stderr=True).status("evaluating") as status:
         report = evaluate(
             models,
             data,
             images=folders,
-            protocol=protocol,
+            protocol=protocol or DEFAULT_PROTOCOL,
             metrics=metric or DEFAULT_METRICS,
             scale=scale,
             device=where,
@@ -93,18 +128,24 @@ def command(
         )
     if sheets:
         sheets.write()
-    if json_file:
-        write_text(json_file, report.to_json())
-    if csv_file:
-        write_text(csv_file, report.to_csv())
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
-    if per_image:
-        _print_images(report)
-    if markdown:
-        typer.echo(report.to_markdown(), nl=False)
-    else:
-        _print_means(report)
+    outputs.write(report, speeds)
+
+
+def _read(path: Path) -> Report:
+    """What `--json` wrote.
+
+    Raises:
+        UserError: If the file is missing or something else.
+    """
+    from kornia_srgan.errors import UserError
+    from kornia_srgan.evaluation.report import Report
+
+    try:
+        return Report.from_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"--from {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UserError(f"--from {path}: not what `kornia-srgan evaluate --json` writes ({error})") from None
 
 
 def _folders(named: list[str]) -> dict[str, Path]:
@@ -124,7 +165,6 @@ def _folders(named: list[str]) -> dict[str, Path]:
 
 def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> list[str]:
     """The weights that were asked for; where nothing is to be scored, the packaged ones of the scale."""
-    from kornia_srgan.evaluation.entrants import BASELINE
     from kornia_srgan.weights.files import read_spec
     from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate, zoo_names
 
@@ -150,20 +190,3 @@ def _load(sources: list[str], device: torch.device) -> dict[str, Generator]:
         name: load_generator(source, device=device).module  # pyright: ignore[reportReturnType]
         for name, source in zip(names, sources, strict=True)
     }
-
-
-def _print_means(report: Report) -> None:
-    headings, lines = report.table()
-    lr_sources = ", ".join(dict.fromkeys(row.lr_source for row in report.rows))
-    print_table(headings, lines, [f"protocol {report.protocol}, mean over the images; LR: {lr_sources}"])
-
-
-def _print_images(report: Report) -> None:
-    from kornia_srgan.evaluation.report import format_metrics
-
-    lines = [
-        [row.model, f"x{row.scale}", row.dataset, image.image, format_metrics(image.metrics)]
-        for row in report.rows
-        for image in row.images
-    ]
-    print_table(["model", "scale", "set", "image", report.metric_heading], lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.evaluation.report import METRIC_FORMATS, format_metrics
+from kornia_srgan.evaluation.report import format_metrics, metric_title
 from kornia_srgan.photos.outputs import mark_results
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class CropSheets:
         """Take the crop of one result."""
         key = (result.dataset, result.scale, result.image)
         window = detailed_window(result.hr, self.size)
-        names = " / ".join(METRIC_FORMATS.get(m, (m.upper(), ""))[0] for m in result.metrics)
+        names = " / ".join(metric_title(name) for name in result.metrics)
         panel = Panel(result.model, format_metrics(result.metrics), self._crop(result.sr, window))
         self._sheets.setdefault(key, []).append(panel)
         self._truth.setdefault(key, Panel("HR", names, self._crop(result.hr, window)))

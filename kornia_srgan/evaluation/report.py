@@ -7,10 +7,16 @@ import io
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kornia_srgan.evaluation.statistics import Statistics
 
 SCHEMA = 1
-METRIC_FORMATS = {"psnr": ("PSNR", ".2f"), "ssim": ("SSIM", ".4f"), "niqe": ("NIQE", ".2f")}
+# Title and decimals; a metric that is not here is written in capitals with four.
+_METRICS = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 4), "niqe": ("NIQE", 2)}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,10 @@ class Row:
         return {
             name: _mean([image.metrics[name] for image in self.images]) for name in self.images[0].metrics
         }
+
+    def format(self, metric: str) -> str:
+        """The mean of a metric as it is printed."""
+        return format_metrics({metric: self.mean[metric]})
 
 
 def _mean(values: list[float]) -> float:
@@ -98,23 +108,25 @@ class Report:
         """The metrics' names, in order."""
         return list(self.rows[0].mean)
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Headings and rows: one row a model and scale, one column a set."""
+    def table(self, statistics: Statistics | None = None) -> tuple[list[str], list[list[str]]]:
+        """Headings and rows: one row a model and scale, one column a set.
+
+        Args:
+            statistics: Adds its marks to the figures.
+        """
         headings = ["model", "scale", *(f"{d} {self.metric_heading}" for d in self.datasets)]
         by_model: dict[tuple[str, int], dict[str, Row]] = {}
         for row in self.rows:
             by_model.setdefault((row.model, row.scale), {})[row.dataset] = row
         lines = [
-            [model, f"x{scale}", *(self._cell(found.get(d)) for d in self.datasets)]
+            [model, f"x{scale}", *(_cell(found.get(d), statistics) for d in self.datasets)]
             for (model, scale), found in by_model.items()
         ]
         return headings, lines
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, statistics: Statistics | None = None) -> str:
         """The means as a Markdown table."""
-        headings, lines = self.table()
-        rule = ["---"] * len(headings)
-        return "\n".join("| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines)) + "\n"
+        return markdown_table(*self.table(statistics))
 
     def to_csv(self) -> str:
         """One line for each model, set and image, and the mean of each."""
@@ -127,9 +139,11 @@ class Report:
                 writer.writerow([self.protocol, row.model, row.scale, row.dataset, name, *figures])
         return out.getvalue()
 
-    def to_json(self) -> str:
+    def to_json(self, statistics: Statistics | None = None) -> str:
         """Everything, for programs."""
-        content = {"schema": SCHEMA} | asdict(self)
+        content: dict[str, Any] = {"schema": SCHEMA, **asdict(self)}
+        if statistics:
+            content["statistics"] = statistics.content()
         for row, written in zip(self.rows, content["rows"], strict=True):
             written["mean"] = row.mean
         return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
@@ -163,16 +177,39 @@ class Report:
     @property
     def metric_heading(self) -> str:
         """`PSNR / SSIM`."""
-        return " / ".join(METRIC_FORMATS.get(m, (m.upper(), ""))[0] for m in self.metrics)
-
-    def _cell(self, row: Row | None) -> str:
-        return "" if row is None else format_metrics(row.mean)
+        return " / ".join(metric_title(name) for name in self.metrics)
 
 
-def format_metrics(metrics: dict[str, float]) -> str:
-    """`28.43 / 0.8111`; `-` for what cannot be computed."""
-    formats = {name: METRIC_FORMATS.get(name, ("", ".4f"))[1] for name in metrics}
-    return " / ".join("-" if math.isnan(v) else f"{v:{formats[name]}}" for name, v in metrics.items())
+def _cell(row: Row | None, statistics: Statistics | None) -> str:
+    if row is None:
+        return ""
+    marks = {name: statistics.mark(row, name) for name in row.mean} if statistics else {}
+    return format_metrics(row.mean, marks)
+
+
+def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown."""
+    rule = ["---"] * len(headings)
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in (headings, rule, *lines))
+
+
+def metric_title(name: str) -> str:
+    """`PSNR` of `psnr`."""
+    return _METRICS[name][0] if name in _METRICS else name.upper()
+
+
+def decimals(metric: str) -> int:
+    """How many decimals a metric is printed with."""
+    return _METRICS[metric][1] if metric in _METRICS else 4
+
+
+def format_metrics(metrics: Mapping[str, float], marks: Mapping[str, str] | None = None) -> str:
+    """`28.43 / 0.8111`, each with its mark; `-` for what cannot be computed."""
+    marks = marks or {}
+    return " / ".join(
+        "-" if math.isnan(value) else f"{value:.{decimals(name)}f}{marks.get(name, '')}"
+        for name, value in metrics.items()
+    )
 
 
 def _row(content: dict[str, Any]) -> Row:

@@ -165,3 +165,51 @@ def test_chosen_metrics(capsys, folder):
     shown = invoke(capsys, "evaluate", "--data", folder, "--metric", "ssim", "--markdown").out
     assert shown.splitlines()[0] == "| model | scale | photos SSIM |"
     assert_user_error(invoke(capsys, "evaluate", "--data", folder, "--metric", "sim"), "did you mean 'ssim'?")
+
+
+@pytest.fixture
+def figures(capsys, folder, weights, tmp_path):
+    """What `--json` wrote about bicubic and `mine`."""
+    path = tmp_path / "figures.json"
+    shown = invoke(
+        capsys, "evaluate", "--data", folder, "--weights", weights, "--metric", "psnr", "--json", path
+    )
+    assert shown.code == 0, shown.err
+    return path
+
+
+def test_figures_at_hand_are_shown_again(capsys, figures, tmp_path):
+    shown = invoke(
+        capsys, "evaluate", "--from", figures, "--markdown", "--against", "bicubic",
+        "--latex", tmp_path / "t.tex", "--plot", tmp_path / "p.png", "--csv", tmp_path / "r.csv",
+        "--json", tmp_path / "again.json",
+    )  # fmt: skip
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[3].startswith("| mine | x4 |")
+    assert "| mine | x4 | photos | psnr | 2 |" in shown.out
+    assert "too few images" in shown.out
+    assert r"\begin{tabular}" in (tmp_path / "t.tex").read_text()
+    assert Image.open(tmp_path / "p.png").format == "PNG"
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["statistics"]["against"] == "bicubic"
+    assert again["rows"] == json.loads(figures.read_text())["rows"]
+
+
+def test_bad_outputs_are_one_line(capsys, folder, figures, tmp_path):
+    def refused(*arguments):
+        return invoke(capsys, "evaluate", *arguments)
+
+    assert_user_error(refused("--from", figures, "--data", folder, "--scale", 2), "leave out --data, --scale")
+    assert_user_error(refused("--from", tmp_path / "no.json"), "No such file")
+    (tmp_path / "text").write_text("hello")
+    assert_user_error(refused("--from", tmp_path / "text"), "not what `kornia-srgan evaluate --json` writes")
+    assert_user_error(refused(), "give --data DIR, or --from FILE.json")
+    assert_user_error(refused("--from", figures, "--against", "mime"), "did you mean 'mine'?")
+    assert_user_error(refused("--data", folder, "--weights", "bicubic", "--against", "x"), "rows are bicubic")
+    assert_user_error(refused("--from", figures, "--plot", tmp_path / "p.gif"), "name it .png, .pdf or .svg")
+    assert_user_error(refused("--from", figures, "--plot-x", "flops"), "give --plot FILE.png too")
+    plot = ("--from", figures, "--plot", tmp_path / "p.png")
+    assert_user_error(refused(*plot, "--plot-x", "flps"), "did you mean 'flops'?")
+    assert_user_error(
+        refused(*plot, "--benchmark", figures), "is not a file of `kornia-srgan benchmark --json`"
+    )

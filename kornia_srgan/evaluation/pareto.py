@@ -1,0 +1,236 @@
+"""Quality over cost: the figures of an evaluation beside speed, parameters or operations."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kornia_srgan.benchmarking.machine import describe
+from kornia_srgan.benchmarking.schema import OURS, Case, ForwardDocument
+from kornia_srgan.errors import UserError, did_you_mean
+from kornia_srgan.evaluation.entrants import BASELINE
+from kornia_srgan.evaluation.report import Report, Row, metric_title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Cost = Literal["speed", "parameters", "flops"]
+COSTS: tuple[Cost, ...] = ("speed", "parameters", "flops")
+SUFFIXES = (".png", ".pdf", ".svg")
+_LABELS = {
+    "speed": "megapixels of output a second",
+    "parameters": "parameters, millions",
+    "flops": "GFLOP per megapixel of output",
+}
+_FRONT, _BEHIND, _LINE = "#0072b2", "#999999", "#e69f00"  # told apart by the colour-blind too
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model in the plot.
+
+    Attributes:
+        name: Its row's.
+        cost: What it costs, in the unit of the axis.
+        quality: The metric's mean.
+        spread: Quartiles of the cost, where it was measured.
+    """
+
+    name: str
+    cost: float
+    quality: float
+    spread: tuple[float, float] | None = None
+
+
+def plot_pareto(
+    report: Report,
+    benchmark: ForwardDocument | None = None,
+    *,
+    cost: Cost = "speed",
+    metric: str | None = None,
+    sets: Sequence[str] = (),
+    suffix: str = ".png",
+) -> tuple[bytes, list[str]]:
+    """Draw quality over cost, a panel for each set, and join the models that no other beats in both.
+
+    Args:
+        report: What `evaluate` found.
+        benchmark: What `kornia-srgan benchmark` found, for `speed` and `flops`. Without it the speed is the
+            one seen while scoring.
+        cost: What lies along the axis.
+        metric: The metric; the first by default.
+        sets: The sets; all by default.
+        suffix: `.png`, `.pdf` or `.svg`.
+
+    Returns:
+        The picture, and the names of models whose cost is not known.
+
+    Raises:
+        UserError: If there is no such metric or set, or no cost of any model is known.
+    """
+    from matplotlib.figure import Figure
+
+    metric = _known(metric or report.metrics[0], report.metrics, "metric")
+    chosen = [_known(name, report.datasets, "set") for name in sets] or report.datasets
+    columns = min(len(chosen), 3)
+    lines = math.ceil(len(chosen) / columns)
+    width = 6.4 if columns == 1 else 4.4 * columns
+    figure = Figure(figsize=(width, 0.4 + 3.9 * lines), layout="constrained")
+    unknown: list[str] = []
+    drawn = 0
+    for place, name in enumerate(chosen):
+        rows = [row for row in report.rows if row.dataset == name]
+        points = [p for row in rows if row.model != BASELINE and (p := _point(row, metric, cost, benchmark))]
+        unknown += [row.model for row in rows if row.model not in (BASELINE, *(p.name for p in points))]
+        axes = figure.add_subplot(lines, columns, place + 1)
+        _panel(axes, points, [row for row in rows if row.model == BASELINE], report, metric, cost, name)
+        drawn += len(points)
+    if not drawn:
+        raise UserError(
+            f"no {cost} is known of {', '.join(dict.fromkeys(unknown)) or 'any model'}; "
+            "give --benchmark with a file of `kornia-srgan benchmark --json` of the same weights"
+        )
+    figure.suptitle(_where(report, benchmark, cost), fontsize=8)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=suffix.lstrip(".").lower(), dpi=150)
+    return picture.getvalue(), list(dict.fromkeys(unknown))
+
+
+def front(points: Sequence[Point], *, cheap_is_low: bool, higher_is_better: bool) -> list[Point]:
+    """The points that no other beats in one respect without losing in the other, the cheapest first."""
+    cost_sign, sign = (1 if cheap_is_low else -1), (1 if higher_is_better else -1)
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda p: (cost_sign * p.cost, -sign * p.quality)):
+        if not kept or sign * point.quality > sign * kept[-1].quality:
+            kept.append(point)
+    return kept
+
+
+def _known(name: str, options: Sequence[str], what: str) -> str:
+    if name not in options:
+        hint = did_you_mean(name, options)
+        raise UserError(f"the report has no {what} '{name}'{hint or ';'} it has {', '.join(options)}")
+    return name
+
+
+def _point(row: Row, metric: str, cost: Cost, benchmark: ForwardDocument | None) -> Point | None:
+    quality = row.mean[metric]
+    if not math.isfinite(quality):
+        return None
+    case = _case(row, benchmark)
+    if cost == "parameters":
+        count = row.parameters or (case.parameters if case else None)
+        return Point(row.model, count / 1e6, quality) if count else None
+    if cost == "flops":
+        if case is None or case.flops is None or case.scale is None:
+            return None
+        pixels = case.batch * case.height * case.width * case.scale**2
+        return Point(row.model, case.flops / 1e9 / (pixels / 1e6), quality)
+    if benchmark is None:
+        return (
+            Point(row.model, row.pixels / 1e6 / row.seconds, quality) if row.seconds and row.pixels else None
+        )
+    run = next((run for run in case.runs if run.engine == OURS), None) if case else None
+    speed = benchmark.speed(run) if run else None
+    return Point(row.model, speed.median, quality, (speed.q1, speed.q3)) if speed else None
+
+
+def _case(row: Row, benchmark: ForwardDocument | None) -> Case | None:
+    """The first case of the row's weights: by name, or by the stem of their file."""
+    cases = benchmark.cases if benchmark else ()
+    found = [case for case in cases if case.scale == row.scale]
+    exact = [case for case in found if case.subject == row.model]
+    return next(iter([*exact, *(case for case in found if Path(case.subject).stem == row.model)]), None)
+
+
+def _panel(
+    axes: Axes,
+    points: Sequence[Point],
+    baselines: Sequence[Row],
+    report: Report,
+    metric: str,
+    cost: Cost,
+    name: str,
+) -> None:
+    higher = report.higher_is_better.get(metric, True)
+    best = front(points, cheap_is_low=cost != "speed", higher_is_better=higher)
+    for point in points:
+        colour = _FRONT if point in best else _BEHIND
+        if point.spread:
+            error = [[max(0.0, point.cost - point.spread[0])], [max(0.0, point.spread[1] - point.cost)]]
+            axes.errorbar(point.cost, point.quality, xerr=error, color=colour, capsize=2, linewidth=1)
+        axes.plot(point.cost, point.quality, "o", color=colour, markersize=6)
+    axes.plot([p.cost for p in best], [p.quality for p in best], "--", color=_FRONT, linewidth=1, zorder=0)
+    for row in baselines:
+        if math.isfinite(row.mean[metric]):
+            axes.axhline(row.mean[metric], color=_LINE, linewidth=1, zorder=0)
+            label = f"{row.model} x{row.scale}" if len(baselines) > 1 else row.model
+            axes.annotate(label, (0.01, row.mean[metric]), xycoords=("axes fraction", "data"), fontsize=7,
+                          xytext=(0, 2), textcoords="offset points", color=_LINE)  # fmt: skip
+    axes.set_xscale("log")
+    axes.margins(x=0.18, y=0.12)
+    if not higher:
+        axes.invert_yaxis()
+    if cost != "speed":
+        axes.invert_xaxis()
+    _label(axes, points)
+    axes.set_xlabel(_LABELS[cost] + (" (fewer to the right)" if cost != "speed" else ""), fontsize=8)
+    axes.set_ylabel(metric_title(metric) + (" (better upwards)" if not higher else ""), fontsize=8)
+    axes.set_title(name, fontsize=9, parse_math=False)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3, which="both")
+    _plain_ticks(axes)
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """0.5, 1, 2, 5 instead of powers of ten, which a narrow range may not even hold."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _label(axes: Axes, points: Sequence[Point]) -> None:
+    """Names above their points: to the left where the right has no room, moved up where they collide."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        return
+    figure.draw_without_rendering()
+    box = axes.get_window_extent()
+    step = 9 * figure.dpi / 72
+    taken: list[tuple[bool, float, float]] = []
+    for point in sorted(points, key=lambda p: p.quality):
+        x, y = axes.transData.transform((point.cost, point.quality))
+        left = x > box.x0 + 0.6 * box.width
+        shift = 0.0
+        while any(
+            left == side and abs(x - other_x) < 0.35 * box.width and abs(y + shift - other_y) < step
+            for side, other_x, other_y in taken
+        ):
+            shift += step / 2
+        taken.append((left, x, y + shift))
+        axes.annotate(
+            point.name,
+            (point.cost, point.quality),
+            xytext=(2 if left else -2, shift * 72 / figure.dpi + 6),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            fontsize=7,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+            parse_math=False,
+        )
+
+
+def _where(report: Report, benchmark: ForwardDocument | None, cost: Cost) -> str:
+    if cost == "parameters":
+        return report.protocol
+    if benchmark is None:
+        return f"{report.protocol}; speed seen once, while scoring"
+    cases = {f"{case.height}x{case.width} {case.dtype}" for case in benchmark.cases}
+    inputs = f", LR {next(iter(cases))}" if len(cases) == 1 else ""
+    return f"{report.protocol}{inputs}; {describe(benchmark.machine)}"
