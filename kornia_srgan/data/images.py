@@ -12,7 +12,12 @@ from PIL import Image, ImageOps
 
 from kornia_srgan.errors import DataError, DataNotFoundError, ImageError
 from kornia_srgan.photos import find
+from kornia_srgan.photos.decode import MAX_PIXELS, needs_own_reader, read_photo
 from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
+from kornia_srgan.photos.fit import fit_raster
+from kornia_srgan.photos.formats import PLAIN, WriteOptions
+from kornia_srgan.photos.header import check_size, open_image, peek
+from kornia_srgan.photos.photo import Photo, raster
 
 logger = logging.getLogger("kornia_srgan")
 _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
@@ -92,13 +97,11 @@ def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int
     Raises:
         ImageError: If the header cannot be read.
     """
-    try:
-        with Image.open(source) as image:
-            return image.height, image.width
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow's plug-ins raise anything on damaged files
-        raise _unreadable(name or str(source), error) from error
+    header = peek(Path(source) if isinstance(source, str | Path) else source.read(), str(name))
+    if header is None:
+        read_rgb(source, name)  # says why it is none
+        raise _unreadable(name or str(source), ValueError("its size is not to be found"))
+    return header.height, header.width
 
 
 def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray:
@@ -108,24 +111,44 @@ def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray
     brought to 8 bits; of an animation the first frame is taken.
 
     Args:
-        source: A file of any format and mode that Pillow decodes: its path, or its bytes as a stream.
+        source: A file of any format and mode that `upscale` takes too: its path, or its bytes as a stream.
         name: Names the stream in messages.
 
     Returns:
         uint8 of shape `(H, W, 3)`.
 
     Raises:
-        ImageError: If the file is missing, damaged, truncated, no image, or larger than Pillow's limit
-            against decompression bombs.
+        ImageError: If the file is missing, damaged, truncated, no image, or larger than `MAX_PIXELS`.
     """
+    data = _read_bytes(source, name)
+    label = str(name or source)
+    if needs_own_reader(data, label):
+        return _photo_rgb(read_photo(data, name=label))
     try:
-        with Image.open(source) as image:
+        with open_image(data) as image:
+            check_size(image.width * image.height, MAX_PIXELS)
             image.load()
             return to_rgb(ImageOps.exif_transpose(image))
     except MemoryError:
         raise
-    except Exception as error:
-        raise _unreadable(name or str(source), error) from error
+    except Exception as error:  # Pillow's plug-ins raise anything on damaged files
+        raise _unreadable(label, error) from error
+
+
+def _read_bytes(source: str | Path | BinaryIO, name: str | Path) -> bytes:
+    if not isinstance(source, str | Path):
+        return source.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise _unreadable(name or source, error) from error
+
+
+def _photo_rgb(photo: Photo) -> np.ndarray:
+    """The first frame as uint8 RGB, over white where it is transparent."""
+    flat, _, _ = fit_raster(raster(photo.frames[0], photo.space), PLAIN, WriteOptions(), photo.metadata.icc)
+    pixels = np.concatenate(list(flat.bands))
+    return np.repeat(pixels, 3, axis=2) if flat.space == "L" else pixels
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

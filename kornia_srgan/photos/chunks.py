@@ -1,4 +1,4 @@
-"""The parts that picture files are made of, without their pixels: PNG chunks and ISO boxes."""
+"""The parts that picture files are made of, without their pixels: PNG chunks, ISO boxes, a JPEG's frame."""
 
 from __future__ import annotations
 
@@ -49,3 +49,14 @@ def _inside(data: bytes, start: int, end: int, path: list[bytes]) -> Iterator[by
         else:
             skip = 4 if name == b"meta" else 0  # a full box: version and flags first
             yield from _inside(data, first + skip, stop, path[1:])
+
+
+def jpeg_frame(data: bytes) -> int:
+    """Where a JPEG's frame header (SOF) is, 0 if there is none."""
+    place = 2
+    while place + 9 < len(data) and data[place] == 0xFF:
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return place
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return 0

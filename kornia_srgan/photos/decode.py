@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,15 @@ import numpy as np
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile
-from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, jpeg_frame, mend_transparency
-from kornia_srgan.photos.header import check_size, frame_count, is_camera_raw, open_image
+from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, mend_transparency
+from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
-from kornia_srgan.photos.modes import all_frames
+from kornia_srgan.photos.modes import Decoded, all_frames
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
-from kornia_srgan.photos.plugins import Decoded, read_heif, read_jxl, read_raw
+from kornia_srgan.photos.plugins import read_heif, read_jxl, read_raw
+from kornia_srgan.photos.psd import read_psd
 from kornia_srgan.photos.signature import kind_of
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ MAX_PIXELS = 250_000_000
 Cameras make up to 200 megapixels (phones), 151 (medium format) and 241 (pixel shift)."""
 
 _WHITE_POINT, _PRIMARIES, _TRANSFER_FUNCTION = 318, 319, 301
+_READERS: dict[str, Callable[[bytes, int], Decoded]] = {
+    "RAW": read_raw,
+    "HEIF": read_heif,
+    "JXL": read_jxl,
+    "PSD": read_psd,
+}
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 
 
@@ -74,18 +82,33 @@ def _decode(data: bytes, max_pixels: int, name: str) -> Photo:
     kind = kind_of(data)
     if kind is not None and kind.refusal:
         raise ImageError(f"{kind.title} files are not supported; {kind.refusal}")
-    if is_camera_raw(kind, data, name):
-        return _finished(read_raw(data, max_pixels), data, "RAW")
-    match kind.name if kind is not None else "":
-        case "HEIF":
-            return _finished(read_heif(data, max_pixels), data, "HEIF")
-        case "JXL":
-            return _finished(read_jxl(data, max_pixels), data, "JXL")
-        case "TIFF":
-            return _decode_tiff(data, max_pixels)
-        case "JPEG" if depth_of(data, "JPEG") > 8:
-            return _decode_deep_jpeg(data, max_pixels)
+    own = "RAW" if is_camera_raw(kind, data, name) else kind.name if kind is not None else ""
+    if own in _READERS:
+        return _finished(_READERS[own](data, max_pixels), data, own)
+    if own == "TIFF":
+        return _decode_tiff(data, max_pixels)
+    if own == "JPEG" and depth_of(data, "JPEG") > 8:
+        return _decode_deep_jpeg(data, max_pixels)
     return _decode_by_pillow(data, max_pixels)
+
+
+def needs_own_reader(data: bytes, name: str) -> bool:
+    """Whether Pillow alone cannot read a file, or would show its thumbnail.
+
+    Args:
+        data: The file.
+        name: Its name.
+    """
+    kind = kind_of(data)
+    if kind is None:
+        return False
+    if kind.refusal or kind.name in _READERS or is_camera_raw(kind, data, name):
+        return True
+    try:
+        with open_image(data) as image:
+            return DNG_VERSION in getattr(image, "tag_v2", {})
+    except Exception:  # it may be a TIFF that Pillow does not know; if it is damaged, the reader says how
+        return kind.name == "TIFF" or depth_of(data, kind.name) > 8
 
 
 def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.chunks import find_boxes, png_chunks
+from kornia_srgan.photos.chunks import find_boxes, jpeg_frame, png_chunks
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
@@ -61,17 +61,6 @@ _DEPTHS: dict[str, Callable[[bytes], int]] = {
     "JPEG": _jpeg_depth,
     "SGI": lambda data: 8 * data[3],
 }
-
-
-def jpeg_frame(data: bytes) -> int:
-    """Where a JPEG's frame header (SOF) is, 0 if there is none."""
-    place = 2
-    while place + 9 < len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return place
-        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return 0
 
 
 def deep_frame(data: bytes, name: str, max_pixels: int) -> tuple[Space, Frame] | None:

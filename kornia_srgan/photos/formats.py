@@ -145,6 +145,8 @@ FORMATS = {
         Format("BMP", (".bmp",), icc=False, exif=False, xmp=False, dpi=True),
     )
 }  # fmt: skip
+PLAIN = Format("RGB", ())
+"""What all can show: 8-bit grey or RGB without transparency."""
 _BY_SUFFIX = {suffix: f for f in FORMATS.values() for suffix in f.suffixes}
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,13 +14,14 @@ from typing import BinaryIO
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.find import CAMERA_RAW
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.segments import without_compressed_texts
-from kornia_srgan.photos.signature import TIFF_MAGIC, Kind, kind_of
+from kornia_srgan.photos.signature import Kind, kind_of
 
 _LIMIT_LOCK = threading.Lock()
-_DNG_VERSION = 50706
+DNG_VERSION = 50706
 _ENOUGH = 4096
 _MANY = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 
@@ -80,13 +83,18 @@ def check_size(pixels: int, max_pixels: int) -> None:
         )
 
 
-def peek(source: Path | bytes) -> Header | None:
-    """The header; None where it cannot be read before all is decoded (reading the file says why)."""
+def peek(source: Path | bytes, name: str = "") -> Header | None:
+    """The header; None where it cannot be read (reading the file says why).
+
+    Args:
+        source: A path, or the file's bytes.
+        name: Of the file whose bytes they are.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if isinstance(source, bytes):
-                return _peek(io.BytesIO(source), "")
+                return _peek(io.BytesIO(source), name)
             with source.open("rb") as file:
                 return _peek(file, source.name)
     except Exception:  # a damaged file raises anything; decoding it names the reason
@@ -98,21 +106,18 @@ def _peek(file: BinaryIO, name: str) -> Header | None:
     file.seek(0)
     kind = kind_of(head)
     if is_camera_raw(kind, head, name):
-        return None
-    match kind.name if kind is not None else "":
-        case "JXL":
-            header = jxl_header(head)
-            mode = "RGB" if header is None or header.bits <= 8 else "RGB;16"
-            return None if header is None else Header("JXL", mode, header.width, header.height, 1)
-        case "HEIF":
-            from pillow_heif import HeifImageFile
-
-            return _header(HeifImageFile(file))
+        return _peek_raw(file)
+    name = kind.name if kind is not None else ""
+    if name in _PEEKS:
+        return _PEEKS[name](file, head)
     try:
-        return _header(open_image(file))
+        image = open_image(file)
     except Image.UnidentifiedImageError:
         file.seek(0)
-        return _peek_tiff(file) if head.startswith(TIFF_MAGIC) else None
+        return _peek_otherwise(file, kind)
+    if DNG_VERSION in getattr(image, "tag_v2", {}):  # what Pillow sees is the thumbnail
+        return _peek_raw(file)
+    return _header(image)
 
 
 def is_camera_raw(kind: Kind | None, head: bytes, name: str) -> bool:
@@ -120,6 +125,19 @@ def is_camera_raw(kind: Kind | None, head: bytes, name: str) -> bool:
     if kind is None or kind.name not in ("RAW", "TIFF"):
         return False
     return kind.name == "RAW" or head[8:10] == b"CR" or Path(name).suffix.lower() in CAMERA_RAW
+
+
+def _peek_otherwise(file: BinaryIO, kind: Kind | None) -> Header | None:
+    """What Pillow does not open: some TIFFs, and JPEGs of 12 bits."""
+    name = kind.name if kind is not None else ""
+    if name == "TIFF":
+        return _peek_tiff(file)
+    data = file.read() if name == "JPEG" else b""
+    place = jpeg_frame(data)
+    if not place:
+        return None
+    height, width = struct.unpack_from(">HH", data, place + 5)
+    return Header(name, "L" if data[place + 9] == 1 else "RGB", width, height, 1)
 
 
 def _peek_tiff(file: BinaryIO) -> Header | None:
@@ -132,7 +150,38 @@ def _peek_tiff(file: BinaryIO) -> Header | None:
         return Header("TIFF", mode, page.imagewidth, page.imagelength, len(tiff.pages))
 
 
-def _header(image: Image.Image) -> Header | None:
-    if _DNG_VERSION in getattr(image, "tag_v2", {}):  # what Pillow sees is the thumbnail
+def _peek_jxl(file: BinaryIO, head: bytes) -> Header | None:
+    header = jxl_header(head)
+    if header is None:
         return None
+    return Header("JXL", "RGB" if header.bits <= 8 else "RGB;16", header.width, header.height, 1)
+
+
+def _peek_heif(file: BinaryIO, head: bytes) -> Header:
+    from pillow_heif import HeifImageFile
+
+    return _header(HeifImageFile(file))
+
+
+def _peek_psd(file: BinaryIO, head: bytes) -> Header:
+    height, width, mode = struct.unpack_from(">14xII2xH", head)
+    return Header("PSD", {1: "L", 4: "CMYK", 8: "L"}.get(mode, "RGB"), width, height, 1)
+
+
+def _peek_raw(file: BinaryIO) -> Header:
+    import rawpy
+
+    file.seek(0)
+    with rawpy.imread(file) as raw:
+        return Header("RAW", "RGB;16", raw.sizes.width, raw.sizes.height, 1)
+
+
+def _header(image: Image.Image) -> Header:
     return Header(image.format or "", image.mode, image.width, image.height, frame_count(image))
+
+
+_PEEKS: dict[str, Callable[[BinaryIO, bytes], Header | None]] = {
+    "JXL": _peek_jxl,
+    "HEIF": _peek_heif,
+    "PSD": _peek_psd,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -10,6 +11,25 @@ from PIL import Image, ImageCms
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.photo import Frame, Pixels, Space, white_of
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture that was not decoded by Pillow; upright already.
+
+    Attributes:
+        frame: The picture.
+        space: Of its values.
+        image: A Pillow image whose `info` holds the metadata; None where there is none.
+        icc: The profile of the values where it is not in the image.
+        notes: What is not kept.
+    """
+
+    frame: Frame
+    space: Space
+    image: Image.Image | None = None
+    icc: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 def all_frames(image: Image.Image, count: int, max_pixels: int) -> tuple[list[Frame], Space]:

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
-from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import from_nclx
 from kornia_srgan.photos.deep import CODECS, spread
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.jxl import jxl_header
-from kornia_srgan.photos.modes import from_pil
+from kornia_srgan.photos.modes import Decoded, from_pil
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What a package made of a file; the pixels are upright.
-
-    Attributes:
-        frame: The picture.
-        space: Of its values.
-        image: As Pillow's plug-in shows it, for its metadata; None where there is none.
-        icc: The profile of the values where it is not in the image.
-        notes: What is not kept.
-    """
-
-    frame: Frame
-    space: Space
-    image: Image.Image | None = None
-    icc: bytes | None = None
-    notes: tuple[str, ...] = ()
 
 
 def read_heif(data: bytes, max_pixels: int) -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def _is_sgi(head: bytes) -> bool:
 
 
 def _is_pnm(head: bytes) -> bool:
-    return head[:1] == b"P" and head[1:2] in b"1234567fF" and head[2:3].isspace()
+    return re.match(rb"P([1-6]\s+[\d#]|7\s+(WIDTH|HEIGHT|#)|[fF]\s+[\d#])", head) is not None
 
 
 _HDR = "enlarging knows ordinary pictures with a white; tone-map it to 16-bit TIFF or PNG first"

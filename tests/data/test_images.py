@@ -1,11 +1,14 @@
 """Finding and decoding: every mode and format, EXIF, damage."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+from kornia_srgan.data import images
 from kornia_srgan.data.images import find_images, read_rgb, read_size
 from kornia_srgan.errors import DataError, ImageError
 from tests.data.conftest import photo
@@ -161,6 +164,49 @@ def test_missing_file_and_folder(tmp_path):
 
 def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
     path = saved(tmp_path, Image.new("L", (100, 100)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(ImageError, match="decompression bomb"):
+    monkeypatch.setattr(images, "MAX_PIXELS", 9_999)
+    with pytest.raises(ImageError, match="over the limit"):
         read_rgb(path)
+
+
+@pytest.mark.parametrize("kind", ["float", "half", "bigtiff", "planar"])
+def test_tiffs_that_upscale_reads_are_read_here_too(tmp_path, kind):
+    values = RGB.astype(np.float32) / 255
+    tifffile.imwrite(
+        tmp_path / "x.tif",
+        {"half": values.astype(np.float16), "bigtiff": RGB, "planar": values.transpose(2, 0, 1)}.get(
+            kind, values
+        ),
+        photometric="rgb",
+        bigtiff=kind == "bigtiff",
+        planarconfig="separate" if kind == "planar" else "contig",
+    )
+    np.testing.assert_array_equal(read_rgb(tmp_path / "x.tif"), RGB)
+    assert read_size(tmp_path / "x.tif") == RGB.shape[:2]
+
+
+def test_twelve_bit_and_ten_bit_files(tmp_path):
+    codecs = pytest.importorskip("imagecodecs", reason="they are written by imagecodecs")
+    flat = np.full((24, 32, 3), 2048, np.uint16)
+    (tmp_path / "x.jpg").write_bytes(codecs.jpeg8_encode(flat, bitspersample=12, level=100))
+    (tmp_path / "x.avif").write_bytes(codecs.avif_encode(flat >> 2, bitspersample=10, level=100))
+    for name in ("x.jpg", "x.avif"):
+        assert np.abs(read_rgb(tmp_path / name).astype(int) - 128).max() <= 1
+        assert read_size(tmp_path / name) == (24, 32)
+
+
+@pytest.mark.parametrize(("suffix", "module"), [(".heic", "pillow_heif"), (".jxl", "pillow_jxl")])
+def test_files_of_phones(tmp_path, suffix, module, monkeypatch):
+    plugin = pytest.importorskip(module, reason=f"needs {module}")
+    if module == "pillow_heif":
+        plugin.from_bytes("RGB", (32, 24), bytes([90, 120, 200]) * 768).save(tmp_path / "x.heic", quality=-1)
+    else:
+        Image.new("RGB", (32, 24), (90, 120, 200)).save(tmp_path / "x.jxl", lossless=True)
+    read = read_rgb(tmp_path / f"x{suffix}")
+    assert read.shape == (24, 32, 3)
+    assert np.abs(read.astype(int) - [90, 120, 200]).max() <= 3
+    assert read_size(tmp_path / f"x{suffix}") == (24, 32)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "pillow_jxl.JpegXLImagePlugin", None)
+    with pytest.raises(ImageError, match="pip install 'kornia-srgan"):
+        read_rgb(tmp_path / f"x{suffix}")
