@@ -258,6 +258,12 @@ DEGRADATIONS.declare(
     summary="Second-order blur, resize, noise and JPEG, then sinc ringing: LR as it comes from the wild",
     paper=_REAL_ESRGAN,
 )
+for _name, _summary in (
+    ("mild", "Preset: well-kept photographs; little blur and noise, JPEG and WebP from 75 up"),
+    ("photo", "Preset: photographs as people have them; phone noise, sharpening, JPEG from 30 up"),
+    ("heavy", "Preset: pictures that went through many hands; everything, twice"),
+):
+    DEGRADATIONS.declare(_name, f"kornia_srgan.components.transforms.presets:{_name}", summary=_summary)
 DEGRADATIONS.declare(
     "pipeline", f"{_DEGRADE}:DegradationPipeline", summary="Degradation stages of your choice, in order"
 )
@@ -282,10 +288,22 @@ for _name, _target, _summary in (
     ),
     ("resize", "stage_resize:Resize", "To the final size, by a kernel drawn for each image"),
     ("noise", "stage_noise:Noise", "Gaussian or Poisson noise, grey or coloured"),
-    ("jpeg", "stage_noise:Jpeg", "Kornia's JPEG codec at a quality drawn for each image"),
+    ("jpeg", "stage_noise:Jpeg", "JPEG as libjpeg makes it, at a quality drawn for each image"),
     ("either_order", "stages:EitherOrder", "Two groups of stages, in one order or the other for each image"),
 ):
     DEGRADATION_STAGES.declare(_name, f"{_STAGES}.{_target}", summary=_summary, paper=_REAL_ESRGAN)
+DEGRADATION_STAGES.declare(
+    "webp", f"{_STAGES}.stage_webp:WebP", summary="WebP by Pillow, at a quality drawn for each image"
+)
+DEGRADATION_STAGES.declare(
+    "sharpen", f"{_STAGES}.stage_blur:Sharpen", summary="Unsharp mask: bright and dark halos along edges"
+)
+DEGRADATION_STAGES.declare(
+    "camera_noise",
+    f"{_STAGES}.stage_camera:CameraNoise",
+    summary="Poisson-Gaussian noise in grains, with blotches of colour",
+    paper="Foi et al. 2008, doi 10.1109/TIP.2008.2001399",
+)
 
 _METRICS = "kornia_srgan.evaluation"
 METRICS.declare("psnr", f"{_METRICS}.metrics:PSNR", summary="Peak signal-to-noise ratio in dB")

@@ -15,9 +15,11 @@ from torch import Tensor
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
 
-Kernel = Literal["area", "bilinear", "bicubic", "antialiased"]
+Kernel = Literal["area", "bilinear", "bicubic", "antialiased", "antialiased_bilinear", "lanczos"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
-_MARGIN = 96  # how far a stretched kernel may reach over the border: shrinking down to 1/48
+_LEAST_SCALE = 48  # images shrink to 1/48 at the least
+_LANCZOS = 3  # lobes
+_MARGIN = _LANCZOS * _LEAST_SCALE  # how far the widest stretched kernel may reach over the border
 
 
 def axis_matrices(
@@ -35,7 +37,9 @@ def axis_matrices(
         sizes_in: Size of each image along the axis.
         sizes_out: Its new size.
         kernels: Its kernel. `area`, `bilinear` and `bicubic` (a = -0.75, not stretched when an image shrinks)
-            are those of `torch.nn.functional.interpolate`; `antialiased` is MATLAB's bicubic.
+            are those of `torch.nn.functional.interpolate`. The others are stretched: `antialiased` is
+            MATLAB's bicubic, `antialiased_bilinear` the triangle of Pillow and torch, `lanczos` has three
+            lobes.
         room_in: Size of the canvas they lie on.
         room_out: Size of the canvas they go to; rows beyond an image repeat its last one.
         device: Where the matrices are made.
@@ -71,8 +75,12 @@ def _weights(
         return (1 - (taps - centre).abs()).clamp(min=0)
     if kernel == "bicubic":
         return _cubic((taps - centre).abs(), -0.75)
-    stretch = ratio.clamp(min=1)
-    return _cubic((taps - centre).abs() / stretch, -0.5)
+    x = (taps - centre).abs() / ratio.clamp(min=1)
+    if kernel == "antialiased_bilinear":
+        return (1 - x).clamp(min=0)
+    if kernel == "lanczos":
+        return torch.where(x < _LANCZOS, torch.sinc(x) * torch.sinc(x / _LANCZOS), 0.0)
+    return _cubic(x, -0.5)
 
 
 def _cubic(x: Tensor, a: float) -> Tensor:
@@ -112,8 +120,8 @@ def resample(
         ArgumentError: If an image shrinks to less than 1/48.
     """
     for old, new in zip((*canvas.heights, *canvas.widths), (*heights, *widths), strict=True):
-        if new < 1 or old > new * _MARGIN // 2:
-            raise ArgumentError(f"cannot resize from {old} to {new} pixels; the least is 1/48")
+        if new < 1 or old > new * _LEAST_SCALE:
+            raise ArgumentError(f"cannot resize from {old} to {new} pixels; the least is 1/{_LEAST_SCALE}")
     pixels = canvas.pixels
     room_in = pixels.shape[-2:]
     rows = axis_matrices(

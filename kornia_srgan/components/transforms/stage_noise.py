@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kornia_srgan.components.transforms.jpeg_codec import jpeg_codec
 from kornia_srgan.components.transforms.noise import gaussian, poisson
 from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
@@ -62,13 +64,14 @@ class Noise:
 
 
 class Jpeg:
-    """JPEG compression with Kornia's codec, at a quality for each image.
+    """JPEG compression at a quality for each image; see `jpeg_codec`.
 
     The codec works on the whole canvas, whose repeated border is what JPEG puts there itself.
 
     Args:
         p: Probability that an image is compressed.
-        quality: Range of the quality.
+        quality: Range of the quality, which is rounded to a whole number.
+        subsample: Probability that chroma has half the resolution (4:2:0), as most files have it; else 4:4:4.
         shift: Let the grid of 8x8 blocks begin anywhere, as in a picture that was cropped after an earlier
             compression, and as training crops see it; else it begins at the top left.
 
@@ -76,23 +79,29 @@ class Jpeg:
         ArgumentError: If an argument is out of range.
     """
 
-    def __init__(self, *, p: float = 1.0, quality: Range = (30.0, 95.0), shift: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        p: float = 1.0,
+        quality: Range = (30.0, 95.0),
+        subsample: float = 1.0,
+        shift: bool = False,
+    ) -> None:
         self.p = check_share("jpeg: p", p)
         self.quality = check_range("jpeg: quality", quality, 1, 100)
+        self.subsample = check_share("jpeg: subsample", subsample)
         self.shift = shift
 
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Compress each image and decode it again; the result lies in [0, 1]."""
-        from kornia.enhance import jpeg_codec_differentiable
-
-        u = draw_uniform(seeds, stream="jpeg", count=2).T
+        u = draw_uniform(seeds, stream="jpeg", count=3).T
         chosen = u[0] < self.p
         if not chosen.any():
             return canvas
-        quality = torch.from_numpy(between(u[1], self.quality)).float()  # on the CPU: it is checked there
+        quality = np.rint(between(u[1], self.quality)).astype(int).tolist()
         pixels = canvas.pixels.clamp(0, 1)
         offsets = _grid_offsets(seeds) if self.shift else [(0, 0)] * len(pixels)
-        coded = jpeg_codec_differentiable(_moved(pixels, offsets), quality).clamp(0, 1)
+        coded = jpeg_codec(_moved(pixels, offsets), quality, (u[2] < self.subsample).tolist())
         height, width = pixels.shape[-2:]
         coded = torch.stack(
             [image[:, y : y + height, x : x + width] for image, (y, x) in zip(coded, offsets, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from kornia_srgan.components.transforms.resample import KERNELS, Kernel, resample
 from kornia_srgan.components.transforms.seeding import draw_uniform
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range
+from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
 
@@ -34,7 +34,8 @@ class RandomResize:
         factor: Smallest and largest factor.
         of: What the factor refers to: the image as it comes (`input`), or the size of the final result
             (`output`).
-        kernels: The kernels to draw from.
+        kernels: The kernels to draw from; see `Resize`.
+        p: Probability that an image draws a factor; the others have the factor 1.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -47,6 +48,7 @@ class RandomResize:
         factor: Range = (0.15, 1.5),
         of: Literal["input", "output"] = "input",
         kernels: tuple[Kernel, ...] = ("area", "bilinear", "bicubic"),
+        p: float = 1.0,
     ) -> None:
         if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
             raise ArgumentError(
@@ -56,6 +58,7 @@ class RandomResize:
         self.factor = check_range("random_resize: factor", factor, 0.1, 4)
         self.of = of
         self.kernels = _check_kernels("random_resize", kernels)
+        self.p = check_share("random_resize: p", p)
 
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Resize each image; the new canvas has room for the largest factor."""
@@ -63,7 +66,9 @@ class RandomResize:
         way = np.searchsorted(self.limits, u[0], side="right")
         low, high = self.factor
         grown, shrunk = between(u[1], (1, max(1, high))), between(u[1], (min(1, low), 1))
+        chosen = draw_uniform(seeds, stream="random_resize.p")[:, 0] < self.p
         factors = np.where(way == 0, grown, np.where(way == 1, shrunk, 1.0))
+        factors = np.where(chosen, factors, 1.0)
         heights, widths = canvas.heights, canvas.widths
         room = canvas.pixels.shape[-2:]
         if self.of == "output":
@@ -81,8 +86,13 @@ class RandomResize:
 class Resize:
     """Resize each image to the final size.
 
+    The one stage without `p`: the images must get there.
+
     Args:
-        kernels: The kernels to draw from.
+        kernels: The kernels to draw from. `area`, `bilinear` and `bicubic` are torch's `interpolate`, which
+            skips pixels where it shrinks (`area` does not); `antialiased` (MATLAB's bicubic),
+            `antialiased_bilinear` and `lanczos` are stretched, as image editors do it. A kernel that is named
+            twice is drawn twice as often.
     """
 
     def __init__(self, *, kernels: tuple[Kernel, ...] = ("area", "bilinear", "bicubic")) -> None:
