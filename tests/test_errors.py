@@ -45,7 +45,7 @@ def test_each_is_the_standard_error_that_fits(kind, standard):
 
 
 def test_what_is_missing_is_a_file_not_found(tmp_path):
-    from kornia_srgan.batch.jobs import find_sources
+    from kornia_srgan.batch.sources import find_sources
     from kornia_srgan.inference.upscaler import Upscaler
 
     for call in (

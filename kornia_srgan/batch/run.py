@@ -137,7 +137,7 @@ def run_jobs(
     """Run all jobs. This thread computes; files are read and written beside it.
 
     Args:
-        jobs: From `jobs.plan`.
+        jobs: From `plan_jobs`.
         enlarger: An `Upscaler`.
         options: How to write.
         workers: Files in the works at once; each holds its own result in memory.
@@ -208,10 +208,12 @@ def _run(
 ) -> Outcome:
     if job.skip:
         return Outcome(job, "skipped", megapixels=job.megapixels)
+    if job.problem:
+        return Outcome(job, "failed", ImageError(job.problem, where=job.label))
     start = time.perf_counter()
     try:
         photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
-        notes = photo.notes + enlarger.notes(photo.height, photo.width)
+        notes = job.notes + photo.notes + enlarger.notes(photo.height, photo.width)
         notes += _write(job, photo, enlarger, options, on_rows, desk)
     except Exception as error:
         return Outcome(job, "failed", _named(error, job.label))

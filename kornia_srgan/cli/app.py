@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -89,7 +90,18 @@ def run(arguments: Sequence[str]) -> int:
     while "--debug" in arguments[: len(options)]:
         arguments.remove("--debug")
         options = options[:-1]
-    return exit_code_of(lambda: _invoke(arguments), debug=debug)
+    return exit_code_of(lambda: _invoke([at_home(argument) for argument in arguments]), debug=debug)
+
+
+def at_home(argument: str) -> str:
+    """An argument with `~` as the home folder, where the shell has left it, as in `-o=~/x`.
+
+    A file of that very name comes first, and `~backup.jpg` is no home of anyone.
+    """
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    if not value.startswith("~") or os.path.lexists(value):
+        return argument
+    return option + equals + os.path.expanduser(value)
 
 
 def _invoke(arguments: list[str]) -> int:

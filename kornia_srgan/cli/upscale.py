@@ -15,9 +15,8 @@ from kornia_srgan.atomic import write_text
 from kornia_srgan.cli.options import PluginOption
 
 if TYPE_CHECKING:
-    from kornia_srgan.batch.jobs import Source
+    from kornia_srgan.batch.sources import Sources
     from kornia_srgan.inference.upscaler import Upscaler
-    from kornia_srgan.photos.find import LeftOut
 
 SOME_FAILED = 3
 STREAM = "-"
@@ -63,7 +62,9 @@ def command(
     background: Annotated[
         str, typer.Option(help="Shows through transparency where the format has none: white, #rrggbb.")
     ] = "white",
-    name: Annotated[str, typer.Option(help="Names results: {stem}, {ext}, {scale}.")] = "{stem}_x{scale}",
+    name: Annotated[
+        str, typer.Option(help="Names results: {stem}, {ext}, {size} (x4, 1600w, 1600px), {scale}.")
+    ] = "{stem}_{size}",
     overwrite: Annotated[
         bool, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
     ] = True,
@@ -77,48 +78,49 @@ def command(
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
-    from kornia_srgan.allocator import keep_freed_memory
-    from kornia_srgan.batch.jobs import is_file_output, plan
-    from kornia_srgan.batch.run import overlapping
-    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report, run
-    from kornia_srgan.inference.rescale import Rescaler, Wanted
-    from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
-    from kornia_srgan.photos.outputs import mark_results
-    from kornia_srgan.registry.plugins import load_plugins
+    from kornia_srgan.cli.quiet import libraries_silenced
+    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report
 
-    side = _tile(tile)
-    wanted = Wanted(scale, width, long_side)
-    form = named_format(file_format) if file_format else None
-    options = WriteOptions(quality, subsampling, parse_color(background))
-    sources, left_out = _sources(inputs, recursive)
-    if str(output) == STREAM and len(sources) != 1:
-        raise typer.BadParameter("- takes one picture", param_hint="--output")
-    load_plugins(plugin or ())
-    keep_freed_memory()
-    upscaler = _upscaler(weights, interpolate, ensemble, color_fix, side, device, dtype)
-    with _target(output) as folder:
-        work = plan(
-            sources,
-            folder,
-            scale=scale or upscaler.scale,
-            pattern=name,
-            form=form,
-            existing="overwrite" if overwrite else "skip",
-        )
-        if not is_file_output(sources, folder):
-            mark_results(job.target for job in work)
-        if str(output) == STREAM:
-            work = [replace(job, target_label=STREAM) for job in work]
-        enlarger = Rescaler(upscaler, wanted)
-        workers = jobs or overlapping(work, scale or upscaler.scale)
-        outcomes = run(
-            work, enlarger, options, workers=workers, max_pixels=max_pixels * 1_000_000, quiet=quiet
-        )
-        if str(output) == STREAM and outcomes[0].status == "done":
-            _to_stdout(outcomes[0].job.target)
+    with libraries_silenced(quiet):
+        from kornia_srgan.allocator import keep_freed_memory
+        from kornia_srgan.batch.jobs import is_file_output, plan_jobs
+        from kornia_srgan.batch.naming import Naming
+        from kornia_srgan.batch.run import overlapping
+        from kornia_srgan.cli.upscale_view import run
+        from kornia_srgan.inference.rescale import Rescaler, Wanted
+        from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
+        from kornia_srgan.photos.outputs import mark_results
+        from kornia_srgan.registry.plugins import load_plugins
+
+        side = _tile(tile)
+        wanted = Wanted(scale, width, long_side)
+        form = named_format(file_format) if file_format else None
+        options = WriteOptions(quality, subsampling, parse_color(background))
+        found = _sources(inputs, recursive)
+        sources = found.files
+        if str(output) == STREAM and len(sources) != 1:
+            raise typer.BadParameter("- takes one picture", param_hint="--output")
+        load_plugins(plugin or ())
+        keep_freed_memory()
+        upscaler = _upscaler(weights, interpolate, ensemble, color_fix, side, device, dtype)
+        factor = None if width or long_side else scale or upscaler.scale
+        naming = Naming(wanted.label(upscaler.scale), factor, name)
+        with _target(output) as folder:
+            existing = "overwrite" if overwrite else "skip"
+            work = plan_jobs(sources, folder, naming, form=form, existing=existing)
+            if str(output) == STREAM:
+                work = [replace(job, target_label=STREAM) for job in work]
+            elif not is_file_output(sources, folder):
+                mark_results(job.target for job in work if not job.problem)
+            workers = jobs or overlapping(work, scale or upscaler.scale)
+            pixels = max_pixels * 1_000_000
+            enlarger = Rescaler(upscaler, wanted)
+            outcomes = run(work, enlarger, options, workers=workers, max_pixels=pixels, quiet=quiet)
+            if str(output) == STREAM and outcomes[0].status == "done":
+                _to_stdout(outcomes[0].job.target)
     if json_file is not None:
-        write_text(json_file, report(outcomes, left_out, upscaler))
-    list_left_out(left_out)
+        write_text(json_file, report(outcomes, found.left_out, upscaler))
+    list_left_out([] if quiet else found.left_out)
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
@@ -135,17 +137,16 @@ def _tile(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def _sources(inputs: list[str], recursive: bool) -> tuple[tuple[Source, ...], tuple[LeftOut, ...]]:
+def _sources(inputs: list[str], recursive: bool) -> Sources:
     import sys
 
-    from kornia_srgan.batch.jobs import Source, find_sources
+    from kornia_srgan.batch.sources import Source, Sources, find_sources
 
     if STREAM not in inputs:
-        found = find_sources(inputs, recursive=recursive)
-        return found.files, found.left_out
+        return find_sources(inputs, recursive=recursive)
     if len(inputs) > 1:
         raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
-    return (Source(Path("stdin"), data=sys.stdin.buffer.read()),), ()
+    return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Literal
 
-from kornia_srgan.batch.jobs import Job, named
+from kornia_srgan.batch.jobs import Job
+from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.demo.choices import Source
 from kornia_srgan.demo.preview import Pair, pairs
@@ -192,7 +193,7 @@ def result_name(original: str, scale: int, form: Format) -> str:
     """`holiday_x4.JPG` for `holiday.JPG`: its own suffix where that fits the format."""
     path = Path(original)
     suffix = path.suffix if path.suffix.lower() in form.suffixes else form.suffixes[0]
-    return named(path, scale, "{stem}_x{scale}") + suffix
+    return Naming.by_scale(scale).stem(path) + suffix
 
 
 def parse_tile(text: str) -> int | Literal["auto"]:

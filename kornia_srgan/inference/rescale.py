@@ -42,6 +42,14 @@ class Wanted:
             return self.long_side / max(height, width)
         return self.scale if self.scale is not None else usual
 
+    def label(self, usual: float) -> str:
+        """What to call the size in a file name: `x4`, `1600w` for a width, `1600px` for a long side."""
+        if self.width is not None:
+            return f"{self.width}w"
+        if self.long_side is not None:
+            return f"{self.long_side}px"
+        return f"x{self.scale if self.scale is not None else usual:g}"
+
     def size(self, height: int, width: int, usual: float) -> tuple[int, int]:
         """The height and width of the result, rounded, at least 1."""
         factor = self.factor(height, width, usual)

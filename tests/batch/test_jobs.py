@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kornia_srgan.batch.jobs import Job, find_sources, named, plan
+from kornia_srgan.batch.jobs import Job, plan_jobs
+from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import overlapping, run_jobs
+from kornia_srgan.batch.sources import find_sources
 from kornia_srgan.errors import DataError, ImageError, UserError
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import FORMATS
@@ -34,6 +36,10 @@ def tree(tmp_path):
 
 def find(*inputs, **options):
     return list(find_sources(inputs, **options).files)
+
+
+def plan(sources, output, *, scale, pattern="{stem}_{size}", **options):
+    return plan_jobs(sources, output, Naming.by_scale(scale, pattern), **options)
 
 
 def names(sources, root):
@@ -109,25 +115,92 @@ def test_a_suffix_that_cannot_be_written_is_refused(tree, tmp_path):
 
 def test_name_patterns(tmp_path):
     path = tmp_path / "photo.one.jpg"
-    assert named(path, 4, "{stem}_x{scale}") == "photo.one_x4"
-    assert named(path, 1.5, "{scale}-{stem}-{ext}") == "1.5-photo.one-jpg"
+    assert Naming.by_scale(4).stem(path) == "photo.one_x4"
+    assert Naming.by_scale(4, "{stem}_x{scale}").stem(path) == "photo.one_x4"
+    assert Naming.by_scale(1.5, "{scale}-{stem}-{ext}").stem(path) == "1.5-photo.one-jpg"
+    assert Naming("1600w").stem(path) == "photo.one_1600w"
     for wrong in ("{name}", "{stem", "{}", "a/{stem}", ""):
         with pytest.raises(UserError, match="name pattern"):
-            named(path, 4, wrong)
+            Naming.by_scale(4, wrong).stem(path)
+    with pytest.raises(UserError, match=r"use \{size\} \('1600w'\)"):
+        Naming("1600w", pattern="{stem}_x{scale}").stem(path)
 
 
-def test_two_results_in_one_file_are_refused(tmp_path):
-    for name in ("a.png", "a.jpg"):
+def targets(*inputs, out, **options):
+    return [
+        j.target.relative_to(out).as_posix() for j in plan(find(*map(str, inputs)), out, scale=4, **options)
+    ]
+
+
+def test_results_of_one_name_are_told_apart(tmp_path):
+    for name in ("a.png", "a.jpg", "b.png"):
+        picture(tmp_path / "in" / name)
+    out = tmp_path / "out"
+    assert targets(tmp_path / "in", out=out) == ["a_jpg_x4.png", "a_png_x4.png", "b_x4.png"]
+    jobs = plan(find(str(tmp_path / "in")), out, scale=2)
+    outcomes = run_jobs(jobs, UPSCALER)
+    assert [o.status for o in outcomes] == ["done"] * 3
+    assert "same name" in outcomes[0].notes[0]
+    assert outcomes[2].notes == ()
+    assert len(list(out.iterdir())) == 3
+
+
+def test_results_of_one_name_from_two_folders_are_numbered(tmp_path):
+    for name in ("one/a.png", "two/a.png", "two/a_png.png", "two/a_png-2.png"):
         picture(tmp_path / name)
-    with pytest.raises(UserError, match="would both become"):
-        plan(find(str(tmp_path)), tmp_path / "out", scale=4)
-    plan(find(str(tmp_path)), tmp_path / "out", scale=4, pattern="{stem}_{ext}")
+    found = targets(tmp_path / "one", tmp_path / "two", out=tmp_path / "out", pattern="{stem}")
+    assert found == ["a_png.png", "a_png-3.png", "a_png-2.png", "a_png-4.png"]
+
+
+def test_names_that_differ_in_capitals_only_are_told_apart(tmp_path):
+    """They would be one file on the disks of most people."""
+    for name in ("one/Photo.png", "two/photo.png"):
+        picture(tmp_path / name)
+    found = targets(tmp_path / "one", tmp_path / "two", out=tmp_path / "out")
+    assert len({name.casefold() for name in found}) == 2
+
+
+def test_a_pattern_that_names_all_alike_is_refused(tmp_path):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    with pytest.raises(UserError, match=r"put \{stem\} into it"):
+        plan(find(str(tmp_path)), tmp_path / "out", scale=4, pattern="large")
+
+
+def test_a_file_that_is_named_twice_is_enlarged_once(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert len(find("a.png", "./a.png", str(tmp_path), "*.png")) == 1
 
 
 def test_an_input_is_never_overwritten(tmp_path):
     picture(tmp_path / "a.png")
     with pytest.raises(UserError, match="one of the inputs"):
         plan(find(str(tmp_path)), tmp_path, scale=4, pattern="{stem}", existing="overwrite")
+
+
+def test_a_result_that_would_overwrite_another_input_fails_alone(tmp_path):
+    for name in ("a.png", "a_x2.png", "b.png"):
+        picture(tmp_path / name)
+    outcomes = run_jobs(plan(find(str(tmp_path)), tmp_path, scale=2), UPSCALER)
+    assert [o.status for o in outcomes] == ["failed", "done", "done"]
+    assert "would overwrite" in str(outcomes[0].error)
+    assert Image.open(tmp_path / "a_x2.png").size == (4, 3)
+
+
+def test_a_file_name_for_several_pictures_is_refused(tmp_path):
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    with pytest.raises(UserError, match="one file, and there are 2 pictures"):
+        plan(find(str(tmp_path / "in")), tmp_path / "out.png", scale=4)
+
+
+def test_a_name_that_contradicts_the_format_is_refused(tree, tmp_path):
+    sources = find(str(tree / "a.png"))
+    with pytest.raises(UserError, match=r"name of a JPEG file.*leave out --format, or name it '.*o\.png'"):
+        plan(sources, tmp_path / "o.jpg", scale=4, form=FORMATS["PNG"])
+    (job,) = plan(sources, tmp_path / "o.jpeg", scale=4, form=FORMATS["JPEG"])
+    assert job.target.name == "o.jpeg"
 
 
 def test_results_that_are_there(tmp_path):

@@ -47,7 +47,7 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     upscale_folder.child([str(photos), "-o", str(out), "--weights", str(weights), "--device", "cpu", "-q"])
     inside = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert inside["network"] == 2  # each reads the clock twice, a second apart
-    assert len(list(out.iterdir())) == 2
+    assert len(list(out.glob("*.png"))) == 2
 
 
 def test_the_start_ends_with_the_first_forward(monkeypatch):

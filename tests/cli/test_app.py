@@ -128,3 +128,14 @@ def test_a_closed_pipe_is_quiet():
         os.close(write)
     assert done.stderr == b""
     assert done.returncode == 1
+
+
+def test_home_is_where_the_shell_left_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert app_module.at_home("~/x") == f"{tmp_path}/x"
+    assert app_module.at_home("--output=~/x") == f"--output={tmp_path}/x"
+    assert app_module.at_home("~tilde.jpg") == "~tilde.jpg"
+    assert app_module.at_home("--name={stem}~") == "--name={stem}~"
+    (tmp_path / "~").mkdir()
+    assert app_module.at_home("~") == "~"

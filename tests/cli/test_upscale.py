@@ -276,3 +276,65 @@ def test_results_in_the_input_folder_are_no_inputs(capsys, folder, weights):
         invoke(capsys, "upscale", folder / "large", "--weights", weights, "-o", folder / "larger").code == 0
     )
     assert (folder / "larger" / "a_x4_x4.png").is_file()
+
+
+def test_a_name_with_a_tilde_is_a_name_and_home_is_home(capsys, folder, weights, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "~tilde.png").write_bytes((folder / "a.png").read_bytes())
+    assert invoke(capsys, "upscale", "~tilde.png", "-o", "~/large", "--weights", weights).code == 0
+    assert (folder / "home" / "large" / "~tilde_x4.png").is_file()
+    assert not (folder / "~").exists()
+    assert_user_error(
+        invoke(capsys, "upscale", "~nobody.png", "-o", "x", "--weights", weights), "~nobody.png"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "name", "size"),
+    [("--width", 9, "a_9w.png", (9, 8)), ("--long-side", 18, "a_18px.png", (18, 15))],
+)
+def test_names_carry_the_size_that_was_asked_for(capsys, folder, weights, option, value, name, size):
+    line = ("upscale", folder / "a.png", "-o", folder / "out", "--weights", weights, option, value)
+    assert invoke(capsys, *line).code == 0
+    assert Image.open(folder / "out" / name).size == size
+    assert_user_error(invoke(capsys, *line, "--name", "{stem}_x{scale}"), "use {size}")
+
+
+def test_a_format_that_contradicts_the_name_is_refused(capsys, folder, weights):
+    line = ("upscale", folder / "a.png", "-o", folder / "o.jpg", "--weights", weights, "--format", "png")
+    assert_user_error(invoke(capsys, *line), "o.jpg", "JPEG", "PNG")
+    assert not (folder / "o.jpg").exists()
+
+
+def test_one_pair_of_names_does_not_stop_the_rest(capsys, folder, weights):
+    Image.open(folder / "a.png").save(folder / "a.webp", lossless=True)
+    (folder / "a.jpg").write_bytes((folder / "b.jpg").read_bytes())
+    report = folder / "report.json"
+    line = ("upscale", folder, "-o", folder / "out", "--weights", weights, "--json", report)
+    assert invoke(capsys, *line).code == 0
+    files = {f["source"]: f for f in json.loads(report.read_text())["files"]}
+    assert len({f["target"] for f in files.values()}) == 4
+    assert files[str(folder / "a.jpg")]["target"] == str(folder / "out" / "a_jpg_x4.png")
+    assert "same name" in files[str(folder / "a.png")]["notes"][0]
+
+
+def test_quiet_means_that_libraries_are_quiet_too(folder, weights):
+    """Warnings and logs of Python and lines of C libraries; errors of ours are still told."""
+    plugin = folder / "loud.py"
+    plugin.write_text(
+        "import logging, os, sys, warnings\n"
+        "warnings.warn('loud warning')\n"
+        "logging.getLogger('another.library').warning('loud log')\n"
+        "print('loud print', file=sys.stderr)\n"
+        "os.write(2, b'loud C library\\n')\n"
+    )
+    (folder / "bad.png").write_text("hello")
+    line = [sys.executable, "-m", "kornia_srgan", "upscale", str(folder), "-o", str(folder / "out"), "-q",
+            "--weights", str(weights), "--plugin", str(plugin)]  # fmt: skip
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "loud" not in done.stderr
+    assert done.stderr.splitlines()[0] == "1 of 3 files failed:"
+    assert "bad.png" in done.stderr.splitlines()[1]
+    assert len(done.stderr.splitlines()) == 2

@@ -91,7 +91,7 @@ class TestTheFile:
         result = service.enlarge(photo, tmp_path / "page", Wish(weights, **wish))
         arguments = ["upscale", photo, "-o", tmp_path / "command", "--weights", weights, *option]
         assert invoke(capsys, *arguments).code == 0
-        (command,) = (tmp_path / "command").iterdir()
+        (command,) = (tmp_path / "command").glob("[!.]*")
         assert result.path.name == command.name
         assert result.path.read_bytes() == command.read_bytes()
 

@@ -1,0 +1,84 @@
+"""What results are called."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kornia_srgan.errors import UserError
+
+_FIELDS = "{stem}, {ext}, {size}, {scale}"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How results are named.
+
+    Attributes:
+        pattern: With the fields `{stem}` and `{ext}` of the photograph, `{size}` and `{scale}`.
+        size: What was asked for, such as `x4` or `1600w`.
+        scale: Times the photograph; None where it is another one for each.
+    """
+
+    size: str
+    scale: float | None = None
+    pattern: str = "{stem}_{size}"
+
+    @classmethod
+    def by_scale(cls, scale: float, pattern: str = "{stem}_{size}") -> Naming:
+        """For results that are all `scale` times as large."""
+        return cls(f"x{scale:g}", scale, pattern)
+
+    def stem(self, source: Path, *, with_suffix: bool = False) -> str:
+        """A result's name without its suffix.
+
+        Args:
+            source: The photograph.
+            with_suffix: Its suffix belongs to its stem, because another has the same one.
+
+        Raises:
+            UserError: If the pattern has a field that does not exist or leads out of the folder.
+        """
+        if self.scale is None and "{scale" in self.pattern:
+            raise UserError(
+                f"name pattern '{self.pattern}': each result has a scale of its own; use {{size}} "
+                f"('{self.size}')"
+            )
+        ext = source.suffix.lstrip(".")
+        stem = f"{source.stem}_{ext}" if with_suffix and ext else source.stem
+        try:
+            name = self.pattern.format(stem=stem, ext=ext, size=self.size, scale=f"{self.scale or 0:g}")
+        except (KeyError, IndexError, ValueError, AttributeError) as error:
+            raise UserError(f"name pattern '{self.pattern}' is wrong ({error}); fields: {_FIELDS}") from error
+        if not name or "/" in name or os.sep in name:
+            raise UserError(f"name pattern '{self.pattern}' must make a file name, without folders")
+        return name
+
+
+def same_place(path: Path) -> str:
+    """A key that is equal for paths that may be one file, as on disks where capitals do not count."""
+    return unicodedata.normalize("NFC", str(path.absolute())).casefold()
+
+
+def shared_places(paths: Iterable[Path]) -> set[str]:
+    """The keys of places that several paths want."""
+    return {key for key, count in Counter(map(same_place, paths)).items() if count > 1}
+
+
+def numbered_apart(paths: Sequence[Path]) -> list[Path]:
+    """The paths, with a number where another has the same one already."""
+    taken = set(map(same_place, paths))
+    seen: set[str] = set()
+    apart = []
+    for path in paths:
+        free, number = path, 1
+        while same_place(free) in (seen if number == 1 else taken | seen):
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        seen.add(same_place(free))
+        apart.append(free)
+    return apart
