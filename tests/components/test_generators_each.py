@@ -335,9 +335,9 @@ class TestReparametrised:
     def test_autocast_folds_in_float32(self, inputs: int, outputs: int) -> None:
         torch.manual_seed(0)
         layer = Conv3XC(inputs, outputs)
-        x = torch.randn(1, inputs, 6, 5)
+        x, folded = torch.randn(1, inputs, 6, 5), layer.folded()
         with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(layer(x), layer.folded()(x))
+            assert torch.equal(layer(x), folded(x))
 
 
 class TestECBSR:
