@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,10 +23,24 @@ def count_flops(module: nn.Module, images: Tensor) -> int:
 
     It is run and counted: a module may take another way by the size, layout and device of its input.
     """
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=_packed_formula())
     with torch.no_grad(), counter:
         module(images)
     return counter.get_total_flops()
+
+
+def _packed_formula() -> dict[Any, Any]:
+    """How to count the convolutions of `ops.packed`, which PyTorch's counter does not know."""
+    if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+        return {}
+
+    def flops(images: Any, second: Any, third: Any, *_: Any, out_shape: Any, **__: Any) -> int:
+        weight = (
+            third if third is not None and len(third) == 4 else second
+        )  # after `other`, where there is a sum
+        return 2 * math.prod(weight) * out_shape[0] * math.prod(out_shape[2:])
+
+    return {torch.ops.mkldnn._convolution_pointwise: flops}
 
 
 def count_plain_flops(module: nn.Module, images: Tensor) -> int:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.winograd import (
     WinogradConv2d,
     in_float32_on_cpu,
@@ -41,6 +42,22 @@ class Slope(nn.Module):
         return f"{self.slope:g}"
 
 
+class FreshSiLU(nn.Module):
+    """SiLU, in place where no gradient is asked for; only for fresh tensors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; overwrites `x` unless it needs a gradient."""
+        return F.silu(x, inplace=not (torch.is_grad_enabled() and x.requires_grad))
+
+
+class ChannelSlope(nn.PReLU):
+    """A PReLU with a slope for each channel that takes any floating dtype, whatever its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`(B, C, H, W)`."""
+        return F.prelu(input, self.weight.to(input.dtype))
+
+
 class Residual(nn.Module):
     """convolution - activation - convolution, plus its input; shape `(B, C, H, W)` in and out.
 
@@ -59,12 +76,20 @@ class Residual(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the scaled residual."""
-        residual = self.second(self.activation(self.first(x)))
-        keep = residual.dtype != x.dtype or (torch.is_grad_enabled() and residual.requires_grad)
+        """Add the scaled residual, in the dtype of `x`."""
+        inner = self.activation(self.first(x))
+        if self.scale == 1.0 and isinstance(self.second, PackedConv2d) and inner.dtype == x.dtype:
+            return self.second(inner, add=x)
+        residual = self.second(inner)
+        keep = torch.is_grad_enabled() and residual.requires_grad
         if keep or torch.compiler.is_compiling():  # which finds its own memory, and would stop at `out`
             return torch.add(x, residual, alpha=self.scale)
-        return torch.add(x, residual, alpha=self.scale, out=residual)
+        if residual.dtype == x.dtype:
+            return torch.add(x, residual, alpha=self.scale, out=residual)
+        result = torch.empty_like(x)
+        for part, value, other in chunks(result, x, residual):
+            torch.add(value, other, alpha=self.scale, out=part)
+        return result
 
 
 class GatedResidual(nn.Module):
@@ -83,22 +108,24 @@ class GatedResidual(nn.Module):
     def __init__(self, first: nn.Conv2d, second: nn.Conv2d, third: nn.Conv2d) -> None:
         super().__init__()
         self.first, self.second, self.third = first, second, third
+        self.activation: nn.Module = FreshSiLU()
         with torch.no_grad():
             third.weight.mul_(0.5)
             if third.bias is not None:
                 third.bias.mul_(0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The result, and what the first SiLU gave."""
+        """The result, in the dtype of `x`, and what the first SiLU gave."""
         keep = (torch.is_grad_enabled() and x.requires_grad) or torch.compiler.is_compiling()
-        first = F.silu(self.first(x), inplace=not keep)
-        half = self.third(F.silu(self.second(first), inplace=not keep))
-        if keep or half.dtype != x.dtype:
+        first = self.activation(self.first(x))
+        half = self.third(self.activation(self.second(first)))
+        if keep:
             return torch.tanh(half) * (half + x / 2), first
-        for u, y in chunks(half, x):
+        result = half if half.dtype == x.dtype else torch.empty_like(x)
+        for part, u, value in chunks(result, half, x):
             gate = torch.tanh(u)
-            u.add_(y, alpha=0.5).mul_(gate)
-        return half, first
+            torch.add(u, value, alpha=0.5, out=part).mul_(gate)
+        return result, first
 
 
 def chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -138,23 +165,52 @@ class Tail(nn.Module):
         outputs, inputs, kernel, _ = second.weight.shape
         side_by_side = second.weight.detach().permute(2, 0, 1, 3).reshape(outputs * kernel, inputs, 1, kernel)
         self.register_buffer("rows_kernel", side_by_side.clone(), persistent=False)
+        self._rows: PackedConv2d | None = None
+
+    def pack(self, compute: torch.dtype | None) -> None:
+        """Let oneDNN do the convolutions; `first` must be packed, with its activation."""
+        kernel = self.rows_kernel
+        outputs, inputs, _, side = kernel.shape
+        conv = nn.Conv2d(inputs, outputs, (1, side), padding=(0, side // 2), bias=False, device="meta")
+        conv.weight = nn.Parameter(kernel, False)
+        assert isinstance(self.first, PackedConv2d)
+        self.take(self.first, PackedConv2d(conv, compute=compute, inner=True))
+
+    def take(self, first: PackedConv2d, rows: PackedConv2d) -> None:
+        """Put packed convolutions in the place of the first one and of the row kernel's."""
+        self.first = first
+        # Outside of the modules: the same weights, which a state dict holds once.
+        self.__dict__["_rows"] = rows
+
+    @property
+    def packed_rows(self) -> PackedConv2d | None:
+        """The second convolution as one of a single row; None while oneDNN does not do it."""
+        return self._rows
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, C, H, W)` to `(B, O, H, W)`."""
-        pieces = list(strips(x, self.first.out_channels))
+        first, rows = self.first, self._rows
+        if isinstance(first, PackedConv2d) and rows is not None and first.can_pack(x):
+            return self._in_strips(x, rows)
+        pieces = list(strips(x, first.out_channels))
         if len(pieces) == 1 or not in_float32_on_cpu(x) or self.rows_kernel.dtype != x.dtype:
-            return self.second(self.activation(self.first(x)))
-        return self._in_strips(x, pieces)
+            # Without the rests of a `PreciseConv2d`, which are zero here.
+            return self.second(self.activation(first(x))[:, : self.second.in_channels])
+        return self._in_strips(x, None)
 
-    def _in_strips(self, x: Tensor, pieces: list[tuple[int, int]]) -> Tensor:
+    def _in_strips(self, x: Tensor, rows: PackedConv2d | None) -> Tensor:
         batch, _, height, width = x.shape
         outputs, kernel = self.second.out_channels, self.second.kernel_size[0]
         radius = kernel // 2
-        partial = x.new_zeros(batch, height + 2 * radius, width, outputs * kernel)
-        for top, reach in pieces:
+        # Sums in float32, whatever is summed: each of them is rounded once.
+        partial = torch.zeros(batch, height + 2 * radius, width, outputs * kernel)
+        for top, reach in strips(x, self.first.out_channels):
             bottom = min(reach, height)
-            features = self.activation(self._first_rows(x, top, reach)[:, :, : bottom - top])
-            strip = F.conv2d(features, self.rows_kernel, padding=(0, radius))
+            features = self.activation(self._first_rows(x, top, reach, bottom))
+            if rows is None:
+                strip = F.conv2d(features, self.rows_kernel, padding=(0, radius))
+            else:
+                strip = rows.rows(features)
             partial[:, radius + top : radius + bottom] = strip.permute(0, 2, 3, 1)
         # Row y of the result takes the output of kernel row k at row y + k - radius.
         parts = [partial[:, k : k + height, :, k * outputs : (k + 1) * outputs] for k in range(kernel)]
@@ -162,12 +218,17 @@ class Tail(nn.Module):
         result = result + parts[1] if kernel > 1 else result
         for part in parts[2:]:
             result += part
-        return result.permute(0, 3, 1, 2)
+        return result.permute(0, 3, 1, 2).to(self.second.weight.dtype)
 
-    def _first_rows(self, x: Tensor, top: int, bottom: int) -> Tensor:
-        """Rows `top` to `bottom` of the first convolution's result."""
-        if not (isinstance(self.first, WinogradConv2d) and self.first.pays(x, x.shape[-2])):
-            return F.conv2d(rows_around(x, top, bottom), self.first.weight, self.first.bias, padding=(0, 1))
-        result = x.new_empty(x.shape[0], bottom - top, x.shape[-1], self.first.out_channels)
-        write_rows(x, top, result, self.first.kernels, self.first.bias)
-        return result.permute(0, 3, 1, 2)
+    def _first_rows(self, x: Tensor, top: int, reach: int, bottom: int) -> Tensor:
+        """Rows `top` to `bottom` of the first convolution's result; the detour makes them up to `reach`."""
+        first = self.first
+        if isinstance(first, WinogradConv2d) and first.pays(x, x.shape[-2]):
+            result = x.new_empty(x.shape[0], reach - top, x.shape[-1], first.out_channels)
+            write_rows(x, top, result, first.kernels, first.bias)
+            made = result[:, : bottom - top].permute(0, 3, 1, 2)
+            return first.activation(made) if isinstance(first, PackedConv2d) else made
+        around = rows_around(x, top, bottom)
+        if isinstance(first, PackedConv2d):
+            return first.rows(around)
+        return F.conv2d(around, first.weight, first.bias, padding=(0, 1))

@@ -50,10 +50,13 @@ class WinogradConv2d(nn.Conv2d):
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__(conv.in_channels, conv.out_channels, 3, padding=1, bias=False, device="meta")
+        kernel, padding = cast(Any, conv.kernel_size), cast(Any, conv.padding)
+        super().__init__(
+            conv.in_channels, conv.out_channels, kernel, padding=padding, bias=False, device="meta"
+        )
         self.weight = conv.weight
         self.bias = conv.bias
-        self._made: dict[str, tuple[object, Tensor]] = {}
+        self._made: dict[str, tuple[object, Any]] = {}
         self.train(conv.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -67,12 +70,12 @@ class WinogradConv2d(nn.Conv2d):
     @property
     def kernels(self) -> Tensor:
         """`(6 * O, C, 1, 3)`: what `convolve` takes."""
-        return self._kept("forward", lambda weight: weight)
+        return self._kept("forward", lambda: transformed(self.weight.detach()))
 
     @property
     def kernels_back(self) -> Tensor:
         """`(6 * C, O, 1, 3)`: those of the convolution that gives the gradient of the input."""
-        return self._kept("back", lambda weight: weight.transpose(0, 1).flip(2, 3))
+        return self._kept("back", lambda: transformed(self.weight.detach().transpose(0, 1).flip(2, 3)))
 
     def pays(self, x: Tensor, height: int) -> bool:
         """Whether the detour can be taken and is the faster way for images like `x` of that height."""
@@ -83,14 +86,18 @@ class WinogradConv2d(nn.Conv2d):
             and x.shape[0] * height * x.shape[-1] * self.in_channels * self.out_channels * 9 >= _LEAST_WORK
         )
 
-    def _kept(self, name: str, arrange: Callable[[Tensor], Tensor]) -> Tensor:
+    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
         weight = self.weight
         # New ones when weights are loaded or moved; those made in inference mode count no versions.
         state = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
         found = self._made.get(name)
         if found is None or found[0] != state:
-            found = self._made[name] = (state, transformed(arrange(weight.detach())))
+            found = self._made[name] = (state, make())
         return found[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made of the weight: a copy makes its own."""
+        return self.__dict__ | {"_made": {}}
 
 
 class _Detour(torch.autograd.Function):

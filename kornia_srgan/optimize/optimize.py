@@ -14,9 +14,12 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from kornia_srgan.allocator import warm_allocator
-from kornia_srgan.ops.winograd import use_winograd
+from kornia_srgan.ops.measured import bfloat16_pays
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
+from kornia_srgan.optimize.faithful import is_faithful
+from kornia_srgan.optimize.packing import use_packed
 from kornia_srgan.optimize.rewrites import REWRITES, fold_reparametrised
+from kornia_srgan.optimize.strong import keep_strong_channels
 
 
 def optimize_for_inference(
@@ -35,8 +38,12 @@ def optimize_for_inference(
     - Where a generator ends in convolution, pixel shuffle, activation, convolution, all run before the
       shuffle, on fewer and wider pixels (see `rewrites.before_shuffle`), and strip by strip (`fused.Tail`).
     - Channels-last makes convolutions on a CPU up to twice as fast.
-    - Wide 3x3 convolutions on large images take half the multiplications on a CPU in float32
+    - On a CPU a convolution, its activation and the sum after it are one call (`packed.PackedConv2d`), and
+      wide 3x3 convolutions on large images take half the multiplications where that is measured to be faster
       (`winograd.WinogradConv2d`).
+    - With `dtype="auto"`, where the processor is measured to be faster at it, convolutions multiply in
+      bfloat16 and sum in float32; the first layer, skips and the last sum stay in float32. The module takes
+      and gives float32; its image is checked on a made one to be within 2 grey levels of float32's.
 
     `scale`, `halo` and `align` stay; the keys of the state dict change, so save the original. Weights are
     computed in float64 before they are rounded to `dtype`. In float32 the image differs by less than 1e-4.
@@ -47,7 +54,7 @@ def optimize_for_inference(
         generator: Any module. `SRResNet`, `EDSR`, `MSRResNet` and `SPAN` themselves (no subclasses) are
             rewritten, also inside another module; nothing is, where hooks or parametrizations are attached.
         dtype: What the copy computes in; None for the dtype it has, `"auto"` for that of the device: see
-            `dtype_for`.
+            `dtype_for` and `mixes_precision`.
         channels_last: Lay out the weights, and so all that follows from them, channels-last.
         device: Where the copy goes; None for where the original is.
         compile: Have `torch.compile` make kernels, once for each shape, in place of those written here.
@@ -76,12 +83,13 @@ def optimize_for_inference(
                 REWRITES[type(part)](part)
     if device is not None:
         ready = ready.to(device)
+    mixed = dtype == "auto" and mixes_precision(_device_of(ready))
     if dtype is not None:
         ready = ready.to(dtype=dtype_for(_device_of(ready)) if dtype == "auto" else dtype)
     if channels_last:
         ready = cast(Any, ready).to(memory_format=torch.channels_last)
         if plain:
-            use_winograd(ready)
+            ready = _packed(ready, mixed=mixed and not compile)
             warm_allocator()
     ready = ready.eval().requires_grad_(False)
     if compile:
@@ -89,13 +97,31 @@ def optimize_for_inference(
     return ready if graph_shape is None else CudaGraphed(ready, graph_shape)
 
 
-def dtype_for(device: torch.device) -> torch.dtype:
-    """What `auto` is: float16 on CUDA, float32 elsewhere.
+def _packed(ready: nn.Module, *, mixed: bool) -> nn.Module:
+    """On a CPU, with oneDNN's fused layers; in mixed precision only where its image is faithful."""
+    if _device_of(ready).type != "cpu":
+        return ready
+    low = copy.deepcopy(ready) if mixed else None
+    use_packed(ready)
+    if low is not None:
+        use_packed(low, torch.bfloat16)
+        if is_faithful(low, ready) or (keep_strong_channels(low, ready) and is_faithful(low, ready)):
+            return low
+    return ready
 
-    float16 stays within a grey level of float32's image (seen on a CPU; its speed on a GPU was not measured),
-    bfloat16 is off by several.
+
+def dtype_for(device: torch.device) -> torch.dtype:
+    """What the parameters are in for `auto`: float16 on CUDA, float32 elsewhere.
+
+    float16 stays within a grey level of float32's image (seen on a CPU; its speed on a GPU was not measured).
+    Plain bfloat16 is off by several; what `auto` does with it on a CPU is `mixes_precision`.
     """
     return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def mixes_precision(device: torch.device) -> bool:
+    """Whether `auto` multiplies in bfloat16 there: on a CPU that is measured to be faster at it."""
+    return device.type == "cpu" and bfloat16_pays()
 
 
 def _device_of(module: nn.Module) -> torch.device:

@@ -98,7 +98,7 @@ def fold_reparametrised(module: nn.Module) -> None:
     """Put the one convolution that they are in the place of re-parameterised ones, wherever they are."""
     made: dict[nn.Module, nn.Conv2d] = {}
     for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
+        for name, child in list(parent._modules.items()):
             if isinstance(child, ReparamConv2d):
                 if child not in made:
                     made[child] = child.folded()

@@ -1,0 +1,68 @@
+"""Which of two ways is faster on this machine: measured once in a process, on small made tensors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kornia_srgan.ops import winograd
+
+_REPEATS = 3
+_GAIN = 1.1  # what the other way must be faster by: a tie must not flip from process to process
+_WORK = 2**28  # multiplications of a convolution to be measured: a few milliseconds in float32
+_WIDTH = 128
+
+
+def seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
+    """The least processor time of a call in this thread, after one to warm up.
+
+    Processor time, and the least of some: what else the machine does counts little.
+    """
+    run()
+    found = []
+    for _ in range(repeats):
+        start = time.thread_time()
+        run()
+        found.append(time.thread_time() - start)
+    return min(found)
+
+
+@lru_cache
+def detour_pays(inputs: int, outputs: int) -> bool:
+    """Whether `winograd.convolve` beats the direct way for 3x3 convolutions of so many channels, float32."""
+    x, weight, bias = _convolution(inputs, outputs)
+    kernels = winograd.transformed(weight)
+    with torch.inference_mode():
+        direct = seconds(lambda: F.conv2d(x, weight, bias, padding=1))
+        return seconds(lambda: winograd.convolve(x, kernels, bias)) * _GAIN < direct
+
+
+@lru_cache
+def bfloat16_pays() -> bool:
+    """Whether convolutions of float32 images are faster in bfloat16, the conversion included.
+
+    They are with AMX and AVX-512 BF16; elsewhere they may be a hundred times slower, hence the small image.
+    """
+    x, weight, bias = _convolution(64, 64, work=_WORK // 8)
+    low_weight, low_bias = weight.bfloat16(), bias.bfloat16()
+    with torch.inference_mode():
+        exact = seconds(lambda: F.conv2d(x, weight, bias, padding=1))
+        try:
+            low = seconds(lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float())
+        except RuntimeError:  # a build of PyTorch without such convolutions
+            return False
+    return low * _GAIN < exact
+
+
+def _convolution(inputs: int, outputs: int, *, work: int = _WORK) -> tuple[Tensor, Tensor, Tensor]:
+    rows = max(2, round(work / (9 * inputs * outputs * _WIDTH) / winograd.ROWS)) * winograd.ROWS
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(1, inputs, rows, _WIDTH, generator=random)
+    weight = torch.rand(outputs, inputs, 3, 3, generator=random) - 0.5
+    layout = torch.channels_last
+    return x.to(memory_format=layout), weight.to(memory_format=layout), torch.zeros(outputs)

@@ -1,0 +1,69 @@
+"""A convolution in bfloat16 whose strongest channels keep twice the bits."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.ops.packed import IDENTITY, PackedConv2d
+
+
+class PreciseConv2d(PackedConv2d):
+    """A packed convolution that also gives, for some channels, what rounding took from them.
+
+    A value is then the sum of two in bfloat16: the rounded one and the rest. The rest comes from the same
+    convolution with the rounded value subtracted before it is rounded again. The layer that follows takes the
+    additional channels with the weights of those that they belong to (`with_rests`), and so sees these
+    channels with 16 bits of precision at the cost of a few channels more.
+
+    `(B, C, H, W)` to `(B, O + len(channels), H, W)`; where oneDNN's operator does not apply, the rests are
+    zero and nothing was rounded.
+
+    Args:
+        conv: A packed convolution that computes in bfloat16; its activation is none, relu or leaky_relu.
+        channels: Which channels of its result.
+    """
+
+    def __init__(self, conv: PackedConv2d, channels: Tensor) -> None:
+        super().__init__(conv, conv.activation, compute=conv.compute, inner=conv.inner)
+        self._suits = False
+        kernel, padding = cast(tuple[int, int], conv.kernel_size), cast(tuple[int, int], conv.padding)
+        some = nn.Conv2d(conv.in_channels, len(channels), kernel, padding=padding, device="meta")
+        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+        some.weight = nn.Parameter(conv.weight.detach()[channels].clone(), False)
+        some.bias = nn.Parameter(bias[channels].clone(), False)
+        self.some = PackedConv2d(some, IDENTITY, compute=conv.compute, inner=True)
+
+    def forward(self, input: Tensor, add: Tensor | None = None) -> Tensor:
+        """Convolve `(B, C, H, W)`."""
+        if self.can_pack(input):
+            return super().forward(input, add)
+        plain = super().forward(input, add)
+        nothing = plain.new_zeros(plain.shape[0], self.some.out_channels, *plain.shape[2:])
+        return torch.cat([plain, nothing], 1)
+
+    def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
+        """See `PackedConv2d.rows`; with the rests."""
+        x = x.to(self.compute)
+        rounded = self.some.rows(x, pad=pad)
+        rest = self.some.rows(x, pad=pad, add=-rounded)
+        # The sum takes its bias rounded; what that lost belongs to the rest as well.
+        bias = cast(Tensor, self.some.bias)
+        rest += (bias - bias.to(rest.dtype)).view(1, -1, 1, 1).to(rest.dtype)
+        if self.activation.name != "none":
+            slope = self.activation.slope if self.activation.name == "leaky_relu" else 0.0
+            rest = torch.where(rounded > 0, rest, rest * slope)
+        return torch.cat([super().rows(x, pad=pad, add=add), rest], 1)
+
+
+def with_rests(conv: PackedConv2d, channels: Tensor) -> PackedConv2d:
+    """The packed convolution that takes what a `PreciseConv2d` (and a shuffle) before it gives."""
+    weight = conv.weight.detach()
+    kernel, padding = cast(tuple[int, int], conv.kernel_size), cast(tuple[int, int], conv.padding)
+    inputs = conv.in_channels + len(channels)
+    made = nn.Conv2d(inputs, conv.out_channels, kernel, padding=padding, bias=False, device="meta")
+    made.weight = nn.Parameter(torch.cat([weight, weight[:, channels]], 1), False)
+    made.bias = conv.bias
+    return PackedConv2d(made, conv.activation, compute=conv.compute, inner=conv.inner)
