@@ -173,6 +173,11 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
     made = build(DISCRIMINATORS, stage.discriminator, path=where, crop=crop)
     discriminator = _module(made, stage.discriminator, where)
     adversarial = build(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
+    if stage.discriminator_limit is not None and adversarial.needs_real:
+        raise ConfigError(
+            f"{path}.discriminator_limit: with '{stage.adversarial.name}' a logit alone does not say what is "
+            "real; leave it out"
+        )
     return StageComponents(stage, losses, adversarial, stage.adversarial.weight, discriminator)
 
 

@@ -99,6 +99,13 @@ class Stage(Model):
     )
     lr: PositiveFloat | None = Field(default=None, description="Overrides `train.lr` in this stage.")
     discriminator_lr: PositiveFloat | None = Field(default=None, description="By default the stage's lr.")
+    discriminator_limit: float | None = Field(
+        default=None,
+        gt=0.5,
+        le=1,
+        description="The discriminator waits while it tells more than this share of real and generated "
+        "logits apart; by default it never does.",
+    )
     crop: PositiveInt | None = Field(default=None, description="Overrides `data.crop` in this stage.")
     batch_size: PositiveInt | None = Field(
         default=None, description="Overrides `train.batch_size` in this stage."
@@ -110,6 +117,8 @@ class Stage(Model):
         if (self.adversarial is None) != (self.discriminator is None):
             missing = "discriminator" if self.discriminator is None else "adversarial"
             raise ValueError(f"a GAN stage needs both 'adversarial' and 'discriminator'; add '{missing}'")
+        if self.discriminator_limit is not None and self.adversarial is None:
+            raise ValueError("'discriminator_limit' belongs to a GAN stage; this one has no discriminator")
         return self
 
 

@@ -181,6 +181,27 @@ IMAGE_LOSSES.declare(
     paper="cf. Fuoli et al. 2021, arXiv 2106.00783",
 )
 
+_ARTIFACTS = "kornia_srgan.components.losses.artifacts"
+IMAGE_LOSSES.declare(
+    "ldl",
+    f"{_ARTIFACTS}:LDLLoss",
+    summary="L1 where the residual varies: against a GAN's artefacts",
+    paper="Liang et al. 2022, arXiv 2203.09195",
+)
+IMAGE_LOSSES.declare(
+    "color",
+    f"{_ARTIFACTS}:ColorLoss",
+    aliases=("colour",),
+    summary="Distance of mean colours in Oklab: against colours that drift",
+    paper="Ottosson 2020, https://bottosson.github.io/posts/oklab/",
+)
+IMAGE_LOSSES.declare(
+    "wavelet",
+    f"{_ARTIFACTS}:WaveletLoss",
+    summary="L1 between wavelet bands: fidelity of the low one, freedom for details",
+    paper="Korkmaz et al. 2024, arXiv 2402.19215",
+)
+
 _ADVERSARIAL = "kornia_srgan.components.losses.adversarial"
 ADVERSARIAL_LOSSES.declare(
     "vanilla",

@@ -43,7 +43,8 @@ class Player:
 class ActiveStage:
     """The players and losses of one stage; without a discriminator it is not a GAN.
 
-    The adversarial weight is reached after `adversarial_warmup` steps.
+    The adversarial weight is reached after `adversarial_warmup` steps. The discriminator waits while its
+    accuracy is above `discriminator_limit`.
     """
 
     generator: Player
@@ -52,6 +53,7 @@ class ActiveStage:
     adversarial: AdversarialLoss | None = None
     adversarial_weight: float = 0.0
     adversarial_warmup: int = 0
+    discriminator_limit: float | None = None
 
 
 def prepare_stage(
@@ -82,6 +84,7 @@ def prepare_stage(
         components.adversarial,
         components.adversarial_weight,
         config.adversarial.warmup_steps,
+        config.discriminator_limit,
     )
 
 

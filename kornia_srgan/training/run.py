@@ -213,6 +213,8 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
     for stage in raw["stages"]:  # likewise
         if stage["adversarial"] and not stage["adversarial"]["warmup_steps"]:
             del stage["adversarial"]["warmup_steps"]
+        if stage["discriminator_limit"] is None:
+            del stage["discriminator_limit"]
     flat = {f"recipe.{key}": value for key, value in _leaves(raw)}
     return {**flat, "processes": processes}
 

@@ -79,7 +79,18 @@ def _discriminator_turn(
             report = discriminator_loss(batch.hr, sr, adversarial=adversarial, discriminator=player.prepared)
             _backward(accelerator, report, len(batches))
         meter.add(report)
-    return _step(player, meter, accelerator, grad_clip, "d_grad_norm")
+    if stage.discriminator_limit is None:
+        return _step(player, meter, accelerator, grad_clip, "d_grad_norm")
+    ahead = _accuracy(meter, accelerator) > stage.discriminator_limit
+    result = _step(player, meter, accelerator, grad_clip, "d_grad_norm", hold=ahead)
+    held = torch.tensor(float(ahead), device=accelerator.device)
+    return StepResult({**result.terms, "d_held": held}, result.bad, result.skipped)
+
+
+def _accuracy(meter: _Mean, accelerator: Accelerator) -> float:
+    """The share of real and generated logits that the discriminator tells apart, over all ranks."""
+    both = (meter.terms["d_accuracy_real"] + meter.terms["d_accuracy_fake"]) / 2
+    return float(torch.as_tensor(accelerator.reduce(both, "mean")))
 
 
 def _generator_turn(

@@ -201,6 +201,47 @@ def test_a_stage_knows_its_warmup() -> None:
     assert make_stage()[0].adversarial_warmup == 0
 
 
+@pytest.mark.parametrize(("limit", "steps"), [(None, True), (1.0, True), (0.99, False)])
+def test_a_discriminator_that_is_ahead_waits(limit: float | None, steps: bool) -> None:
+    """It tells all apart here; its optimizer knows nothing of the step, and the generator takes its own."""
+    stage, accelerator = make_stage()
+    stage.discriminator_limit = limit
+    assert stage.discriminator is not None
+    certain = stage.discriminator.plain
+    forward = certain.forward
+    certain.forward = lambda x: forward(x) * 1e-3 + x.mean((1, 2, 3))[:, None] * 4 - 2  # bright is real
+    batch = random_batch()
+    batch = Batch(batch.lr * 0.1, batch.hr * 0.1 + 0.9)
+    before = state_of(certain), state_of(stage.generator.plain)
+    result = train_step(stage, [batch], accelerator)
+    assert result.terms["d_accuracy_real"] == result.terms["d_accuracy_fake"] == 1
+    moved = [name for name, value in certain.named_parameters() if not torch.equal(value, before[0][name])]
+    assert bool(moved) == steps
+    assert not tensors_equal(before[1], stage.generator.plain.state_dict())
+    assert ("d_grad_norm" in result.terms) == steps
+    assert result.terms.get("d_held") == {None: None, 1.0: 0, 0.99: 1}[limit]
+    assert not result.bad
+    assert all(p.grad is None for p in certain.parameters())
+    assert bool(stage.discriminator.optimizer.state) == steps
+
+
+def test_a_discriminator_below_its_limit_steps() -> None:
+    stage, accelerator = make_stage(stages__1__discriminator_limit=0.9)
+    result = train_step(stage, [random_batch()], accelerator)
+    accuracy = (result.terms["d_accuracy_real"] + result.terms["d_accuracy_fake"]) / 2
+    assert stage.discriminator_limit == 0.9
+    assert result.terms["d_held"] == float(accuracy > 0.9)
+
+
+def test_a_limit_asks_for_logits_that_say_what_is_real() -> None:
+    with pytest.raises(ConfigError, match=r"stages\.1\.discriminator_limit: with 'ragan'"):
+        small_components(stages__1__discriminator_limit=0.9, stages__1__adversarial="ragan")
+    with pytest.raises(ConfigError, match="'discriminator_limit' belongs to a GAN stage"):
+        small_config(stages__0__discriminator_limit=0.9)
+    with pytest.raises(ConfigError, match="discriminator_limit"):
+        small_config(stages__1__discriminator_limit=0.4)
+
+
 @pytest.mark.parametrize(
     ("precision", "half"), [("no", None), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
 )

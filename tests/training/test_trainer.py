@@ -174,6 +174,29 @@ def test_the_second_stage_starts_from_the_average_of_the_first(photos: Path, tmp
     assert all(torch.equal(average[k], start[k]) for k in average)
 
 
+def test_what_is_saved_is_the_average(photos: Path, tmp_path: Path) -> None:
+    """After the GAN stage too: the last checkpoint holds the average beside the generator as it trained."""
+    run(photos, tmp_path / "run", train__checkpoint_every=12)
+    last = tmp_path / "run/checkpoints/step-00000012"
+    trained = load_file(last / "model.safetensors")
+    average = torch.load(last / "custom_checkpoint_0.pkl", weights_only=True)
+    saved = load_file(tmp_path / "run/generator.safetensors")
+    assert tensors_equal(saved, load_file(tmp_path / "run/gan.safetensors"))
+    assert tensors_equal(saved, {k.removeprefix("module."): v for k, v in average.items()})
+    assert not tensors_equal(saved, trained)
+
+
+def test_the_adversarial_weight_is_ramped_up_in_a_run(photos: Path, tmp_path: Path) -> None:
+    """The weight of each step of six, of a warm-up over four: 0, 1/4, 1/2, 3/4, 1, 1."""
+    adversarial = {"name": "vanilla", "weight": 1e-2, "warmup_steps": 4}
+    run(photos, tmp_path / "run", stages__1__adversarial=adversarial, train__log_every=1)
+    lines = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    terms = [line["adversarial"] for line in lines if line.get("stage") == "gan"]
+    assert terms[0] == 0
+    shares = [term / 1e-2 / 0.693 for term in terms]  # a new discriminator's loss is near log 2
+    assert shares == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1], abs=0.15)
+
+
 def test_old_checkpoints_are_pruned(photos: Path, tmp_path: Path) -> None:
     run(photos, tmp_path / "run", train__checkpoint_every=2, train__keep_last=3)
     kept = sorted(p.name for p in (tmp_path / "run/checkpoints").iterdir())
