@@ -11,6 +11,7 @@ from torch import Tensor, nn
 _CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
 # What a tile may take on a CPU so that it is eight halos wide: at three, two thirds of the work are halos.
 _CPU_HALO_BUDGET = 2 * 2**30
+_STREAM_BUDGET = 768 * 2**20  # for very wide pictures tiles take less
 _SMALLEST, _LARGEST = 32, 1024
 _PROBE = 16
 
@@ -36,6 +37,11 @@ def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, ha
         wide = min(math.isqrt(_CPU_HALO_BUDGET // pixel) - 2 * halo, 8 * halo)
         largest = min(largest, max(fitting, wide, 3 * halo))
     return max(_SMALLEST, min(_LARGEST, largest // 16 * 16))
+
+
+def stream_budget() -> int:
+    """Bytes that the layers may keep of a picture that streams through a generator on the CPU."""
+    return min(_STREAM_BUDGET, free_memory(torch.device("cpu")) // 3)
 
 
 def free_memory(device: torch.device) -> int:

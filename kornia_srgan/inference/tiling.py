@@ -72,18 +72,18 @@ class Tiling:
     scale: int
     align: int = 1
 
-    def rows(self, height: int, width: int) -> Iterator[list[Box]]:
-        """The tiles of an image, one row of tiles at a time."""
+    def rows(self, height: int, width: int, start: int = 0) -> Iterator[list[Box]]:
+        """The tiles of an image from row `start` on, one row of tiles at a time."""
         if self.tile == 0 or self.halo is None:
-            yield [Box(0, 0, height, width)]
+            yield [Box(start, 0, height, width)]
             return
-        for top in range(0, height, self.tile):
+        for top in range(start, height, self.tile):
             bottom = min(top + self.tile, height)
             yield [Box(top, x, bottom, min(x + self.tile, width)) for x in range(0, width, self.tile)]
 
 
 def upscale_bands(
-    run: Run, image: Tensor, tiling: Tiling, *, last_resort: Run | None = None
+    run: Run, image: Tensor, tiling: Tiling, *, last_resort: Run | None = None, start: int = 0
 ) -> Iterator[Tensor]:
     """The enlarged image from top to bottom, one row of tiles at a time.
 
@@ -94,12 +94,13 @@ def upscale_bands(
         image: `(1, C, h, w)`, of any dtype that `run` takes.
         tiling: How to cut.
         last_resort: Enlarges a tile that `run` cannot even do at 16 x 16 (the CPU, where `run` is a GPU).
+        start: The first LR row to enlarge.
 
     Yields:
         `(1, C, scale*rows, scale*w)` in the dtype that `run` gives.
     """
     height, width = image.shape[-2:]
-    for row in tiling.rows(height, width):
+    for row in tiling.rows(height, width, start):
         pieces = [_enlarge(run, image, box, tiling, last_resort) for box in row]
         yield pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
 

@@ -17,8 +17,9 @@ from kornia_srgan.errors import ArgumentError, ImageError, NotFiniteError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
-from kornia_srgan.inference.tile_size import auto_tile
-from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
+from kornia_srgan.inference.tile_size import auto_tile, stream_budget
+from kornia_srgan.inference.tiling import Tiling, is_out_of_memory, upscale_bands
 from kornia_srgan.inference.values import check_dtype, check_range, from_unit, is_finite, to_unit
 from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
@@ -28,7 +29,7 @@ ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
 
 
 class Upscaler:
-    """Enlarges pictures with a generator, in tiles that leave no trace.
+    """Enlarges pictures with a generator, in strips of rows or in tiles that leave no trace.
 
     A call takes and returns the same type, dtype and device:
 
@@ -81,6 +82,9 @@ class Upscaler:
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align)
+        self._streamer: Streamer | None = None
+        if tile == "auto" and not compile and self.device.type == "cpu":
+            self._streamer = streamer_of(self.generator, self.scale, geometry.align, geometry.halo)
         self._made_of: tuple[Any, ...] | None = None
 
     @classmethod
@@ -175,8 +179,19 @@ class Upscaler:
 
     def _bands(self, image: Tensor) -> Iterator[Tensor]:
         check_range(image)
+        done = 0
+        if self._streamer is not None and self._streamer.memory(image.shape[-1]) <= stream_budget():
+            for band in _streamed(self._streamer, self.dtype, image):
+                done += band.shape[-2]
+                yield band
+        # What is left, where memory ran out or the dtype could not hold the numbers; else all.
+        start, extra = divmod(done, self.scale)
+        if start == image.shape[-2]:
+            return
         spare = self._on_cpu if self.device.type != "cpu" else None
-        return upscale_bands(self._piece, image, self._tiling, last_resort=spare)
+        for band in upscale_bands(self._piece, image, self._tiling, last_resort=spare, start=start):
+            yield band[:, :, extra:]
+            extra = 0
 
     def _piece(self, piece: Tensor) -> Tensor:
         """Enlarge one piece of stored values; in float32 where the dtype cannot hold the numbers."""
@@ -243,6 +258,24 @@ def _again(
         dtype=dtype,
         compile=compile,
     )
+
+
+@torch.inference_mode()
+def _streamed(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Iterator[Tensor]:
+    """Bands of stored values, to the end or to where memory runs out or numbers are none."""
+    unit = to_unit(image, dtype)
+    grey = unit.shape[1] == 1
+    bands = streamer.enlarge(unit.expand(-1, 3, -1, -1))
+    while True:
+        try:
+            output = next(bands, None)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return
+        if output is None or not is_finite(output):
+            return
+        yield from_unit(output.mean(dim=1, keepdim=True) if grey else output, image.dtype)
 
 
 @torch.inference_mode()

@@ -1,0 +1,206 @@
+"""Feeds a picture's rows through a `RowGraph`; each layer keeps the few rows that it needs again."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kornia_srgan.inference.streaming.row_graph import RowGraph
+from kornia_srgan.inference.streaming.row_ops import Convolution, RowOp
+from kornia_srgan.ops.winograd import ROWS
+
+_STEP_BYTES = 4 * 2**20  # of the rows that a layer makes at once: they stay in the processor's cache
+
+
+class _Rows:
+    """Rows of one value, from the first that somebody still needs to the last that was made."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.made = 0
+        self._start = 0
+        self._parts: list[Tensor] = []
+
+    @property
+    def complete(self) -> bool:
+        return self.made == self.total
+
+    @property
+    def held(self) -> int:
+        """Bytes."""
+        return sum(part.numel() * part.element_size() for part in self._parts)
+
+    def append(self, rows: Tensor) -> None:
+        self._parts.append(rows)
+        self.made += rows.shape[-2]
+
+    def drop_until(self, first: int) -> None:
+        """Forget what lies before a row."""
+        while self._parts and self._start + self._parts[0].shape[-2] <= first:
+            self._start += self._parts.pop(0).shape[-2]
+        if self._parts and first > self._start:
+            head = self._parts[0]
+            kept = head[:, :, first - self._start :]
+            # A few rows must not keep the memory of many.
+            self._parts[0] = kept.clone() if 2 * kept.shape[-2] < head.shape[-2] else kept
+            self._start = first
+
+    def between(self, first: int, stop: int) -> Tensor:
+        """Rows from `first` to `stop`; zeros where the picture has none."""
+        position, found = self._start, []
+        for part in self._parts:
+            end = position + part.shape[-2]
+            if end > first and position < stop:
+                found.append(part[:, :, max(0, first - position) : stop - position])
+            position = end
+        above, below = max(0, -first), max(0, stop - self.total)
+        if len(found) == 1 and not above and not below:
+            return found[0]
+        _, channels, _, width = found[0].shape
+        shape = (1, channels, stop - first, width)
+        result = torch.empty(shape, dtype=found[0].dtype, memory_format=torch.channels_last)
+        result[:, :, :above].zero_()
+        row = above
+        for part in found:
+            result[:, :, row : row + part.shape[-2]] = part
+            row += part.shape[-2]
+        result[:, :, row:].zero_()
+        return result
+
+
+@dataclass
+class _Work:
+    """A node at work on one picture.
+
+    `done` counts groups of rows: `op.take` of the input, `op.give` of the output.
+    """
+
+    number: int
+    op: RowOp
+    inputs: list[_Rows]
+    output: _Rows
+    readers: list[_Work]
+    alone: bool
+    done: int = 0
+    step: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.inputs[0].total // self.op.take
+
+    def ready(self) -> int:
+        """How many groups can be made now."""
+        op = self.op
+        possible = min(
+            self.total if rows.complete else max(0, rows.made - op.radius) // op.take for rows in self.inputs
+        )
+        count = possible - self.done
+        if possible < self.total and self.done and isinstance(op, Convolution):
+            count = count // ROWS * ROWS  # the first may be fewer, so that layers lag no more than they must
+        return min(count, self.step) if self.step else count
+
+    @property
+    def first_needed(self) -> int:
+        """The first row of the inputs that it still needs."""
+        return max(0, self.done * self.op.take - self.op.radius)
+
+    def run(self, count: int) -> None:
+        """Make so many groups."""
+        op = self.op
+        first, stop = self.done * op.take, (self.done + count) * op.take
+        above = below = op.radius
+        if not op.zeros:
+            above, below = min(above, first), min(below, self.inputs[0].total - stop)
+        seen = [rows.between(first - above, stop + below) for rows in self.inputs]
+        if op.writes_input and not self.alone:
+            seen = [x.clone() for x in seen]
+        result = op(seen, above, below)
+        self.done += count
+        self.output.append(result)
+        if not self.step:
+            self.step = _step_of(op, result, seen, count)
+
+
+def _step_of(op: RowOp, result: Tensor, seen: list[Tensor], count: int) -> int:
+    """How many groups to make at once, by what the first ones took."""
+    most = max(t.numel() * t.element_size() for t in (result, *seen))
+    groups = max(1, _STEP_BYTES * count // max(1, most))
+    return max(ROWS, groups // ROWS * ROWS) if isinstance(op, Convolution) else groups
+
+
+class RowStream:
+    """One picture on its way through a generator.
+
+    Args:
+        graph: The generator.
+        height: Of the picture.
+
+    Attributes:
+        peak: The most bytes of rows that were kept at once.
+    """
+
+    def __init__(self, graph: RowGraph, height: int) -> None:
+        values = [_Rows(height)]
+        works: list[_Work] = []
+        for number, node in enumerate(graph.nodes):
+            inputs = [values[i] for i in node.inputs]
+            heights = {rows.total for rows in inputs}
+            if len(heights) != 1 or inputs[0].total % node.op.take:
+                raise ValueError("the heights of the inputs do not fit")
+            values.append(_Rows(inputs[0].total // node.op.take * node.op.give))
+            works.append(_Work(number, node.op, inputs, values[-1], [], alone=False))
+        uses = [0] * len(values)
+        uses[graph.output] += 1
+        for node in graph.nodes:
+            for i in set(node.inputs):
+                uses[i] += 1
+        for node, work in zip(graph.nodes, works, strict=True):
+            work.alone = all(uses[i] == 1 and i > 0 for i in node.inputs)
+            for i in set(node.inputs):
+                if i:
+                    works[i - 1].readers.append(work)
+        self._first = [w for n, w in zip(graph.nodes, works, strict=True) if 0 in n.inputs]
+        self._values, self._works, self._output = values, works, values[graph.output]
+        self._readers: dict[int, list[_Work]] = {
+            id(value): [w for w in works if any(rows is value for rows in w.inputs)] for value in values
+        }
+        self.peak = 0
+
+    def feed(self, rows: Tensor) -> Tensor | None:
+        """Hand in the next rows, `(1, C, n, W)`, and take the rows of the result that they make."""
+        self._values[0].append(rows)
+        waiting = [(-work.number, work) for work in self._first]
+        heapq.heapify(waiting)
+        queued = {work.number for work in self._first}
+        while waiting:
+            _, work = heapq.heappop(waiting)
+            queued.discard(work.number)
+            count = work.ready()
+            if count <= 0:
+                continue
+            work.run(count)
+            self._let_go(work)
+            for reader in (work, *work.readers):
+                if reader.number not in queued:
+                    queued.add(reader.number)
+                    heapq.heappush(waiting, (-reader.number, reader))
+        return self._take()
+
+    def _let_go(self, work: _Work) -> None:
+        for rows in work.inputs:
+            if rows is not self._output:
+                rows.drop_until(min(reader.first_needed for reader in self._readers[id(rows)]))
+
+    def _take(self) -> Tensor | None:
+        self.peak = max(self.peak, sum(rows.held for rows in self._values))
+        rows = self._output
+        first = min((r.first_needed for r in self._readers[id(rows)]), default=rows.made)
+        start, stop = rows._start, min(first, rows.made)
+        if stop <= start:
+            return None
+        result = rows.between(start, stop)
+        rows.drop_until(stop)
+        return result

@@ -1,0 +1,121 @@
+"""A generator that enlarges a picture row by row, checked against itself before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph, trace
+from kornia_srgan.inference.streaming.row_stream import RowStream
+from kornia_srgan.ops.padding import pad_to_multiple
+
+_STRIP_PIXELS = 2**14  # of the picture, handed in at once: features of 64 channels are 4 MB in float32
+_FEWEST, _MOST = 8, 64
+_CHECKED = ((5, 4), (1, 8))  # width of a picture, rows at once
+_OFF = {torch.float32: 1e-3}  # of the range, by dtype; half precision rounds in other places
+_OFF_ELSE = 0.05
+
+
+@dataclass(frozen=True)
+class Streamer:
+    """Enlarges pictures in strips of rows over the full width; no row is computed twice.
+
+    Attributes:
+        graph: The generator by rows.
+        scale: The generator's scale.
+        align: The picture is padded to multiples of this.
+        bytes_per_column: What the layers keep, for each pixel of the picture's width.
+    """
+
+    graph: RowGraph
+    scale: int
+    align: int
+    bytes_per_column: int
+
+    def memory(self, width: int) -> int:
+        """Bytes that the layers keep for a picture of that width."""
+        return self.bytes_per_column * width
+
+    def enlarge(self, image: Tensor) -> Iterator[Tensor]:
+        """The enlarged picture from top to bottom, as the generator gives it.
+
+        Args:
+            image: `(1, 3, h, w)` in [0, 1], in the generator's dtype.
+
+        Yields:
+            `(1, 3, rows, scale*w)`.
+        """
+        rows = max(_FEWEST, min(_MOST, _STRIP_PIXELS // image.shape[-1])) // 4 * 4
+        return _enlarge(self.graph, image, self.scale, self.align, rows)[1]
+
+
+def streamer_of(generator: nn.Module, scale: int, align: int, halo: int | None) -> Streamer | None:
+    """The generator by rows, or None where that is not possible or not the same.
+
+    What was traced is compared with the generator itself, on noise of odd sizes: a module may do what tracing
+    does not see.
+
+    Args:
+        generator: On the CPU, in evaluation mode.
+        scale: Its scale.
+        align: Its `align`.
+        halo: Its receptive field; None (the whole picture) gives None.
+    """
+    if halo is None:
+        return None
+    try:
+        graph = trace(generator)
+    except NotByRowsError:
+        return None
+    peak = 0
+    for width, rows in _CHECKED:
+        found = _same(generator, graph, scale, align, halo, width, -(-rows // align) * align)
+        if found is None:
+            return None
+        peak = max(peak, found // width)
+    return Streamer(graph, scale, align, peak)
+
+
+@torch.inference_mode()
+def _same(
+    generator: nn.Module, graph: RowGraph, scale: int, align: int, halo: int, width: int, rows: int
+) -> int | None:
+    """The most bytes kept, where both give the same picture; else None."""
+    reference = next(generator.parameters(), torch.zeros(()))
+    noise = torch.rand(1, 3, 2 * halo + 37, width, generator=torch.Generator().manual_seed(0))
+    image = noise.to(reference.dtype).contiguous(memory_format=torch.channels_last)
+    expected = generator(image).float()
+    flow, bands = _enlarge(graph, image, scale, align, rows)
+    try:
+        result = torch.cat(list(bands), dim=-2).float()
+    except (RuntimeError, ValueError, IndexError):  # shapes that only a whole picture has
+        return None
+    if result.shape != expected.shape:
+        return None
+    known = expected.isfinite()
+    off = (result - expected).where(known, 0).abs().max()
+    limit = _OFF.get(reference.dtype, _OFF_ELSE) * max(1.0, float(expected.where(known, 0).abs().max()))
+    return flow.peak if off <= limit else None
+
+
+def _enlarge(
+    graph: RowGraph, image: Tensor, scale: int, align: int, rows: int
+) -> tuple[RowStream, Iterator[Tensor]]:
+    height, width = image.shape[-2:]
+    padded = pad_to_multiple(image, align)
+    flow = RowStream(graph, padded.shape[-2])
+
+    def bands() -> Iterator[Tensor]:
+        left = scale * height
+        for top in range(0, padded.shape[-2], rows):
+            part = padded[:, :, top : top + rows].contiguous(memory_format=torch.channels_last)
+            result = flow.feed(part)
+            if result is not None and left:
+                result = result[:, :, :left, : scale * width]
+                left -= result.shape[-2]
+                yield result
+
+    return flow, bands()
