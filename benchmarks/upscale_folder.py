@@ -24,16 +24,18 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.report import Result, alternate, at_least_one, document, run_main, write_json
 
+T = TypeVar("T")
 FIELDS = ("total", "network", "startup", "rest")
 
 
@@ -68,24 +70,28 @@ def timed_command(arguments: list[str]) -> dict[str, float]:
 
 
 def child(arguments: list[str]) -> None:
-    """The command with a stopwatch around the generator's forward; a line of JSON on standard output."""
+    """The command with a stopwatch around the generator's work; a line of JSON on standard output."""
     from kornia_srgan.cli.app import run
     from kornia_srgan.inference import upscaler
 
-    forward: Any = upscaler._forward
-    lock = threading.Lock()
+    tile, strips = upscaler.compute_tile, upscaler.compute_strips
     seconds, first = 0.0, 0.0
 
-    def timed(*inputs: Any) -> Any:
+    def timed(action: Callable[..., T], *inputs: Any) -> T:
         nonlocal seconds, first
         start = time.time()
-        result = forward(*inputs)
-        with lock:
-            seconds += time.time() - start
-            first = first or start
+        result = action(*inputs)
+        seconds += time.time() - start
+        first = first or start
         return result
 
-    upscaler._forward = timed  # type: ignore[assignment]
+    def timed_strips(*inputs: Any) -> Iterator[Any]:
+        bands = strips(*inputs)
+        while (band := timed(next, bands, None)) is not None:
+            yield band
+
+    upscaler.compute_tile = partial(timed, tile)  # type: ignore[assignment]
+    upscaler.compute_strips = timed_strips  # type: ignore[assignment]
     code = run(["upscale", *arguments])
     if code:
         sys.exit(code)

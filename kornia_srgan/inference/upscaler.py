@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from kornia_srgan.errors import ArgumentError, ImageError, NotFiniteError
+from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.geometry import geometry_of
+from kornia_srgan.inference.compute import checked, compute_strips, compute_tile, forward
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, stream_budget
-from kornia_srgan.inference.tiling import Tiling, is_out_of_memory, upscale_bands
-from kornia_srgan.inference.values import check_dtype, check_range, from_unit, is_finite, to_unit
+from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.values import check_dtype, check_range
 from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
@@ -84,7 +85,7 @@ class Upscaler:
         self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align)
         self._streamer: Streamer | None = None
         if tile == "auto" and not compile and self.device.type == "cpu":
-            self._streamer = streamer_of(self.generator, self.scale, geometry.align, geometry.halo)
+            self._streamer = streamer_of(self.generator, geometry)
         self._made_of: tuple[Any, ...] | None = None
 
     @classmethod
@@ -181,7 +182,7 @@ class Upscaler:
         check_range(image)
         done = 0
         if self._streamer is not None and self._streamer.memory(image.shape[-1]) <= stream_budget():
-            for band in _streamed(self._streamer, self.dtype, image):
+            for band in compute_strips(self._streamer, self.dtype, image):
                 done += band.shape[-2]
                 yield band
         # What is left, where memory ran out or the dtype could not hold the numbers; else all.
@@ -195,13 +196,13 @@ class Upscaler:
 
     def _piece(self, piece: Tensor) -> Tensor:
         """Enlarge one piece of stored values; in float32 where the dtype cannot hold the numbers."""
-        result = _compute(self.generator, self.device, self.dtype, piece)
+        result = compute_tile(self.generator, self.device, self.dtype, piece)
         if result is None and self.dtype != torch.float32:
-            result = _compute(self._networks.exact, self.device, torch.float32, piece)
-        return _checked(result)
+            result = compute_tile(self._networks.exact, self.device, torch.float32, piece)
+        return checked(result)
 
     def _on_cpu(self, piece: Tensor) -> Tensor:
-        return _checked(_compute(self._networks.spare, torch.device("cpu"), torch.float32, piece))
+        return checked(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
 
     def _array(self, pixels: Pixels) -> Pixels:
         channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
@@ -226,7 +227,7 @@ class Upscaler:
             if not images.dtype.is_floating_point:
                 raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
             check_range(images.detach())
-            output = _forward(self.generator, images.to(self.device, self.dtype))
+            output = forward(self.generator, images.to(self.device, self.dtype))
             return output.to(images.device, images.dtype)
         batch, channels, height, width = images.shape
         shape = (batch, channels, self.scale * height, self.scale * width)
@@ -258,46 +259,6 @@ def _again(
         dtype=dtype,
         compile=compile,
     )
-
-
-@torch.inference_mode()
-def _streamed(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Iterator[Tensor]:
-    """Bands of stored values, to the end or to where memory runs out or numbers are none."""
-    unit = to_unit(image, dtype)
-    grey = unit.shape[1] == 1
-    bands = streamer.enlarge(unit.expand(-1, 3, -1, -1))
-    while True:
-        try:
-            output = next(bands, None)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return
-        if output is None or not is_finite(output):
-            return
-        yield from_unit(output.mean(dim=1, keepdim=True) if grey else output, image.dtype)
-
-
-@torch.inference_mode()
-def _compute(generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor) -> Tensor | None:
-    """Enlarge one piece of stored values to stored values, on the CPU; None where some are no numbers."""
-    output = _forward(generator, to_unit(piece.to(device), dtype))
-    return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
-
-
-def _checked(result: Tensor | None) -> Tensor:
-    if result is None:
-        raise NotFiniteError(
-            "the result holds NaN or infinity, in float32 too: the weights are damaged; try others"
-        )
-    return result
-
-
-def _forward(generator: nn.Module, unit: Tensor) -> Tensor:
-    grey = unit.shape[1] == 1
-    rgb = unit.expand(-1, 3, -1, -1) if grey else unit
-    output = generator(rgb.contiguous(memory_format=torch.channels_last))
-    return output.mean(dim=1, keepdim=True) if grey else output
 
 
 def fill(output: Pixels, bands: Iterator[Pixels]) -> None:

@@ -43,10 +43,11 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(upscale_folder, "time", SimpleNamespace(time=lambda: float(next(now))))
     from kornia_srgan.inference import upscaler
 
-    monkeypatch.setattr(upscaler, "_forward", upscaler._forward)  # to be put back
+    for name in ("compute_tile", "compute_strips"):  # to be put back
+        monkeypatch.setattr(upscaler, name, getattr(upscaler, name))
     upscale_folder.child([str(photos), "-o", str(out), "--weights", str(weights), "--device", "cpu", "-q"])
     inside = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert inside["network"] == 2  # each reads the clock twice, a second apart
+    assert inside["network"] == 4  # a strip and the end of each; both read the clock twice, a second apart
     assert len(list(out.glob("*.png"))) == 2
 
 

@@ -9,14 +9,15 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from kornia_srgan.components.generators.srresnet import SRResNet
+from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import NotFiniteError
+from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference import upscaler as upscaler_module
-from kornia_srgan.inference.halo import halo_of
 from kornia_srgan.inference.streaming import row_stream
 from kornia_srgan.inference.streaming.layers import NotByRowsError
 from kornia_srgan.inference.streaming.row_graph import trace
 from kornia_srgan.inference.streaming.row_ops import Convolution
-from kornia_srgan.inference.streaming.streamer import streamer_of
+from kornia_srgan.inference.streaming.streamer import channels_last, streamer_of
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.inference.wrappers import SelfEnsemble
 from kornia_srgan.optimize.optimize import optimize_for_inference
@@ -48,10 +49,8 @@ def small(name, scale=2, **args):
     return made
 
 
-def streamer(generator, scale=None):
-    found = streamer_of(
-        generator, scale or generator.scale, getattr(generator, "align", 1), halo_of(generator)
-    )
+def streamer(generator):
+    found = streamer_of(generator, geometry_of(generator))
     assert found is not None
     return found
 
@@ -79,7 +78,7 @@ def test_every_generator_streams_and_gives_what_it_gives_whole(name, args, scale
             monkeypatch.setattr("kornia_srgan.inference.streaming.streamer._FEWEST", strip)
             monkeypatch.setattr("kornia_srgan.inference.streaming.streamer._MOST", strip)
             with torch.inference_mode():
-                result = torch.cat(list(by_rows.enlarge(image)), dim=-2)
+                result = torch.cat(list(by_rows.enlarge(image, channels_last)), dim=-2)
             torch.testing.assert_close(result, whole, atol=2e-5, rtol=1e-4)
 
 
@@ -89,7 +88,9 @@ def test_steps_of_few_rows_change_nothing(name, monkeypatch):
     monkeypatch.setattr(row_stream, "_STEP_BYTES", 4096)
     generator, image = small(name, 4), torch.rand(1, 3, 41, 30)
     with torch.inference_mode():
-        result = torch.cat(list(streamer(optimize_for_inference(generator)).enlarge(image)), dim=-2)
+        result = torch.cat(
+            list(streamer(optimize_for_inference(generator)).enlarge(image, channels_last)), dim=-2
+        )
         torch.testing.assert_close(result, generator(image), atol=2e-5, rtol=1e-4)
 
 
@@ -106,7 +107,7 @@ def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     ready = optimize_for_inference(generator)
     with torch.inference_mode():
         image = torch.rand(1, 3, 45, 33)
-        result = torch.cat(list(streamer(ready).enlarge(image)), dim=-2)
+        result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
         torch.testing.assert_close(result, generator(image), atol=1e-4, rtol=1e-4)
     assert len(taken) > 10
 
@@ -134,7 +135,7 @@ def test_no_row_is_computed_twice(monkeypatch):
     by_rows = streamer(optimize_for_inference(SRResNet(scale=4, channels=8, num_blocks=3)))
     rows.clear()
     with torch.inference_mode():
-        list(by_rows.enlarge(torch.rand(1, 3, 101, 7)))
+        list(by_rows.enlarge(torch.rand(1, 3, 101, 7), channels_last))
     assert set(rows.values()) == {101, 202}
 
 
@@ -157,7 +158,7 @@ def test_what_is_too_wide_goes_in_tiles(monkeypatch):
     upscaler, image = Upscaler(Chain(3), device="cpu"), pixels(20, 30, 3)
     expected = upscaler(image)
     monkeypatch.setattr(upscaler_module, "stream_budget", lambda: upscaler._streamer.memory(30) - 1)
-    monkeypatch.setattr(upscaler_module, "_streamed", None)
+    monkeypatch.setattr(upscaler_module, "compute_strips", None)
     assert grey_levels(upscaler(image), expected) <= 1
 
 
@@ -220,7 +221,7 @@ def test_what_is_not_by_rows_is_seen(generator):
 @pytest.mark.parametrize("generator", [Aliased(), TwoFaced(), Repeated(), SelfEnsemble(Chain(2)), Global()])
 def test_what_would_come_out_otherwise_goes_in_tiles(generator):
     generator = generator.eval()
-    assert streamer_of(generator, 2, 1, 4) is None
+    assert streamer_of(generator, Geometry(2, 4, 1)) is None
     upscaler, image = Upscaler(generator, device="cpu"), pixels(45, 40, 3)
     assert upscaler._streamer is None
     assert grey_levels(upscaler(image), Upscaler(generator, device="cpu", tile=0)(image)) <= 1
@@ -235,7 +236,7 @@ def test_a_wrong_radius_shows(monkeypatch):
         self.zeros = False
 
     monkeypatch.setattr(Convolution, "__init__", narrow)
-    assert streamer_of(Chain(3).eval(), 2, 1, 3) is None
+    assert streamer_of(Chain(3).eval(), Geometry(2, 3, 1)) is None
 
 
 class OverflowsBelow(Chain):

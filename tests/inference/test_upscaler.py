@@ -246,7 +246,7 @@ def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
 
     generator, pixels = Chain(3), random((40, 50, 3), "uint8")
     expected = Upscaler(generator, device="cpu", tile=0)(pixels)
-    compute, seen = module._compute, []
+    compute, seen = module.compute_tile, []
 
     class Device:  # torch knows the processor only; here it plays a card
         type = "cuda"
@@ -261,7 +261,7 @@ def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
         seen.append(card)
         return compute(network, torch.device("cpu"), dtype, piece)
 
-    monkeypatch.setattr(module, "_compute", limited)
+    monkeypatch.setattr(module, "compute_tile", limited)
     assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
     assert (limit > 0) in seen
     assert False in seen
@@ -289,8 +289,8 @@ def test_what_float16_cannot_hold_is_computed_in_float32(tile):
 def test_only_the_tiles_that_overflow_are_computed_again(monkeypatch):
     from kornia_srgan.inference import upscaler as module
 
-    compute, seen = module._compute, []
-    monkeypatch.setattr(module, "_compute", lambda *a: (seen.append(a[2]), compute(*a))[1])
+    compute, seen = module.compute_tile, []
+    monkeypatch.setattr(module, "compute_tile", lambda *a: (seen.append(a[2]), compute(*a))[1])
     pixels = np.zeros((4, 8, 3), np.uint8)
     pixels[0, 0] = 255
     Upscaler(Overflowing(4), device="cpu", dtype="float16", tile=4)(pixels)

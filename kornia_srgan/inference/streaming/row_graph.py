@@ -219,8 +219,8 @@ class _Reader:
             numbers.append(self._number(value))
             return _Slot(len(numbers) - 1)
 
-        args = map_arg(node.args, cast(Any, place))
-        kwargs = map_arg(node.kwargs, cast(Any, place))
+        args: Any = map_arg(node.args, cast(Any, place))
+        kwargs: Any = map_arg(node.kwargs, cast(Any, place))
 
         def apply(*rows: Tensor) -> Tensor:
             return function(
@@ -255,7 +255,7 @@ class _Reader:
 
     def _shuffle(self, node: fx.Node, *, down: bool) -> int:
         name = "downscale_factor" if down else "upscale_factor"
-        factor = node.kwargs.get(name, node.args[1] if len(node.args) > 1 else None)
+        factor = node.kwargs.get(name, cast(Any, node.args)[-1])
         if not isinstance(factor, int):
             raise NotByRowsError("a pixel shuffle by an unknown factor")
         return self._graph.add(shuffle_op(factor, down=down), self._number(node.args[0]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.contracts import Geometry
 from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph, trace
 from kornia_srgan.inference.streaming.row_stream import RowStream
 from kornia_srgan.ops.padding import pad_to_multiple
@@ -39,20 +40,21 @@ class Streamer:
         """Bytes that the layers keep for a picture of that width."""
         return self.bytes_per_column * width
 
-    def enlarge(self, image: Tensor) -> Iterator[Tensor]:
+    def enlarge(self, image: Tensor, prepare: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
         """The enlarged picture from top to bottom, as the generator gives it.
 
         Args:
-            image: `(1, 3, h, w)` in [0, 1], in the generator's dtype.
+            image: `(1, C, h, w)` of any dtype.
+            prepare: Makes of some of its rows what the generator takes, channels-last.
 
         Yields:
             `(1, 3, rows, scale*w)`.
         """
         rows = max(_FEWEST, min(_MOST, _STRIP_PIXELS // image.shape[-1])) // 4 * 4
-        return _enlarge(self.graph, image, self.scale, self.align, rows)[1]
+        return _enlarge(self.graph, image, prepare, self.scale, self.align, rows)[1]
 
 
-def streamer_of(generator: nn.Module, scale: int, align: int, halo: int | None) -> Streamer | None:
+def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
     """The generator by rows, or None where that is not possible or not the same.
 
     What was traced is compared with the generator itself, on noise of odd sizes: a module may do what tracing
@@ -60,11 +62,9 @@ def streamer_of(generator: nn.Module, scale: int, align: int, halo: int | None) 
 
     Args:
         generator: On the CPU, in evaluation mode.
-        scale: Its scale.
-        align: Its `align`.
-        halo: Its receptive field; None (the whole picture) gives None.
+        geometry: Its geometry; one that sees the whole picture cannot go by rows.
     """
-    if halo is None:
+    if geometry.halo is None:
         return None
     try:
         graph = trace(generator)
@@ -72,23 +72,21 @@ def streamer_of(generator: nn.Module, scale: int, align: int, halo: int | None) 
         return None
     peak = 0
     for width, rows in _CHECKED:
-        found = _same(generator, graph, scale, align, halo, width, -(-rows // align) * align)
+        found = _same(generator, graph, geometry, width, -(-rows // geometry.align) * geometry.align)
         if found is None:
             return None
         peak = max(peak, found // width)
-    return Streamer(graph, scale, align, peak)
+    return Streamer(graph, geometry.scale, geometry.align, peak)
 
 
 @torch.inference_mode()
-def _same(
-    generator: nn.Module, graph: RowGraph, scale: int, align: int, halo: int, width: int, rows: int
-) -> int | None:
+def _same(generator: nn.Module, graph: RowGraph, geometry: Geometry, width: int, rows: int) -> int | None:
     """The most bytes kept, where both give the same picture; else None."""
     reference = next(generator.parameters(), torch.zeros(()))
-    noise = torch.rand(1, 3, 2 * halo + 37, width, generator=torch.Generator().manual_seed(0))
-    image = noise.to(reference.dtype).contiguous(memory_format=torch.channels_last)
+    noise = torch.rand(1, 3, 2 * (geometry.halo or 0) + 37, width, generator=torch.Generator().manual_seed(0))
+    image = channels_last(noise.to(reference.dtype))
     expected = generator(image).float()
-    flow, bands = _enlarge(graph, image, scale, align, rows)
+    flow, bands = _enlarge(graph, image, channels_last, geometry.scale, geometry.align, rows)
     try:
         result = torch.cat(list(bands), dim=-2).float()
     except (RuntimeError, ValueError, IndexError):  # shapes that only a whole picture has
@@ -101,18 +99,28 @@ def _same(
     return flow.peak if off <= limit else None
 
 
+def channels_last(rows: Tensor) -> Tensor:
+    """Rows laid out as convolutions on a CPU like them."""
+    return rows.contiguous(memory_format=torch.channels_last)
+
+
 def _enlarge(
-    graph: RowGraph, image: Tensor, scale: int, align: int, rows: int
+    graph: RowGraph,
+    image: Tensor,
+    prepare: Callable[[Tensor], Tensor],
+    scale: int,
+    align: int,
+    rows: int,
 ) -> tuple[RowStream, Iterator[Tensor]]:
     height, width = image.shape[-2:]
-    padded = pad_to_multiple(image, align)
-    flow = RowStream(graph, padded.shape[-2])
+    if height % align or width % align:
+        image, prepare = pad_to_multiple(prepare(image), align), channels_last
+    flow = RowStream(graph, image.shape[-2])
 
     def bands() -> Iterator[Tensor]:
         left = scale * height
-        for top in range(0, padded.shape[-2], rows):
-            part = padded[:, :, top : top + rows].contiguous(memory_format=torch.channels_last)
-            result = flow.feed(part)
+        for top in range(0, image.shape[-2], rows):
+            result = flow.feed(prepare(image[:, :, top : top + rows]))
             if result is not None and left:
                 result = result[:, :, :left, : scale * width]
                 left -= result.shape[-2]

@@ -1,0 +1,65 @@
+"""Stored values through a generator to stored values: a tile at once, or a picture in strips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.errors import NotFiniteError
+from kornia_srgan.inference.streaming.streamer import Streamer
+from kornia_srgan.inference.tiling import is_out_of_memory
+from kornia_srgan.inference.values import from_unit, is_finite, to_unit
+
+
+@torch.inference_mode()
+def compute_tile(
+    generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor
+) -> Tensor | None:
+    """Enlarge one piece, `(1, 1 or 3, h, w)`; on the CPU. None where some numbers are none."""
+    output = forward(generator, to_unit(piece.to(device), dtype))
+    return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
+
+
+@torch.inference_mode()
+def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Iterator[Tensor]:
+    """Enlarge `(1, 1 or 3, h, w)` in bands; they end early where memory runs out or numbers are none."""
+    bands = streamer.enlarge(image, lambda strip: _as_rgb(to_unit(strip, dtype)))
+    while True:
+        try:
+            output = next(bands, None)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return
+        if output is None or not is_finite(output):
+            return
+        yield from_unit(_as_before(output, image), image.dtype)
+
+
+def forward(generator: nn.Module, unit: Tensor) -> Tensor:
+    """A forward of `(B, 1 or 3, h, w)` in [0, 1]; grey is seen as RGB and the three answers are averaged."""
+    return _as_before(generator(_as_rgb(unit)), unit)
+
+
+def checked(result: Tensor | None) -> Tensor:
+    """What was computed in float32.
+
+    Raises:
+        NotFiniteError: If some numbers are none.
+    """
+    if result is None:
+        raise NotFiniteError(
+            "the result holds NaN or infinity, in float32 too: the weights are damaged; try others"
+        )
+    return result
+
+
+def _as_rgb(unit: Tensor) -> Tensor:
+    rgb = unit.expand(-1, 3, -1, -1) if unit.shape[1] == 1 else unit
+    return rgb.contiguous(memory_format=torch.channels_last)
+
+
+def _as_before(output: Tensor, image: Tensor) -> Tensor:
+    return output.mean(dim=1, keepdim=True) if image.shape[1] == 1 else output
