@@ -13,11 +13,11 @@ from PIL import Image, PngImagePlugin
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.errors import ImageError, KorniaSRGANError
+from kornia_srgan.photos.captions.place import fit_metadata, jpeg_extras, png_captions
 from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
 from kornia_srgan.photos.metadata import resized
 from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster
-from kornia_srgan.photos.placement import fit_metadata, jpeg_extras, png_captions
 from kornia_srgan.photos.png16 import write_deep_png
 from kornia_srgan.photos.tiff import write_tiff
 

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from kornia_srgan.photos import photoshop
-from kornia_srgan.photos.captions import Captions, read_captions
+from kornia_srgan.photos.captions.found import CREDENTIALS, Captions
+from kornia_srgan.photos.captions.read import read_captions
 from kornia_srgan.photos.ifd import EXIF, FIRST, Entry, Structure, read_structure, write_structure
 from kornia_srgan.photos.photo import Metadata
 from kornia_srgan.photos.xmp import find_number, replace_number, without_announcements
@@ -18,6 +19,7 @@ from kornia_srgan.photos.xmp import find_number, replace_number, without_announc
 ORIENTATION = 0x0112
 _WIDTH, _HEIGHT, _PIXEL_X, _PIXEL_Y = 0x0100, 0x0101, 0xA002, 0xA003
 _XMP, _ICC, _IPTC, _PHOTOSHOP = 0x02BC, 0x8773, 0x83BB, 0x8649
+_CREDENTIALS = 0xCD41
 
 # Of a TIFF's own directory only what describes the photograph; the rest says how its strips lie in the file.
 DESCRIPTIVE = {
@@ -48,7 +50,7 @@ is left out."""
 def read_metadata(image: Image.Image, data: bytes) -> Found:
     """What an image says about itself, after its pixels were loaded from `data`."""
     captions = read_captions(data, image)
-    exif = image.info.get("exif") or captions.exif
+    exif = captions.exif or image.info.get("exif")
     xmp = captions.xmp or image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     captions.xmp = xmp.encode("utf-8") if isinstance(xmp, str) else xmp
     structure = _structure(exif, captions) if isinstance(exif, bytes) and exif else None
@@ -64,6 +66,8 @@ def read_tiff_metadata(data: bytes) -> Found:
         return Metadata(), 1, tuple(captions.notes)
     first = structure.directories[FIRST]
     icc = first[_ICC].data if _ICC in first else None
+    if _CREDENTIALS in first:
+        captions.notes.append(CREDENTIALS)
     described = {tag: None for tag in first if tag not in DESCRIPTIVE and tag not in _LAYOUT}
     metadata, orientation = _gathered(structure.with_entries(FIRST, described), captions, icc)
     across, down = structure.fractions(282), structure.fractions(283)

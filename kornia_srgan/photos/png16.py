@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.captions.place import png_captions
 from kornia_srgan.photos.photo import Metadata, Pixels, Raster
-from kornia_srgan.photos.placement import png_captions
 
 _HEADER = 33  # the signature and IHDR
 

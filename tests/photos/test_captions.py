@@ -2,6 +2,7 @@
 
 import io
 import struct
+import subprocess
 import zlib
 
 import numpy as np
@@ -251,6 +252,40 @@ def test_an_extension_that_is_not_whole_is_said(tmp_path):
     (note,) = enlarge(tmp_path / "cut.jpg", tmp_path / "out.png")
     assert "extended part of its XMP" in note
     assert (tmp_path / "out.png").exists()
+
+
+IN_ALL = {"IFD0:Make": "Maker", "ExifIFD:ISO": 400, "XMP-dc:Title": "Titel"}
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("a.jpg", ()),
+        ("a.png", ()),
+        ("a.jp2", ()),
+        ("a.webp", ("IPTC:City",)),
+        ("a.avif", ("IPTC:City",)),
+        ("a.gif", ("IPTC:City", "IFD0:Make", "ExifIFD:ISO")),
+        ("photo.psd", ()),
+        ("photo.heic", ("IPTC:City",)),
+        ("photo.jxl", ("IPTC:City",)),
+    ],
+)
+def test_what_exiftool_wrote_into_any_format_is_kept(request, tmp_path, name, lacks):
+    source = tmp_path / name
+    if name.startswith("photo"):
+        pytest.importorskip({".heic": "pillow_heif", ".jxl": "pillow_jxl"}.get(source.suffix, "PIL"))
+        source.write_bytes((request.getfixturevalue("shared_data") / "reports" / name).read_bytes())
+    else:
+        Image.fromarray(PIXELS).save(source)
+    exiftool(source)  # is it here?
+    tags = [f"-{key.replace('XMP-dc', 'XMP')}={value}" for key, value in IN_ALL.items()]
+    command = ["exiftool", "-m", "-q", "-overwrite_original", *tags, "-IPTC:City=Testville", str(source)]
+    subprocess.run(command, check=False, capture_output=True)
+    expected = {k: v for k, v in (IN_ALL | {"IPTC:City": "Testville"}).items() if k not in lacks}
+    assert expected.items() <= exiftool(source).items(), "the test is wrong"
+    assert enlarge(source, tmp_path / "out.png") == ()
+    assert expected.items() <= exiftool(tmp_path / "out.png").items()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kornia_srgan.photos import photoshop
-from kornia_srgan.photos.captions import COMMENT, XMP_TEXT
+from kornia_srgan.photos.captions.found import COMMENT, XMP_TEXT
 from kornia_srgan.photos.formats import Format
 from kornia_srgan.photos.ifd import (
     ASCII,

@@ -1,0 +1,48 @@
+"""Reading what a file says beside EXIF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PIL import Image
+
+from kornia_srgan.photos.captions.boxes import read_boxes, read_gif, read_jpeg2000, read_jxl, read_webp
+from kornia_srgan.photos.captions.found import COMMENT, Captions, decoded
+from kornia_srgan.photos.captions.jpeg import read_jpeg
+from kornia_srgan.photos.captions.png import read_png
+from kornia_srgan.photos.photo import Text
+from kornia_srgan.photos.signature import kind_of
+
+_READERS: dict[str, Callable[[bytes, Captions], None]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "WEBP": read_webp,
+    "GIF": read_gif,
+    "AVIF": read_boxes,
+    "HEIF": read_boxes,
+    "JPEG2000": read_jpeg2000,
+    "JXL": read_jxl,
+}
+
+
+def read_captions(data: bytes, image: Image.Image) -> Captions:
+    """Read what a file says beside its pixels.
+
+    Args:
+        data: The file.
+        image: The same, opened by Pillow or a reader of ours.
+    """
+    found = Captions()
+    kind = kind_of(data)
+    reader = _READERS.get(kind.name) if kind is not None else None
+    if reader is not None:
+        reader(data, found)
+    comment = image.info.get("comment")
+    if isinstance(comment, bytes) and comment and not any(t.keyword == COMMENT for t in found.texts):
+        found.texts.append(Text(COMMENT, decoded(comment)))
+    resources = image.info.get("photoshop")
+    if isinstance(resources, dict) and not found.resources:
+        found.resources += [
+            (n, b"", content) for n, content in resources.items() if isinstance(content, bytes)
+        ]
+    return found
