@@ -29,7 +29,7 @@ def main(data: str) -> None:
     for page in ("README.md", "docs/results.md"):
         replace(ROOT / page, "results", table)
     with tempfile.TemporaryDirectory() as folder:
-        sheets = CropSheets(folder, size=112, zoom=2)
+        sheets = CropSheets(folder, size=112, zoom=2, whole=False)
         four = {name: model for name, model in models.items() if model.scale == 4}
         evaluate(four, ROOT / "docs/images/hr", metrics=("psnr", "ssim"), on_result=sheets.add)
         shutil.move(sheets.write()[0], ROOT / PICTURE)  # may be another file system

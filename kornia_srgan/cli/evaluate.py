@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kornia_srgan.cli.evaluate_output import Outputs
-from kornia_srgan.cli.options import PluginOption, console
+from kornia_srgan.cli.options import PluginOption, check_writable, console
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 BASELINE = "bicubic"
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from kornia_srgan.contracts import Generator
+    from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.report import Report
 
 
@@ -77,7 +78,23 @@ def command(
         typer.Option(metavar="FILE.json", help="Speeds for the plot, from `kornia-srgan benchmark --json`."),
     ] = None,
     crops: Annotated[
-        Path | None, typer.Option("--crops", help="Write a PNG for each image here: all models side by side.")
+        Path | None,
+        typer.Option(help="Write a contact sheet for each image here: a crop, its place, and by all models."),
+    ] = None,
+    crop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[SET/]IMAGE=LEFT,TOP[,SIDE]", help="A crop for --crops by hand; several times."
+        ),
+    ] = None,
+    crops_by: Annotated[
+        str | None, typer.Option(help="Where the crop is: detail, difference (of models) [default: detail]")
+    ] = None,
+    crops_best: Annotated[
+        int | None, typer.Option(min=1, help="Only so many images, those whose crops differ most.")
+    ] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(min=8, help="Side of the crop, HR pixels [default: 96]")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
     per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
@@ -86,7 +103,6 @@ def command(
     """Score weights on images, beside bicubic, by a named protocol."""
     from kornia_srgan.errors import UserError
     from kornia_srgan.evaluation.evaluate import evaluate
-    from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
     from kornia_srgan.optimize.device import pick_device
     from kornia_srgan.registry.plugins import load_plugins
@@ -99,7 +115,8 @@ def command(
     speeds = outputs.read_benchmark()
     if from_file:
         scoring = {"--data": data, "--weights": weights, "--images": images, "--protocol": protocol,
-                   "--metric": metric, "--scale": scale, "--crops": crops}  # fmt: skip
+                   "--metric": metric, "--scale": scale, "--crops": crops, "--crop": crop,
+                   "--crops-by": crops_by, "--crops-best": crops_best, "--crop-size": crop_size}  # fmt: skip
         if given := [name for name, value in scoring.items() if value]:
             raise UserError(f"--from shows what was scored; leave out {', '.join(given)}")
         outputs.write(_read(from_file), speeds)
@@ -107,13 +124,13 @@ def command(
     if not data:
         raise UserError("nothing to score: give --data DIR, or --from FILE.json for figures at hand")
     get_protocol(protocol or DEFAULT_PROTOCOL)
+    sheets = _sheets(crops, crop or [], crops_by, crops_best, crop_size)
     load_plugins(plugin or ())
     where = pick_device(device)
     folders = _folders(images or [])
     models = _load(_sources(weights, scale, alone=not folders), where)
     if against and against not in (BASELINE, *models, *folders):
         raise UserError(f"--against {against}: rows are {', '.join((BASELINE, *models, *folders))}")
-    sheets = CropSheets(crops) if crops else None
     with console(stderr=True).status("evaluating") as status:
         report = evaluate(
             models,
@@ -126,9 +143,9 @@ def command(
             progress=lambda model, dataset: status.update(f"{model}: {dataset}"),
             on_result=sheets.add if sheets else None,
         )
+    outputs.write(report, speeds)
     if sheets:
         sheets.write()
-    outputs.write(report, speeds)
 
 
 def _read(path: Path) -> Report:
@@ -146,6 +163,33 @@ def _read(path: Path) -> Report:
         raise UserError(f"--from {path}: {error.strerror or error}") from None
     except ValueError as error:
         raise UserError(f"--from {path}: not what `kornia-srgan evaluate --json` writes ({error})") from None
+
+
+def _sheets(
+    folder: Path | None, windows: list[str], choose: str | None, best: int | None, size: int | None
+) -> CropSheets | None:
+    from kornia_srgan.errors import UserError
+    from kornia_srgan.evaluation.pictures import CropSheets
+    from kornia_srgan.evaluation.windows import parse_window
+
+    if folder is None:
+        if windows or choose or best or size:
+            raise UserError(
+                "--crop, --crop-size, --crops-by and --crops-best are for --crops; give --crops DIR"
+            )
+        return None
+    if choose not in (None, "detail", "difference"):
+        raise UserError(f"--crops-by '{choose}'; known: detail, difference")
+    check_writable(folder / "sheet.png")
+    side = size or CropSheets.size
+    by_hand = dict(parse_window(text, side) for text in windows)
+    return CropSheets(
+        folder,
+        size=side,
+        choose="difference" if choose == "difference" else "detail",
+        windows=by_hand,
+        best=best,
+    )
 
 
 def _folders(named: list[str]) -> dict[str, Path]:

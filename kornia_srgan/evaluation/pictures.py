@@ -1,13 +1,15 @@
-"""Side-by-side crops: what the figures of an evaluation look like."""
+"""Contact sheets as papers have them: a crop's place in the whole image, and the crop by every model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.evaluation.report import format_metrics, metric_title
+from kornia_srgan.evaluation.windows import Window, detailed_window, differing_window, spread
 from kornia_srgan.photos.outputs import mark_results
 
 if TYPE_CHECKING:
@@ -16,94 +18,173 @@ if TYPE_CHECKING:
 
     from kornia_srgan.evaluation.evaluate import ImageResult
 
-_CAPTION = 34
-_GAP = 4
+Choice = Literal["detail", "difference"]
+_CAPTION, _GAP, _TEXT = 38, 6, 13
+_FRAME = (214, 39, 40)
+_GREY = (90, 90, 90)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One crop and what stands below it."""
+    """One crop, and what stands below it."""
 
     title: str
     caption: str
     crop: Image.Image
 
 
-class CropSheets:
-    """Collects the same crop of every model's result and writes one PNG for each image.
+@dataclass(frozen=True)
+class Sheet:
+    """What is shown of one image.
 
-    The crop is the window of the true image with the most fine detail. Panels stand in the order of results,
-    the true image last; only crops are kept in memory.
+    Attributes:
+        name: Of the file, without its suffix.
+        whole: The true image.
+        window: What of it the crops show.
+        panels: The crops, the true image's last.
+        differ: How much the models' crops differ, as a standard deviation in [0, 1].
+    """
+
+    name: str
+    whole: Image.Image
+    window: Window
+    panels: tuple[Panel, ...]
+    differ: float
+
+
+@dataclass
+class CropSheets:
+    """Takes every result of an evaluation and writes one PNG for each image.
+
+    Panels stand in the order of results, the true image last; the figures below are those of the whole image.
+    All results of an image must come after each other, as `evaluate` gives them.
 
     Args:
         folder: Where the PNGs go.
         size: Side of the crop in HR pixels.
         zoom: Factor by which crops are shown, without smoothing.
+        choose: Where the crop is: `detail`, the finest detail of the true image, or `difference`, where the
+            models differ most from each other.
+        windows: Crops chosen by hand, by image or `SET/IMAGE`; then only these images are shown.
+        best: How many images are shown: those whose crops differ most. None for all.
+        whole: Whether the whole image stands on the left, with a frame where the crop is.
     """
 
-    def __init__(self, folder: str | Path, *, size: int = 96, zoom: int = 3) -> None:
-        self.folder = Path(folder)
-        self.size, self.zoom = size, zoom
-        self._sheets: dict[tuple[str, int, str], list[Panel]] = {}
-        self._truth: dict[tuple[str, int, str], Panel] = {}
+    folder: Path | str
+    size: int = 96
+    zoom: int = 3
+    choose: Choice = "detail"
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    best: int | None = None
+    whole: bool = True
+    _pending: list[ImageResult] = field(default_factory=list)
+    _sheets: list[Sheet] = field(default_factory=list)
+    _shown: set[str] = field(default_factory=set)
 
     def add(self, result: ImageResult) -> None:
-        """Take the crop of one result."""
-        key = (result.dataset, result.scale, result.image)
-        window = detailed_window(result.hr, self.size)
-        names = " / ".join(metric_title(name) for name in result.metrics)
-        panel = Panel(result.model, format_metrics(result.metrics), self._crop(result.sr, window))
-        self._sheets.setdefault(key, []).append(panel)
-        self._truth.setdefault(key, Panel("HR", names, self._crop(result.hr, window)))
+        """Take one result."""
+        if self._pending and _key(self._pending[0]) != _key(result):
+            self._finish()
+        self._pending.append(result)
 
     def write(self) -> list[Path]:
         """Write the PNGs.
 
         Raises:
-            UserError: If the folder cannot be written.
+            UserError: If the folder cannot be written, or an image chosen by hand is in no set.
         """
-        paths = {key: self.folder / f"{key[0]}_x{key[1]}_{key[2]}.png" for key in self._sheets}
-        mark_results(paths.values())
-        for key, panels in self._sheets.items():
-            _save(_sheet([*panels, self._truth[key]]), paths[key])
-        return list(paths.values())
+        from kornia_srgan.errors import UserError
 
-    def _crop(self, image: Tensor, window: tuple[slice, slice]) -> Image.Image:
-        from PIL import Image
+        self._finish()
+        chosen = self._sheets
+        if self.best is not None:
+            chosen = sorted(chosen, key=lambda sheet: -sheet.differ)[: self.best]
+        paths = [Path(self.folder) / f"{sheet.name}.png" for sheet in chosen]
+        mark_results(paths)
+        for sheet, path in zip(chosen, paths, strict=True):
+            with replacing(path) as temporary:
+                draw(sheet, zoom=self.zoom, whole=self.whole).save(temporary, format="png")
+        missing = [name for name in self.windows if name not in self._shown]
+        if missing:
+            raise UserError(f"--crop: no set has an image '{missing[0]}'; the other sheets were written")
+        return paths
 
-        pixels = (image[0][(slice(None), *window)].clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).numpy()
-        small = Image.fromarray(pixels)
-        return small.resize((small.width * self.zoom, small.height * self.zoom), Image.Resampling.NEAREST)
+    def _finish(self) -> None:
+        """Keep the crops of the image whose results are all here."""
+        results, self._pending = self._pending, []
+        if not results:
+            return
+        first = results[0]
+        by_hand = next((n for n in _names(first) if n in self.windows), None)
+        if self.windows and by_hand is None:
+            return
+        height, width = first.hr.shape[-2:]
+        compared = [r.sr for r in results[1:] if r.sr.shape == first.hr.shape] or [first.sr]
+        if by_hand is not None:
+            window = self.windows[by_hand].within(width, height)
+            self._shown.add(by_hand)
+        elif self.choose == "difference":
+            window = differing_window(compared if len(compared) > 1 else [*compared, first.hr], self.size)[0]
+        else:
+            window = detailed_window(first.hr, self.size)
+        panels = [Panel(r.model, format_metrics(r.metrics), _image(window.cut(r.sr))) for r in results]
+        titles = " / ".join(metric_title(name) for name in first.metrics)
+        truth = Panel("HR", titles, _image(window.cut(first.hr)))
+        differ = float(window.cut(spread(compared)).mean())
+        name = f"{first.dataset}_x{first.scale}_{first.image}".replace(" ", "_").replace("/", "_")
+        self._sheets.append(Sheet(name, _image(first.hr), window, (*panels, truth), differ))
 
 
-def detailed_window(image: Tensor, size: int) -> tuple[slice, slice]:
-    """Rows and columns of the window with the largest mean of local differences; all of a small image."""
-    import torch.nn.functional as F
+def draw(sheet: Sheet, *, zoom: int, whole: bool) -> Image.Image:
+    """A sheet as a picture: the whole image and two rows of crops, or one row of crops alone."""
+    from PIL import Image, ImageDraw, ImageFont
 
-    height, width = image.shape[-2:]
-    rows, columns = min(size, height), min(size, width)
-    grey = image.double().mean(1, keepdim=True)
-    detail = (grey - F.avg_pool2d(grey, 3, 1, 1, count_include_pad=False)).abs()
-    means = F.avg_pool2d(detail, (rows, columns), stride=4)
-    best = int(means.argmax())
-    top, left = (4 * position for position in divmod(best, means.shape[-1]))
-    return slice(top, top + rows), slice(left, left + columns)
+    font = ImageFont.load_default(_TEXT)
+    rows = 2 if whole and len(sheet.panels) > 3 else 1
+    columns = -(-len(sheet.panels) // rows)
+    side = (sheet.window.width * zoom, sheet.window.height * zoom)
+    widest = max(font.getlength(text) for p in sheet.panels for text in (p.title, p.caption))
+    cell = max(side[0], int(widest) + 8)
+    height = rows * (side[1] + _CAPTION)
+    overview = _overview(sheet, height - _CAPTION) if whole else None
+    start = overview.width + 2 * _GAP if overview else 0
+    picture = Image.new("RGB", (start + columns * (cell + _GAP) - _GAP, height), "white")
+    pen = ImageDraw.Draw(picture)
+    if overview:
+        picture.paste(overview, (0, 0))
+        pen.text((2, overview.height + 3), sheet.name, fill="black", font=font)
+    for index, panel in enumerate(sheet.panels):
+        row, column = divmod(index, columns)
+        left, top = start + column * (cell + _GAP), row * (side[1] + _CAPTION)
+        picture.paste(panel.crop.resize(side, Image.Resampling.NEAREST), (left, top))
+        pen.text((left + 2, top + side[1] + 2), panel.title, fill="black", font=font)
+        pen.text((left + 2, top + side[1] + 18), panel.caption, fill=_GREY, font=font)
+    return picture
 
 
-def _sheet(panels: list[Panel]) -> Image.Image:
+def _overview(sheet: Sheet, height: int) -> Image.Image:
+    """The whole image, at most so high and half as wide again, with a frame around the crop."""
     from PIL import Image, ImageDraw
 
-    width, height = panels[0].crop.size
-    sheet = Image.new("RGB", (len(panels) * (width + _GAP) - _GAP, height + _CAPTION), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, panel in enumerate(panels):
-        left = index * (width + _GAP)
-        sheet.paste(panel.crop, (left, 0))
-        draw.text((left + 4, height + 3), panel.title, fill="black")
-        draw.text((left + 4, height + 18), panel.caption, fill=(90, 90, 90))
-    return sheet
+    factor = min(height / sheet.whole.height, 1.5 * height / sheet.whole.width)
+    size = (max(1, round(sheet.whole.width * factor)), max(1, round(sheet.whole.height * factor)))
+    small = sheet.whole.resize(size, Image.Resampling.LANCZOS)
+    window = sheet.window
+    box = [window.left, window.top, window.left + window.width, window.top + window.height]
+    ImageDraw.Draw(small).rectangle([round(edge * factor) for edge in box], outline=_FRAME, width=3)
+    return small
 
 
-def _save(picture: Image.Image, path: Path) -> None:
-    with replacing(path) as temporary:
-        picture.save(temporary, format="png")
+def _key(result: ImageResult) -> tuple[str, int, str]:
+    return result.dataset, result.scale, result.image
+
+
+def _names(result: ImageResult) -> Sequence[str]:
+    """How an image may be called, the most exact first."""
+    return f"{result.dataset}/{result.image}", f"{result.dataset.split(' ')[0]}/{result.image}", result.image
+
+
+def _image(tensor: Tensor) -> Image.Image:
+    from PIL import Image
+
+    return Image.fromarray((tensor[0].clamp(0, 1) * 255 + 0.5).byte().permute(1, 2, 0).numpy())

@@ -161,6 +161,32 @@ def test_crops(capsys, folder, weights, tmp_path):
     ]
 
 
+def test_crops_by_hand_and_by_difference(capsys, folder, weights, tmp_path):
+    common = (
+        "evaluate",
+        "--data",
+        folder,
+        "--weights",
+        weights,
+        "--metric",
+        "psnr",
+        "--crops",
+        tmp_path / "crops",
+    )
+    shown = invoke(capsys, *common, "--crop", "photos/b=4,0,16", "--crop-size", 24)
+    assert shown.code == 0, shown.err
+    assert [p.name for p in (tmp_path / "crops").glob("*.png")] == ["photos_x4_b.png"]
+    shown = invoke(capsys, *common, "--crops-by", "difference", "--crops-best", 1)
+    assert shown.code == 0, shown.err
+    wrong = invoke(capsys, *common, "--crop", "nobody=1,2")
+    assert wrong.code == 2
+    assert "no set has an image 'nobody'" in wrong.err
+    assert "mine" in wrong.out  # the figures are not lost
+    assert_user_error(invoke(capsys, *common, "--crop", "b"), "expected [SET/]IMAGE=LEFT,TOP[,SIDE]")
+    assert_user_error(invoke(capsys, *common, "--crops-by", "size"), "known: detail, difference")
+    assert_user_error(invoke(capsys, *common[:-2], "--crops-best", 1), "give --crops DIR")
+
+
 def test_chosen_metrics(capsys, folder):
     shown = invoke(capsys, "evaluate", "--data", folder, "--metric", "ssim", "--markdown").out
     assert shown.splitlines()[0] == "| model | scale | photos SSIM |"
