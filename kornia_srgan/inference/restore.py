@@ -1,0 +1,106 @@
+"""How much of a picture's noise and compression is to be taken away, read from the picture itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kornia_srgan.photos.photo import Pixels, white_of
+
+STEPS = 20
+"""The dial has so many steps: each is a network of its own, made when it is first asked for."""
+
+_PATCH = 256
+_MOST_PATCHES = 16
+
+# What a JPEG of that quality wants at least where it holds no noise: measured on training images held out.
+_QUALITIES = (50.0, 75.0, 85.0, 92.0, 97.0, 100.0)
+_AMOUNTS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.0)
+
+
+class RestoreEstimator(nn.Module):
+    """Says where between clean and photo weights a picture's best enlargement lies.
+
+    `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. Each place of the picture votes, with a weight
+    of its own; the answer is their weighted mean. It was trained so that the mixture of both networks'
+    results that it asks for comes closest to HR, on LR crops from clean to noisy and compressed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 24, 3),
+            nn.ReLU(),
+            nn.Conv2d(24, 32, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(32, 48, 3, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(48, 48, 3),
+            nn.ReLU(),
+            nn.Conv2d(48, 2, 1),
+        )
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """The amount of each image."""
+        vote, weight = self.body(lr - 0.5).unbind(1)
+        weight = F.softplus(weight)
+        return torch.sigmoid((vote * weight).sum((-1, -2)) / weight.sum((-1, -2)))
+
+
+@cache
+def restore_estimator() -> RestoreEstimator:
+    """The packaged estimator, in eval mode."""
+    estimator = RestoreEstimator().eval()
+    with as_file(files("kornia_srgan.inference") / "restore_estimator.safetensors") as path:
+        estimator.load_state_dict(load_file(path))
+    return estimator
+
+
+@torch.inference_mode()
+def restore_amount(pixels: Pixels, quality: int | None = None) -> float:
+    """How far the dial is to be turned for a picture: 0 is clean, 1 is noisy or much compressed.
+
+    Of a large picture some patches are read, spread evenly. The same pixels give the same amount.
+
+    Args:
+        pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
+        quality: At which the picture was compressed, where its file says so: the amount is at least what JPEG
+            of that quality wants.
+
+    Returns:
+        A multiple of 1 / `STEPS` in [0, 1].
+    """
+    patches = [_as_input(patch) for patch in _patches(pixels)]
+    seen = float(torch.cat([restore_estimator()(patch) for patch in patches]).mean())
+    known = 0.0 if quality is None else float(np.interp(quality, _QUALITIES, _AMOUNTS))
+    return round(max(seen, known) * STEPS) / STEPS
+
+
+def _patches(pixels: Pixels) -> list[Pixels]:
+    """The whole picture where it is small, else patches of one size on an even grid."""
+    height, width = pixels.shape[:2]
+    if height * width <= _MOST_PATCHES * _PATCH**2:
+        return [pixels]
+    rows = _starts(height, max(1, round((_MOST_PATCHES * height / width) ** 0.5)))
+    columns = _starts(width, max(1, _MOST_PATCHES // len(rows)))
+    return [pixels[y : y + _PATCH, x : x + _PATCH] for y in rows for x in columns]
+
+
+def _starts(size: int, count: int) -> list[int]:
+    """Where patches of a side begin: evenly spread, inside, each on the grid of JPEG's blocks."""
+    count = min(count, max(1, size // _PATCH))
+    free = max(0, size - _PATCH)
+    return [int(free * (i + 0.5) / count) // 16 * 16 for i in range(count)]
+
+
+def _as_input(patch: Pixels) -> Tensor:
+    unit = torch.from_numpy(patch.astype(np.float32) / white_of(patch.dtype)).movedim(-1, 0)[None]
+    unit = unit.expand(-1, 3, -1, -1)
+    short = [max(0, 32 - side) for side in unit.shape[-2:]]
+    return F.pad(unit, (0, short[1], 0, short[0]), mode="replicate") if any(short) else unit
