@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
-from kornia_srgan.inference.picture import Enlarger, enlarge
+from kornia_srgan.inference.picture import Enlarger, enlarge, tuned_for
 from kornia_srgan.inference.tiling import is_out_of_memory
 from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
 from kornia_srgan.photos.encode import durations, write_rasters
@@ -41,6 +41,7 @@ class Outcome:
         height: Of the input.
         megapixels: Of the input, all frames.
         seconds: From decoding to the written file.
+        restore: How much noise and compression was taken away, 0 to 1; None for weights without a dial.
     """
 
     job: Job
@@ -51,6 +52,7 @@ class Outcome:
     height: int = 0
     megapixels: float = 0.0
     seconds: float = 0.0
+    restore: float | None = None
 
 
 def overlapping(jobs: Sequence[Job], scale: float) -> int:
@@ -213,12 +215,16 @@ def _run(
     start = time.perf_counter()
     try:
         photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
-        notes = job.notes + photo.notes + enlarger.notes(photo.height, photo.width)
-        notes += _write(job, photo, enlarger, options, on_rows, desk)
+        # Where the network computes, for it is computed too.
+        chosen = desk.ask(lambda: tuned_for(photo, enlarger)).result() if desk else tuned_for(photo, enlarger)
+        notes = job.notes + photo.notes + chosen.notes(photo.height, photo.width)
+        notes += _write(job, photo, chosen, options, on_rows, desk)
     except Exception as error:
         return Outcome(job, "failed", _named(error, job.label))
     seconds = time.perf_counter() - start
-    return Outcome(job, "done", None, notes, photo.width, photo.height, photo.megapixels, seconds)
+    return Outcome(
+        job, "done", None, notes, photo.width, photo.height, photo.megapixels, seconds, chosen.restore
+    )
 
 
 def _named(error: Exception, label: str) -> Exception:

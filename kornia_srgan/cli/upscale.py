@@ -38,6 +38,13 @@ def command(
         tuple[str, str, float] | None,
         typer.Option(metavar="A B X", help="Between two weights: 0 is A, 1 is B, instead of --weights."),
     ] = None,
+    restore: Annotated[
+        str,
+        typer.Option(metavar="auto|0..1", help="How much noise and compression to take away; auto reads it."),
+    ] = "auto",
+    sharp: Annotated[
+        float, typer.Option(metavar="0..1", help="How far to go towards the GAN: crisper, invents texture.")
+    ] = 0.0,
     scale: Annotated[float | None, typer.Option(help="Times the input [default: the model's]")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
     long_side: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
@@ -102,7 +109,9 @@ def command(
             raise typer.BadParameter("- takes one picture", param_hint="--output")
         load_plugins(plugin or ())
         keep_freed_memory()
-        upscaler = _upscaler(weights, interpolate, ensemble, color_fix, side, device, dtype)
+        upscaler = _upscaler(
+            weights, interpolate, ensemble, color_fix, _restore(restore), sharp, side, device, dtype
+        )
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
         with _target(output) as folder:
@@ -127,6 +136,16 @@ def command(
     if failed:
         list_failures(failed, len(outcomes))
         raise typer.Exit(SOME_FAILED)
+
+
+def _restore(text: str) -> float | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        told = f"'{text}' is neither 'auto' nor a number from 0 to 1"
+        raise typer.BadParameter(told, param_hint="--restore") from None
 
 
 def _tile(text: str) -> int | Literal["auto"]:
@@ -173,6 +192,8 @@ def _upscaler(
     interpolate: tuple[str, str, float] | None,
     ensemble: bool,
     color_fix: bool,
+    restore: float | Literal["auto"],
+    sharp: float,
     tile: int | Literal["auto"],
     device: str,
     dtype: str,
@@ -186,6 +207,8 @@ def _upscaler(
         interpolate=interpolate,
         ensemble=ensemble,
         color_fix=color_fix,
+        restore=restore,
+        sharp=sharp,
         tile=tile,
         device=device,
         dtype=dtype,

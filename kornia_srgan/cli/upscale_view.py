@@ -77,7 +77,8 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.status == "skipped":
         return [f"{job.label}: skipped, {job.target_name} exists"]
     speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
-    done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.3g} MP/s)"
+    restore = "" if outcome.restore is None else f", restore {outcome.restore:.2f}"
+    done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.3g} MP/s{restore})"
     return [done, *(f"  note: {note}" for note in outcome.notes)]
 
 
@@ -114,6 +115,7 @@ def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: U
             "input_size": [outcome.width, outcome.height] if outcome.width else None,
             "megapixels": round(outcome.megapixels, 6),
             "seconds": round(outcome.seconds, 3),
+            "restore": outcome.restore,
         }
         for outcome in outcomes
     ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +16,8 @@ from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.weights.blend import same_tensors
 from kornia_srgan.weights.families import Family
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Dial:
         return cls(clean.module, clean.module.state_dict(), photo, gan, family.photo)
 
     def check(self, restore: float, sharp: float) -> None:
-        """Raise `ArgumentError` unless both lie in [0, 1] and the family has a GAN if `sharp` asks for one."""
+        """Raise `ArgumentError` unless both lie in [0, 1] and there is a GAN where `sharp` asks for one."""
         for name, value in (("restore", restore), ("sharp", sharp)):
             if not 0 <= value <= 1:
                 raise ArgumentError(f"{name} is {value}; it must be in [0, 1]", where=name)
@@ -85,3 +90,47 @@ class Dial:
         if sharp and self.gan is not None:
             mixed = mixed + sharp * (self.gan[key].double() - photo.double())
         return mixed.to(clean.dtype)
+
+
+class AutoDial:
+    """A dial that is set for each picture; the last few settings are kept ready.
+
+    Args:
+        dial: The weights.
+        sharp: The same for all pictures.
+        around: Put around each network: self-ensemble, colour fix.
+    """
+
+    _KEPT = 4
+
+    def __init__(
+        self, dial: Dial, *, sharp: float = 0.0, around: Callable[[nn.Module], nn.Module] | None = None
+    ) -> None:
+        dial.check(0.0, sharp)
+        self._dial, self._sharp, self._around = dial, sharp, around
+        self._ready: OrderedDict[float, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def network(self, amount: float) -> nn.Module:
+        """The network at an amount, with what is put around it."""
+        made = self._dial.at(amount, self._sharp)
+        return made if self._around is None else self._around(made)
+
+    def upscaler(self, amount: float, make: Callable[[nn.Module, float], T]) -> T:
+        """What `make` makes of the network at an amount; made once while it is among the last few."""
+        with self._lock:
+            if amount not in self._ready:
+                self._ready[amount] = make(self.network(amount), amount)
+                if len(self._ready) > self._KEPT:
+                    self._ready.popitem(last=False)
+            self._ready.move_to_end(amount)
+            return self._ready[amount]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the weights, without what is made of them."""
+        return {**self.__dict__, "_ready": OrderedDict(), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Back from a pickle."""
+        self.__dict__.update(state)
+        self._lock = threading.Lock()

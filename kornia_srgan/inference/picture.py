@@ -26,9 +26,26 @@ class Enlarger(Protocol):
         """The enlarged pixels from top to bottom; the same rows for the same size, whatever the channels."""
         ...
 
+    @property
+    def restore(self) -> float | None:
+        """How much noise and compression is taken away, where that is known."""
+        ...
+
+    def tuned(self, pixels: Pixels, quality: int | None = None) -> Enlarger:
+        """The enlarger for one picture, where pictures are treated differently; else this one."""
+        ...
+
     def notes(self, height: int, width: int) -> tuple[str, ...]:
         """What a user should know of the result for a picture of that size, one sentence each."""
         ...
+
+
+def tuned_for(photo: Photo, enlarger: Enlarger) -> Enlarger:
+    """The enlarger for a photo: its first frame and the quality in its file set the dial for all frames."""
+    pixels = photo.frames[0].pixels
+    if photo.space == "CMYK":
+        pixels = pixels.dtype.type(white_of(pixels.dtype)) - pixels[..., :3]
+    return enlarger.tuned(pixels, photo.quality)
 
 
 def enlarge(photo: Photo, enlarger: Enlarger) -> Iterator[Raster]:

@@ -83,6 +83,15 @@ class Rescaler:
             return ()
         return (f"the weights keep the size (x1): enlarged to {target[1]} x {target[0]} by interpolation",)
 
+    @property
+    def restore(self) -> float | None:
+        """As the upscaler's."""
+        return self.upscaler.restore
+
+    def tuned(self, pixels: Pixels, quality: int | None = None) -> Rescaler:
+        """For one picture, as `Upscaler.tuned`."""
+        return Rescaler(self.upscaler.tuned(pixels, quality), self.wanted)
+
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The resized pixels from top to bottom."""
         height, width = pixels.shape[:2]

@@ -27,8 +27,8 @@ _AMOUNTS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.0)
 class RestoreEstimator(nn.Module):
     """Says where between clean and photo weights a picture's best enlargement lies.
 
-    `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. Each place of the picture votes, with a weight
-    of its own; the answer is their weighted mean. It was trained so that the mixture of both networks'
+    `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. Each place of the picture votes, with a
+    weight of its own; the answer is their weighted mean. It was trained so that the mixture of both networks'
     results that it asks for comes closest to HR, on LR crops from clean to noisy and compressed.
     """
 

@@ -16,16 +16,19 @@ from torch import Tensor, nn
 from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.compute import checked, compute_strips, compute_tile, forward
+from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
+from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.values import check_dtype, check_range
+from kornia_srgan.inference.values import check_array_dtype, check_dtype, check_range, fill
 from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
 Pixels = NDArray[Any]
+_Asked = tuple[int | Literal["auto"], bool]
 ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
 
 
@@ -49,6 +52,12 @@ class Upscaler:
         device: Where to compute; None for the fastest device here.
         dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA, else float32.
         compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
+        dial: Where given, each picture gets a network of its own, by what `restore_amount` reads from it;
+            `generator` is then the network of the dial's clean end.
+
+    Attributes:
+        restore: How much noise and compression is taken away, in [0, 1], where that is known; None for
+            generators without a dial and where each picture has an amount of its own.
 
     Raises:
         ArgumentError: If the device, the dtype or the tile cannot be used.
@@ -69,6 +78,7 @@ class Upscaler:
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
         compile: bool = False,
+        dial: AutoDial | None = None,
     ) -> None:
         if tile != "auto" and (not isinstance(tile, int) or tile < 0):
             raise ArgumentError(
@@ -87,6 +97,9 @@ class Upscaler:
         if tile == "auto" and not compile and self.device.type == "cpu":
             self._streamer = streamer_of(self.generator, geometry)
         self._made_of: tuple[Any, ...] | None = None
+        self.restore: float | None = None
+        self._dial = dial
+        self._asked: _Asked = (tile, compile)
 
     @classmethod
     def from_pretrained(
@@ -96,6 +109,8 @@ class Upscaler:
         interpolate: tuple[str | Path, str | Path, float] | None = None,
         ensemble: bool = False,
         color_fix: bool = False,
+        restore: float | Literal["auto"] = "auto",
+        sharp: float = 0.0,
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
@@ -108,6 +123,9 @@ class Upscaler:
             interpolate: Two weights and a share instead of `source`: 0 is the first, 1 the second.
             ensemble: The mean over eight flips and turns; eight times the work.
             color_fix: Take the coarse colour from the input.
+            restore: For weights with a dial (`photo-x4`, `photo-x2`): how much noise and compression to take
+                away, 0 to 1; `auto` reads it from each picture.
+            sharp: For `photo-x4`: how far to go towards the GAN weights, 0 to 1.
             tile: See the class, as for all that follow.
             device: Where to compute.
             dtype: What to compute in.
@@ -117,8 +135,11 @@ class Upscaler:
             WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
             ArgumentError: If an argument cannot be used.
         """
-        recipe = Recipe(source, interpolate, ensemble, color_fix)
-        made = cls(recipe.build(), tile=tile, device=device, dtype=dtype, compile=compile)
+        recipe = Recipe(source, interpolate, ensemble, color_fix, restore, sharp)
+        generator, dial = recipe.build()
+        made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)
+        if recipe.has_dial and restore != "auto":
+            made.restore = restore
         if cls is Upscaler and recipe.names_only:
             made._made_of = (recipe, tile, device, dtype, compile)
         return made
@@ -164,6 +185,24 @@ class Upscaler:
         del height, width
         return ()
 
+    def tuned(self, pixels: Pixels, quality: int | None = None) -> Upscaler:
+        """The upscaler for one picture: this one, unless it has a dial, which the picture then sets.
+
+        Args:
+            pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
+            quality: At which it was compressed, 1 to 100, where that is known.
+        """
+        if self._dial is None:
+            return self
+        amount = restore_amount(pixels, quality)
+        return self._dial.upscaler(amount, self._at)
+
+    def _at(self, generator: nn.Module, amount: float) -> Upscaler:
+        tile, compile = self._asked
+        made = Upscaler(generator, tile=tile, device=self.device, dtype=self.dtype, compile=compile)
+        made.restore = amount
+        return made
+
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The enlarged pixels from top to bottom, some rows at a time, so that memory stays bounded.
 
@@ -173,6 +212,9 @@ class Upscaler:
         Yields:
             `(rows, scale*W, C)` of the same dtype.
         """
+        if self._dial is not None:
+            yield from self.tuned(pixels).bands(pixels)
+            return
         if not pixels.flags.writeable:  # torch warns of these, although nothing is written
             pixels = pixels.copy()
         for band in self._bands(torch.from_numpy(pixels).movedim(-1, 0)[None]):
@@ -211,7 +253,7 @@ class Upscaler:
                 f"an array must be (H, W), (H, W, 1) or (H, W, 3) and not empty, not {pixels.shape}"
             )
         native = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
-        _check_array_dtype(native)
+        check_array_dtype(native)
         planes = native.reshape(*native.shape[:2], channels)
         height, width = planes.shape[:2]
         output = np.empty((self.scale * height, self.scale * width, channels), planes.dtype)
@@ -223,6 +265,10 @@ class Upscaler:
             shape = tuple(images.shape)
             raise ImageError(f"a tensor must be (B, 1 or 3, H, W) and not empty, not {shape}")
         check_dtype(images.dtype)
+        if self._dial is not None:
+            return torch.cat(
+                [self._tuned_to(image)._tensor(image, differentiable) for image in images.split(1)]
+            )
         if differentiable:
             if not images.dtype.is_floating_point:
                 raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
@@ -239,6 +285,11 @@ class Upscaler:
                 row += band.shape[-2]
         return output
 
+    def _tuned_to(self, image: Tensor) -> Upscaler:
+        """For one image of a batch, `(1, C, H, W)`."""
+        values = image.detach()[0].movedim(0, -1).cpu()
+        return self.tuned((values.float() if values.is_floating_point() else values).numpy())
+
 
 @lru_cache(maxsize=4)
 def _again(
@@ -254,24 +305,10 @@ def _again(
         interpolate=recipe.interpolate,
         ensemble=recipe.ensemble,
         color_fix=recipe.color_fix,
+        restore=recipe.restore,
+        sharp=recipe.sharp,
         tile=tile,
         device=device,
         dtype=dtype,
         compile=compile,
     )
-
-
-def fill(output: Pixels, bands: Iterator[Pixels]) -> None:
-    """Write bands into an array, from its first row on."""
-    row = 0
-    for band in bands:
-        output[row : row + len(band)] = band
-        row += len(band)
-
-
-def _check_array_dtype(pixels: Pixels) -> None:
-    try:
-        dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
-    except TypeError as error:
-        raise ImageError(f"an array of {pixels.dtype} is no image; use uint8, uint16 or float32") from error
-    check_dtype(dtype)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.photo import Pixels
 
 _WHITE = {torch.uint8: 255, torch.uint16: 65535}
 
@@ -62,3 +66,20 @@ def is_finite(values: Tensor) -> bool:
     """Whether no value is NaN or infinity."""
     # A sum is cheap, and finite where all values are, unless they are enormous.
     return bool(torch.isfinite(values.sum(dtype=torch.float32))) or bool(torch.isfinite(values).all())
+
+
+def check_array_dtype(pixels: Pixels) -> None:
+    """Raise `ImageError` unless an array is of a dtype that an image may have."""
+    try:
+        dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
+    except TypeError as error:
+        raise ImageError(f"an array of {pixels.dtype} is no image; use uint8, uint16 or float32") from error
+    check_dtype(dtype)
+
+
+def fill(output: Pixels, bands: Iterator[Pixels]) -> None:
+    """Write bands into an array, from its first row on."""
+    row = 0
+    for band in bands:
+        output[row : row + len(band)] = band
+        row += len(band)

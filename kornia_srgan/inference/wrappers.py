@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,9 @@ from torch.nn import functional as F
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.geometry import geometry_of
+from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.weights.blend import mix, same_tensors
+from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 
 
@@ -133,27 +135,60 @@ class Recipe:
         interpolate: Two weights and a share instead: 0 is the first, 1 the second; see `interpolated`.
         ensemble: Put a `SelfEnsemble` around them.
         color_fix: Put a `ColorFix` around all.
+        restore: Where the dial of a family stands, 0 to 1, or `auto`; see `Dial`.
+        sharp: How far to go towards the family's GAN weights, 0 to 1.
     """
 
     weights: str | Path | None = None
     interpolate: tuple[str | Path, str | Path, float] | None = None
     ensemble: bool = False
     color_fix: bool = False
+    restore: float | Literal["auto"] = "auto"
+    sharp: float = 0.0
 
-    def build(self) -> nn.Module:
-        """Load and assemble.
+    @property
+    def family(self) -> Family | None:
+        """The family whose dial these weights have; None where they have none."""
+        return None if self.interpolate else family_of(self.weights or DEFAULT_WEIGHTS)
+
+    @property
+    def has_dial(self) -> bool:
+        """Whether `restore` and `sharp` mean anything to these weights."""
+        return self.family is not None
+
+    def build(self) -> tuple[nn.Module, AutoDial | None]:
+        """Load and assemble: the generator, and the dial where each picture sets it for itself.
 
         Raises:
             WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
-            ArgumentError: If both weights and two to interpolate are given, or the share is not in [0, 1].
+            ArgumentError: If both weights and two to interpolate are given, or a share is not in [0, 1], or
+                the weights have no dial and one is set.
         """
+        if self.family is None:
+            self._check_no_dial()
+            return self._around(self._fixed()), None
+        dial = Dial.of(self.family)
+        if self.restore != "auto":
+            return self._around(dial.at(self.restore, self.sharp)), None
+        auto = AutoDial(dial, sharp=self.sharp, around=self._around)
+        return auto.network(0.0), auto
+
+    def _check_no_dial(self) -> None:
+        for name, turned in (("restore", self.restore != "auto"), ("sharp", self.sharp != 0)):
+            if turned:
+                told = "weights between two others" if self.interpolate else f"'{self.weights}'"
+                having = ", ".join(f.photo for f in FAMILIES)
+                raise ArgumentError(f"{name}: {told} has no dial; these have: {having}", where=name)
+
+    def _fixed(self) -> nn.Module:
         if self.interpolate is None:
-            generator = load_network(self.weights)
-        elif self.weights is not None:
+            return load_network(self.weights)
+        if self.weights is not None:
             raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
-        else:
-            first, second, share = self.interpolate
-            generator = interpolated(load_network(first), load_network(second), share)
+        first, second, share = self.interpolate
+        return interpolated(load_network(first), load_network(second), share)
+
+    def _around(self, generator: nn.Module) -> nn.Module:
         if self.ensemble:
             generator = SelfEnsemble(generator)
         return ColorFix(generator) if self.color_fix else generator

@@ -16,6 +16,7 @@ from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile
 from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, mend_transparency
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
+from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
 from kornia_srgan.photos.modes import Decoded, all_frames
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
@@ -137,7 +138,8 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         loop = image.info.get("loop", 0 if name == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
         _check_frames(frames, space)
-        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *odd))
+        quality = jpeg_quality(image)
+        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *odd), quality)
 
 
 def _pillow_frames(

@@ -80,6 +80,7 @@ class Photo:
         animated: The frames follow each other in time.
         loop: How often an animation repeats; 0 for ever, None for once.
         notes: What could not be kept, one sentence each.
+        quality: At which a JPEG was saved, 1 to 100; None for other formats.
     """
 
     frames: Sequence[Frame]
@@ -89,6 +90,7 @@ class Photo:
     animated: bool = False
     loop: int | None = None
     notes: tuple[str, ...] = ()
+    quality: int | None = None
 
     @property
     def width(self) -> int:

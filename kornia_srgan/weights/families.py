@@ -13,7 +13,7 @@ class Family:
     Attributes:
         clean: For pictures without noise and compression.
         photo: Takes noise and compression away.
-        gan: Trained from `photo` with an adversarial loss: crisper, invents texture. None where there is none.
+        gan: Trained from `photo` with an adversarial loss: crisper, invents texture; None if there is none.
     """
 
     clean: str
