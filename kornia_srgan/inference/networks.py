@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from kornia_srgan.optimize.device import prepare
+from kornia_srgan.optimize.optimize import mixes_precision, optimize_for_inference
 
 _CPU = torch.device("cpu")
 
@@ -21,18 +21,25 @@ class Networks:
         generator: What to copy; it stays as it is, and what becomes of it later does not matter.
         device: Where to compute.
         dtype: What to compute in.
+        mixed: Let convolutions of `fast` multiply in bfloat16 on a CPU where that is faster and faithful.
         compile: Let `torch.compile` make the kernels of `fast`.
     """
 
     def __init__(
-        self, generator: nn.Module, device: torch.device, dtype: torch.dtype, *, compile: bool = False
+        self,
+        generator: nn.Module,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        mixed: bool = False,
+        compile: bool = False,
     ) -> None:
         self.device, self.dtype = device, dtype
-        self._compile = compile
+        self._mixed, self._compile = mixed and mixes_precision(device), compile
         self._lock = threading.RLock()
-        self._made: dict[tuple[torch.device, torch.dtype], nn.Module] = {}
+        self._made: dict[tuple[torch.device, torch.dtype | Literal["auto"]], nn.Module] = {}
         # In float32 on the CPU one copy is all that can be asked for; else the others are made of this one.
-        one_form = device.type == "cpu" and dtype == torch.float32 and not compile
+        one_form = device.type == "cpu" and dtype == torch.float32 and not (compile or self._mixed)
         self._source = generator if one_form else _frozen(generator)
         self.fast  # noqa: B018  # made here: its errors are the caller's
         if one_form:
@@ -41,24 +48,27 @@ class Networks:
     @property
     def fast(self) -> nn.Module:
         """On the device, in the dtype."""
-        return self._form(self.device, self.dtype, compile=self._compile)
+        return self._form(self.device, "auto" if self._mixed else self.dtype, compile=self._compile)
 
     @property
     def exact(self) -> nn.Module:
         """On the device in float32, for numbers that the dtype cannot hold."""
-        return self.fast if self.dtype == torch.float32 else self._form(self.device, torch.float32)
+        exact = self.dtype == torch.float32 and not self._mixed
+        return self.fast if exact else self._form(self.device, torch.float32)
 
     @property
     def spare(self) -> nn.Module:
         """On the CPU in float32, for what the device has no memory for."""
         return self.exact if self.device.type == "cpu" else self._form(_CPU, torch.float32)
 
-    def _form(self, device: torch.device, dtype: torch.dtype, *, compile: bool = False) -> nn.Module:
+    def _form(
+        self, device: torch.device, dtype: torch.dtype | Literal["auto"], *, compile: bool = False
+    ) -> nn.Module:
         with self._lock:
             found = self._made.get((device, dtype))
             if found is None:
                 assert self._source is not None
-                found = prepare(self._source, device, dtype, compile=compile)
+                found = optimize_for_inference(self._source, dtype=dtype, device=device, compile=compile)
                 self._made[device, dtype] = found
             return found
 

@@ -50,7 +50,8 @@ class Upscaler:
         generator: An `nn.Module` that is a `protocols.Generator`. It is copied; the original stays as it is.
         tile: Side of a tile in LR pixels, `"auto"` to choose by free memory, 0 for the whole image at once.
         device: Where to compute; None for the fastest device here.
-        dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA, else float32.
+        dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA; on a CPU
+            float32 with convolutions in bfloat16 where that is faster and within 2 grey levels; else float32.
         compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
         dial: Where given, each picture gets a network of its own, by what `restore_amount` reads from it;
             `generator` is then the network of the dial's clean end.
@@ -89,7 +90,13 @@ class Upscaler:
         self.scale = geometry.scale
         self.device = pick_device(device)
         self.dtype = pick_dtype(dtype, self.device)
-        self._networks = Networks(generator, self.device, self.dtype, compile=compile)
+        self._networks = Networks(
+            generator,
+            self.device,
+            self.dtype,
+            mixed=isinstance(dtype, str) and dtype == "auto",
+            compile=compile,
+        )
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align)
@@ -239,7 +246,7 @@ class Upscaler:
     def _piece(self, piece: Tensor) -> Tensor:
         """Enlarge one piece of stored values; in float32 where the dtype cannot hold the numbers."""
         result = compute_tile(self.generator, self.device, self.dtype, piece)
-        if result is None and self.dtype != torch.float32:
+        if result is None and self._networks.exact is not self.generator:
             result = compute_tile(self._networks.exact, self.device, torch.float32, piece)
         return checked(result)
 

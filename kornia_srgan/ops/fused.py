@@ -121,11 +121,16 @@ class GatedResidual(nn.Module):
         half = self.third(self.activation(self.second(first)))
         if keep:
             return torch.tanh(half) * (half + x / 2), first
-        result = half if half.dtype == x.dtype else torch.empty_like(x)
-        for part, u, value in chunks(result, half, x):
-            gate = torch.tanh(u)
-            torch.add(u, value, alpha=0.5, out=part).mul_(gate)
-        return result, first
+        return gate(half, x), first
+
+
+def gate(half: Tensor, x: Tensor) -> Tensor:
+    """`(half + x / 2) * tanh(half)` in the dtype of `x`, some values at a time; may overwrite `half`."""
+    result = half if half.dtype == x.dtype else torch.empty_like(x)
+    for part, u, value in chunks(result, half, x):
+        weight = torch.tanh(u)
+        torch.add(u, value, alpha=0.5, out=part).mul_(weight)
+    return result
 
 
 def chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -19,7 +19,8 @@ from kornia_srgan.inference.streaming.row_graph import trace
 from kornia_srgan.inference.streaming.row_ops import Convolution
 from kornia_srgan.inference.streaming.streamer import channels_last, streamer_of
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.inference.wrappers import SelfEnsemble
+from kornia_srgan.inference.wrappers import SelfEnsemble, load_network
+from kornia_srgan.optimize.faithful import made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.inference.generators import Chain, Global, Nearest
@@ -96,6 +97,7 @@ def test_steps_of_few_rows_change_nothing(name, monkeypatch):
 
 def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     monkeypatch.setattr("kornia_srgan.ops.winograd._LEAST_WORK", 1)
+    monkeypatch.setattr("kornia_srgan.ops.packed.detour_pays", lambda inputs, outputs: True)
     taken = []
     monkeypatch.setattr(
         "kornia_srgan.inference.streaming.row_ops.write_rows",
@@ -112,7 +114,29 @@ def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     assert len(taken) > 10
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", GENERATORS.names())
+def test_mixed_precision_streams_as_it_is(name, monkeypatch):
+    monkeypatch.setattr("kornia_srgan.optimize.optimize.bfloat16_pays", lambda: True)
+    monkeypatch.setattr("kornia_srgan.optimize.optimize.is_faithful", lambda low, exact: True)
+    ready = optimize_for_inference(small(name, 4, channels=16), dtype="auto")
+    assert any(getattr(m, "compute", None) == torch.bfloat16 for m in ready.modules())
+    image = torch.rand(1, 3, 33, 21).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
+        assert result.dtype == torch.float32
+        assert (result - ready(image)).abs().max() < 2 / 255
+
+
+def test_packaged_weights_keep_their_strong_channels_in_strips(monkeypatch):
+    monkeypatch.setattr("kornia_srgan.optimize.optimize.bfloat16_pays", lambda: True)
+    ready = optimize_for_inference(load_network("srresnet-x4"), dtype="auto")
+    image = channels_last(made_photograph(40))
+    with torch.inference_mode():
+        result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
+        assert (result - ready(image)).abs().max() < 1.5 / 255
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "auto"])
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 70, 3), (61, 1, 3), (37, 29, 3), (150, 31, 3), (50, 33, 1)])
 def test_pictures_are_those_of_the_whole(shape, dtype):
     generator = SRResNet(scale=2, channels=8, num_blocks=3)
@@ -120,7 +144,7 @@ def test_pictures_are_those_of_the_whole(shape, dtype):
     assert by_rows._streamer is not None
     whole = Upscaler(generator, device="cpu", dtype=dtype, tile=0)
     image = pixels(*shape)
-    assert grey_levels(by_rows(image), whole(image)) <= (1 if dtype == "float32" else 2)
+    assert grey_levels(by_rows(image), whole(image)) <= (1 if dtype in ("float32", "auto") else 2)
 
 
 def test_no_row_is_computed_twice(monkeypatch):

@@ -177,14 +177,19 @@ def test_each_form_is_made_once_by_many_threads(monkeypatch):
     from kornia_srgan.inference import networks as module
 
     made = []
-    prepare = module.prepare
-    monkeypatch.setattr(module, "prepare", lambda *a, **k: (made.append(a[1:]), prepare(*a, **k))[1])
+    optimize = module.optimize_for_inference
+
+    def noted(*args, **options):
+        made.append(options["dtype"])
+        return optimize(*args, **options)
+
+    monkeypatch.setattr(module, "optimize_for_inference", noted)
     networks = Upscaler(Chain(3), device="cpu", dtype="bfloat16")._networks
     with ThreadPoolExecutor(8) as pool:
         forms = list(pool.map(lambda _: networks.exact, range(32)))
     assert all(form is forms[0] for form in forms)
     assert forms[0] is not networks.fast
-    assert [dtype for _, dtype in made] == [torch.bfloat16, torch.float32]
+    assert made == [torch.bfloat16, torch.float32]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -199,7 +204,22 @@ def test_what_becomes_of_the_generator_given_does_not_matter(dtype):
     np.testing.assert_array_equal(Upscaler(upscaler._networks.exact, device="cpu")(pixels), exact)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_auto_multiplies_in_bfloat16_where_that_is_faster(monkeypatch):
+    from kornia_srgan.optimize import optimize
+
+    pixels = random((40, 30, 3), "uint8")
+    exact = Upscaler.from_pretrained("edsr-x4", device="cpu")(pixels)
+    for pays in (False, True):
+        monkeypatch.setattr(optimize, "bfloat16_pays", lambda pays=pays: pays)
+        upscaler = Upscaler.from_pretrained("edsr-x4", device="cpu", dtype="auto")
+        low = [m for m in upscaler.generator.modules() if getattr(m, "compute", None) == torch.bfloat16]
+        assert bool(low) == pays
+        assert upscaler.dtype == torch.float32
+        assert np.abs(upscaler(pixels).astype(int) - exact).max() <= (3 if pays else 0)
+        assert (upscaler._networks.exact is upscaler.generator) != pays
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto"])
 def test_it_can_be_pickled(dtype):
     upscaler = Upscaler(SRResNet(scale=2, channels=4, num_blocks=1), device="cpu", dtype=dtype, tile=8)
     pixels = random((9, 7, 3), "uint8")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, Resampling, RowOp
-from kornia_srgan.ops.fused import Slope
+from kornia_srgan.ops.fused import FreshSiLU, Slope
 
 
 class NotByRowsError(Exception):
@@ -18,7 +18,7 @@ class NotByRowsError(Exception):
 
 _ACTIVATIONS = (
     nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.Hardswish, nn.Mish, nn.ELU,
-    nn.ReLU6, nn.Softplus, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Slope,
+    nn.ReLU6, nn.Softplus, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Slope, FreshSiLU,
 )  # fmt: skip
 LEAVES = (*_ACTIVATIONS, nn.Conv2d, nn.PixelShuffle, nn.PixelUnshuffle, nn.Upsample)
 
@@ -34,7 +34,7 @@ def module_op(module: nn.Module) -> RowOp:
             raise NotByRowsError("a convolution that changes the size, or not with zeros around")
         return Convolution(module)
     if isinstance(module, _ACTIVATIONS):
-        in_place = isinstance(module, Slope) or bool(getattr(module, "inplace", False))
+        in_place = isinstance(module, Slope | FreshSiLU) or bool(getattr(module, "inplace", False))
         return Pointwise(module, in_place)
     if isinstance(module, nn.PixelShuffle):
         return shuffle_op(module.upscale_factor, down=False)

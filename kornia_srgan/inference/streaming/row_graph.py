@@ -23,7 +23,8 @@ from kornia_srgan.inference.streaming.layers import (
     shuffle_op,
 )
 from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, RowOp, RowSums
-from kornia_srgan.ops.fused import GatedResidual, Residual, Tail
+from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, gate
+from kornia_srgan.ops.packed import PackedConv2d
 
 
 @dataclass
@@ -90,14 +91,16 @@ def _tail(tail: Tail, x: Any) -> Any:
 
 
 def _residual(block: Residual, x: Any) -> Any:
-    residual = block.second(block.activation(block.first(x)))
-    return x + residual if block.scale == 1.0 else torch.add(x, residual, alpha=block.scale)
+    inner = block.activation(block.first(x))
+    if block.scale == 1.0 and isinstance(block.second, PackedConv2d):
+        return block.second(inner, add=x)
+    return torch.add(x, block.second(inner), alpha=block.scale)
 
 
 def _gated(block: GatedResidual, x: Any) -> Any:
-    first = F.silu(block.first(x))
-    half = block.third(F.silu(block.second(first)))
-    return torch.tanh(half) * torch.add(half, x, alpha=0.5), first
+    first = block.activation(block.first(x))
+    half = block.third(block.activation(block.second(first)))
+    return half.tracer.create_proxy("call_function", gate, (half, x), {}), first
 
 
 def _rrdb(net: RRDB, x: Any) -> Any:
@@ -130,13 +133,13 @@ _POINTWISE_FUNCTIONS: set[Any] = {
     torch.add, torch.sub, torch.mul, torch.div, torch.neg, torch.tanh, torch.sigmoid, torch.relu, torch.clamp,
     torch.abs, torch.exp, torch.sqrt, torch.addcmul,
     F.relu, F.leaky_relu, F.prelu, F.silu, F.gelu, F.sigmoid, F.tanh, F.relu6, F.elu, F.mish, F.hardswish,
-    F.softplus,
+    F.softplus, gate,
 }  # fmt: skip
 _POINTWISE_METHODS = {
     "add", "sub", "mul", "div", "neg", "tanh", "sigmoid", "relu", "clamp", "abs", "exp", "sqrt", "add_",
     "sub_", "mul_", "div_", "clamp_", "contiguous", "clone", "to", "float", "type_as",
 }  # fmt: skip
-_IN_PLACE = {operator.iadd, operator.imul, operator.isub, operator.itruediv}
+_WRITING = {gate, operator.iadd, operator.imul, operator.isub, operator.itruediv}
 
 
 class _Reader:
@@ -145,8 +148,7 @@ class _Reader:
     def __init__(self, root: nn.Module) -> None:
         self._root = root
         self._graph = RowGraph()
-        # Second convolutions of tails, which are faster by kernel rows; only exact enough in float32.
-        tails = [m for m in root.modules() if isinstance(m, Tail) and m.rows_kernel.dtype == torch.float32]
+        tails = [m for m in root.modules() if isinstance(m, Tail)]
         self._tails: dict[nn.Module, Tail] = {tail.second: tail for tail in tails}
         self._found: dict[fx.Node, Any] = {}  # a number, a constant tensor, or a tuple of numbers
 
@@ -165,12 +167,7 @@ class _Reader:
         if node.op == "get_attr":
             return self._attribute(str(node.target))
         if node.op == "call_module":
-            if len(node.args) != 1 or node.kwargs:
-                raise NotByRowsError(f"{node.target} takes more than a tensor")
-            module = self._root.get_submodule(str(node.target))
-            if module in self._tails:
-                return self._by_kernel_rows(self._tails[module], self._number(node.args[0]))
-            return self._graph.add(module_op(module), self._number(node.args[0]))
+            return self._layer(node)
         if node.op == "call_function":
             return self._function(node)
         if node.op == "call_method" and node.target in _POINTWISE_METHODS:
@@ -183,26 +180,37 @@ class _Reader:
             return self._pointwise(call, node, in_place=name.endswith("_"))
         raise NotByRowsError(f"{node.target} is not done by rows")
 
+    def _layer(self, node: fx.Node) -> int:
+        module = self._root.get_submodule(str(node.target))
+        known = ["add"] if isinstance(module, PackedConv2d) else []
+        more = [node.kwargs[name] for name in known if name in node.kwargs]
+        if len(node.args) != 1 or len(more) != len(node.kwargs):
+            raise NotByRowsError(f"{node.target} takes more than a tensor")
+        number = self._number(node.args[0])
+        if module in self._tails:
+            return self._by_kernel_rows(self._tails[module], number)
+        return self._graph.add(module_op(module), number, *map(self._number, more))
+
     def _by_kernel_rows(self, tail: Tail, number: int) -> int:
-        kernel = tail.second.kernel_size[0]
-        weight = tail.rows_kernel
-        rows = nn.Conv2d(
-            weight.shape[1], len(weight), (1, kernel), padding=(0, kernel // 2), bias=False, device="meta"
-        )
-        rows.weight = nn.Parameter(weight, requires_grad=False)
-        return self._graph.add(RowSums(kernel, tail.second.bias), self._graph.add(Convolution(rows), number))
+        """The second convolution of a tail, with the outputs of all kernel rows side by side."""
+        rows: nn.Conv2d | None = tail.packed_rows
+        if rows is None:
+            if tail.rows_kernel.dtype != torch.float32:  # sums of what was rounded
+                return self._graph.add(Convolution(tail.second), number)
+            outputs, inputs, _, side = tail.rows_kernel.shape
+            rows = nn.Conv2d(inputs, outputs, (1, side), padding=(0, side // 2), bias=False, device="meta")
+            rows.weight = nn.Parameter(tail.rows_kernel, requires_grad=False)
+        return self._graph.add(RowSums(tail.second), self._graph.add(Convolution(rows), number))
 
     def _function(self, node: fx.Node) -> Any:
         target = node.target
         if target in _POINTWISE_FUNCTIONS:
-            in_place = target in _IN_PLACE or bool(node.kwargs.get("inplace"))
+            in_place = target in _WRITING or bool(node.kwargs.get("inplace"))
             return self._pointwise(cast(Any, target), node, in_place=in_place)
         if target is torch.cat or target is torch.concat:
             return self._cat(*cast(Any, node.args), **node.kwargs)
-        if target is operator.getitem:
-            return self._item(*node.args)
-        if target in (torch.chunk, torch.split):
-            return self._parts(node)
+        if target is operator.getitem or target in (torch.chunk, torch.split):
+            return self._item(*node.args) if target is operator.getitem else self._parts(node)
         if target in (F.pixel_shuffle, torch.pixel_shuffle, F.pixel_unshuffle, torch.pixel_unshuffle):
             return self._shuffle(node, down=target in (F.pixel_unshuffle, torch.pixel_unshuffle))
         if target is F.interpolate:

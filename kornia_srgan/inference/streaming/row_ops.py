@@ -10,18 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.winograd import ROWS, WinogradConv2d, write_rows
 
 
 class RowOp(Protocol):
-    """A layer by rows. Of `take` rows of its inputs, with `radius` rows above and below, it makes `give`.
+    """A layer by rows. Of `take` rows of its inputs it makes `give`.
 
     Attributes:
-        radius: Rows of the input on each side that it needs.
+        radius: Rows of the first input on each side that it needs.
         zeros: Whether rows outside the picture are zeros; else they are not handed over.
         take: Rows of the input that go together.
         give: Rows of the output that come of them.
-        writes_input: Whether it may overwrite its input.
+        writes_input: Whether it may overwrite its first input.
     """
 
     radius: int
@@ -34,7 +35,7 @@ class RowOp(Protocol):
         """The rows that `inputs` make.
 
         Args:
-            inputs: `(1, C, rows, W)` each, `above` and `below` of them not to be answered for.
+            inputs: `(1, C, rows, W)` each; the first has `above` and `below` more, not to be answered for.
             above: Rows above; `radius`, fewer at the top of the picture where `zeros` is False.
             below: Rows below.
         """
@@ -76,7 +77,7 @@ class Resampling:
 
 
 class Convolution:
-    """A convolution of stride 1 that keeps the size, with zeros around.
+    """A convolution of stride 1 that keeps the size, with zeros around; a second input is added to it.
 
     Args:
         conv: Its padding must keep the size.
@@ -88,47 +89,80 @@ class Convolution:
         self.conv = conv
         self.radius = conv.dilation[0] * (conv.kernel_size[0] // 2)
         self._across = conv.dilation[1] * (conv.kernel_size[1] // 2)
-        self._known = type(conv) in (nn.Conv2d, WinogradConv2d)
 
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
         """Convolve; only rows that are wanted are computed."""
-        (x,), conv = inputs, self.conv
-        x = x.to(conv.weight.dtype)
-        if not self._known:
-            return conv(x)[:, :, above : x.shape[-2] - below]
-        rows = x.shape[-2] - 2 * self.radius
-        if isinstance(conv, WinogradConv2d) and conv.pays(x, rows):
-            padded = -(-rows // ROWS) * ROWS
-            result = torch.empty(
-                (1, conv.out_channels, padded, x.shape[-1]), dtype=x.dtype, memory_format=torch.channels_last
+        x, *added = inputs
+        if isinstance(self.conv, PackedConv2d) and added and added[0].dtype == x.dtype:
+            return self._packed(self.conv, x, added[0])
+        result = self._rows(x)
+        return result if not added else torch.add(added[0], result)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        conv = self.conv
+        if isinstance(conv, PackedConv2d):
+            return self._packed(conv, x, None)
+        if isinstance(conv, WinogradConv2d) and conv.pays(x, x.shape[-2] - 2 * self.radius):
+            return _detour(conv, x)
+        if type(conv) in (nn.Conv2d, WinogradConv2d):
+            return F.conv2d(
+                x,
+                conv.weight,
+                conv.bias,
+                padding=(0, self._across),
+                dilation=conv.dilation,
+                groups=conv.groups,
             )
-            write_rows(x, 1, result.permute(0, 2, 3, 1), conv.kernels, conv.bias)
-            return result[:, :, :rows]
-        return F.conv2d(
-            x, conv.weight, conv.bias, padding=(0, self._across), dilation=conv.dilation, groups=conv.groups
-        )
+        return self._cut(conv(x))
+
+    def _packed(self, conv: PackedConv2d, x: Tensor, add: Tensor | None) -> Tensor:
+        if not conv.can_pack(x):
+            result = self._cut(conv(x))
+        elif conv.pays(x, x.shape[-2] - 2 * self.radius):
+            result = conv.activation(_detour(conv, x))
+        else:
+            result = conv.rows(x, add=add)
+            return result if conv.inner else result.to(conv.weight.dtype)
+        return result if add is None else result.add_(add)
+
+    def _cut(self, result: Tensor) -> Tensor:
+        return result[:, :, self.radius : result.shape[-2] - self.radius]
+
+
+def _detour(conv: WinogradConv2d, x: Tensor) -> Tensor:
+    """Winograd's way, of rows with one above and one below."""
+    rows = x.shape[-2] - 2
+    shape = (1, -(-rows // ROWS) * ROWS, x.shape[-1], conv.out_channels)
+    result = torch.empty(shape, dtype=x.dtype)
+    write_rows(x, 1, result, conv.kernels, conv.bias)
+    return result[:, :rows].permute(0, 3, 1, 2)
 
 
 class RowSums:
-    """The sum over kernel rows of what `ops.fused.Tail.rows_kernel` makes, and the bias.
+    """The sum over kernel rows of what the row kernel of an `ops.fused.Tail` makes, and the bias.
 
     Args:
-        kernel: Rows of the kernel.
-        bias: `(O,)` or None.
+        second: The convolution that it stands for.
     """
 
     zeros, take, give, writes_input = True, 1, 1, False
 
-    def __init__(self, kernel: int, bias: Tensor | None) -> None:
-        self.kernel, self.bias = kernel, bias
-        self.radius = kernel // 2
+    def __init__(self, second: nn.Conv2d) -> None:
+        self.second = second
+        self.kernel = second.kernel_size[0]
+        self.radius = self.kernel // 2
 
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
         """`(1, K * O, rows + 2 * radius, W)` to `(1, O, rows, W)`."""
         x = inputs[0].permute(0, 2, 3, 1)
         rows, outputs = x.shape[1] - 2 * self.radius, x.shape[-1] // self.kernel
         parts = [x[:, k : k + rows, :, k * outputs : (k + 1) * outputs] for k in range(self.kernel)]
-        result = parts[0].clone() if self.bias is None else parts[0] + self.bias
+        # In float32, whatever is summed: each is rounded once.
+        result = torch.empty(parts[0].shape)
+        if self.second.bias is None:
+            result.copy_(parts[0])
+        else:
+            torch.add(parts[0], self.second.bias, out=result)
         for part in parts[1:]:
             result += part
-        return result.permute(0, 3, 1, 2)
+        return result.to(self.second.weight.dtype).permute(0, 3, 1, 2)

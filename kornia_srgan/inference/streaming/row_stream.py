@@ -94,18 +94,18 @@ class _Work:
     def ready(self) -> int:
         """How many groups can be made now."""
         op = self.op
-        possible = min(
-            self.total if rows.complete else max(0, rows.made - op.radius) // op.take for rows in self.inputs
-        )
+        head, *others = self.inputs
+        possible = self.total if head.complete else max(0, head.made - op.radius) // op.take
+        possible = min(possible, *(rows.made // op.take for rows in others), self.total)
         count = possible - self.done
         if possible < self.total and self.done and isinstance(op, Convolution):
             count = count // ROWS * ROWS  # the first may be fewer, so that layers lag no more than they must
         return min(count, self.step) if self.step else count
 
-    @property
-    def first_needed(self) -> int:
-        """The first row of the inputs that it still needs."""
-        return max(0, self.done * self.op.take - self.op.radius)
+    def first_needed(self, rows: _Rows) -> int:
+        """The first row of one of its inputs that it still needs."""
+        radius = self.op.radius if rows is self.inputs[0] else 0
+        return max(0, self.done * self.op.take - radius)
 
     def run(self, count: int) -> None:
         """Make so many groups."""
@@ -114,9 +114,10 @@ class _Work:
         above = below = op.radius
         if not op.zeros:
             above, below = min(above, first), min(below, self.inputs[0].total - stop)
-        seen = [rows.between(first - above, stop + below) for rows in self.inputs]
+        seen = [self.inputs[0].between(first - above, stop + below)]
+        seen += [rows.between(first, stop) for rows in self.inputs[1:]]
         if op.writes_input and not self.alone:
-            seen = [x.clone() for x in seen]
+            seen[0] = seen[0].clone()
         result = op(seen, above, below)
         self.done += count
         self.output.append(result)
@@ -158,7 +159,7 @@ class RowStream:
             for i in set(node.inputs):
                 uses[i] += 1
         for node, work in zip(graph.nodes, works, strict=True):
-            work.alone = all(uses[i] == 1 and i > 0 for i in node.inputs)
+            work.alone = uses[node.inputs[0]] == 1 and node.inputs[0] > 0
             for i in set(node.inputs):
                 if i:
                     works[i - 1].readers.append(work)
@@ -192,12 +193,12 @@ class RowStream:
     def _let_go(self, work: _Work) -> None:
         for rows in work.inputs:
             if rows is not self._output:
-                rows.drop_until(min(reader.first_needed for reader in self._readers[id(rows)]))
+                rows.drop_until(min(reader.first_needed(rows) for reader in self._readers[id(rows)]))
 
     def _take(self) -> Tensor | None:
         self.peak = max(self.peak, sum(rows.held for rows in self._values))
         rows = self._output
-        first = min((r.first_needed for r in self._readers[id(rows)]), default=rows.made)
+        first = min((r.first_needed(rows) for r in self._readers[id(rows)]), default=rows.made)
         start, stop = rows._start, min(first, rows.made)
         if stop <= start:
             return None
