@@ -1,6 +1,7 @@
 """Imports run downward only, and the cheap modules stay cheap. Read from the source, nothing is imported."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ LIGHT_ROOMS = ("cli.", "config.", "registry.")
 LIGHT_MODULES = ("", "errors", "contracts", "atomic", "environment", "config", "registry", "cli")
 
 
+@cache
 def modules():
     return {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
@@ -74,14 +76,17 @@ def floor_of(name):
     return max(found)[1] if found else None
 
 
+@cache
 def imports(path, *, at_import_time=False):
     """Names that a module imports, as dotted paths; `from x import y` gives `x.y` too."""
+    found = []
     for node in _nodes(ast.parse(path.read_text("utf-8")), at_import_time):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute here"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
 
 
 def _nodes(tree, at_import_time):
