@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kornia_srgan.atomic import write_text
-from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.cli.options import PluginOption, check_writable
 
 if TYPE_CHECKING:
     from kornia_srgan.batch.sources import Sources
@@ -93,13 +93,14 @@ def command(
         from kornia_srgan.batch.jobs import is_file_output, plan_jobs
         from kornia_srgan.batch.naming import Naming
         from kornia_srgan.batch.run import overlapping
-        from kornia_srgan.cli.upscale_view import run
+        from kornia_srgan.cli.upscale_view import run_with_progress
         from kornia_srgan.inference.rescale import Rescaler, Wanted
         from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
         from kornia_srgan.photos.outputs import mark_results
         from kornia_srgan.registry.plugins import load_plugins
 
-        side = _tile(tile)
+        if json_file is not None:
+            check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
         form = named_format(file_format) if file_format else None
         options = WriteOptions(quality, subsampling, parse_color(background))
@@ -110,7 +111,7 @@ def command(
         load_plugins(plugin or ())
         keep_freed_memory()
         upscaler = _upscaler(
-            weights, interpolate, ensemble, color_fix, _restore(restore), sharp, side, device, dtype
+            weights, interpolate, ensemble, color_fix, _restore(restore), sharp, _tile(tile), device, dtype
         )
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
@@ -124,7 +125,9 @@ def command(
             workers = jobs or overlapping(work, scale or upscaler.scale)
             pixels = max_pixels * 1_000_000
             enlarger = Rescaler(upscaler, wanted)
-            outcomes = run(work, enlarger, options, workers=workers, max_pixels=pixels, quiet=quiet)
+            outcomes = run_with_progress(
+                work, enlarger, options, workers=workers, max_pixels=pixels, quiet=quiet
+            )
             if str(output) == STREAM and outcomes[0].status == "done":
                 _to_stdout(outcomes[0].job.target)
     if json_file is not None:
@@ -149,11 +152,13 @@ def _restore(text: str) -> float | Literal["auto"]:
 
 
 def _tile(text: str) -> int | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    if not text.isdigit():
-        raise typer.BadParameter(f"'{text}' is neither 'auto' nor a number of pixels", param_hint="--tile")
-    return int(text)
+    from kornia_srgan.errors import ArgumentError
+    from kornia_srgan.inference.tile_size import parse_tile
+
+    try:
+        return parse_tile(text)
+    except ArgumentError as error:
+        raise typer.BadParameter(str(error), param_hint="--tile") from error
 
 
 def _sources(inputs: list[str], recursive: bool) -> Sources:

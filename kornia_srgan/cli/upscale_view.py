@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kornia_srgan.photos.formats import WriteOptions
 
 
-def run(
+def run_with_progress(
     work: Sequence[Job],
     enlarger: Enlarger,
     options: WriteOptions,
@@ -121,4 +121,15 @@ def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: U
     ]
     others = [{"path": str(entry.path), "reason": entry.reason} for entry in left_out]
     setting = {"scale": upscaler.scale, "tile": upscaler.tile, "device": str(upscaler.device)}
-    return json.dumps({**setting, "files": files, "left_out": others}, indent=2, ensure_ascii=False) + "\n"
+    document = {**setting, "files": files, "left_out": others}
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # Names of files may be no Unicode at all; JSON can say them as escapes.
+    return (text if _is_unicode(text) else json.dumps(document, indent=2)) + "\n"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

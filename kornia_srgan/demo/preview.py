@@ -55,8 +55,8 @@ def _detail_box(picture: Image.Image, width: int, height: int) -> Box:
     small.thumbnail((_SEARCHED, _SEARCHED))
     values = torch.from_numpy(np.array(small)).movedim(-1, 0)[None]
     ratio = width / small.width
-    rows, columns = detailed_window(values, max(1, min(round(DETAIL[1] / ratio), *small.size)))
-    x, y = ratio * (columns.start + columns.stop) / 2, ratio * (rows.start + rows.stop) / 2
+    window = detailed_window(values, max(1, min(round(DETAIL[1] / ratio), *small.size)))
+    x, y = ratio * (window.left + window.width / 2), ratio * (window.top + window.height / 2)
     w, h = min(DETAIL[0], width), min(DETAIL[1], height)
     left = int(min(max(0, x - w / 2), width - w))
     top = int(min(max(0, y - h / 2), height - h))

@@ -194,17 +194,3 @@ def result_name(original: str, scale: int, form: Format) -> str:
     path = Path(original)
     suffix = path.suffix if path.suffix.lower() in form.suffixes else form.suffixes[0]
     return Naming.by_scale(scale).stem(path) + suffix
-
-
-def parse_tile(text: str) -> int | Literal["auto"]:
-    """What the field for the tile says.
-
-    Raises:
-        UserError: If it is neither `auto` nor a number.
-    """
-    text = text.strip().lower()
-    if text in ("", "auto"):
-        return "auto"
-    if not (text.isascii() and text.isdigit()) or len(text) > 6:
-        raise UserError(f"tile is '{text}'; it must be auto, a number of pixels, or 0 for all at once")
-    return int(text)

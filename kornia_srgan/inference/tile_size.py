@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from kornia_srgan.errors import ArgumentError
 
 _CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
 # What a tile may take on a CPU so that it is eight halos wide: at three, two thirds of the work are halos.
@@ -14,6 +17,22 @@ _CPU_HALO_BUDGET = 2 * 2**30
 _STREAM_BUDGET = 768 * 2**20  # for very wide pictures tiles take less
 _SMALLEST, _LARGEST = 32, 1024
 _PROBE = 16
+
+
+def parse_tile(text: str) -> int | Literal["auto"]:
+    """The side of a tile as it is typed.
+
+    Raises:
+        ArgumentError: If it is neither `auto` nor a number.
+    """
+    text = text.strip().lower()
+    if text in ("", "auto"):
+        return "auto"
+    if not (text.isascii() and text.isdigit()) or len(text) > 6:
+        raise ArgumentError(
+            f"tile is '{text}'; it must be auto, a number of pixels, or 0 for all at once", where="tile"
+        )
+    return int(text)
 
 
 def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, halo: int | None) -> int:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -338,3 +339,21 @@ def test_quiet_means_that_libraries_are_quiet_too(folder, weights):
     assert done.stderr.splitlines()[0] == "1 of 3 files failed:"
     assert "bad.png" in done.stderr.splitlines()[1]
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_names_that_are_no_unicode_are_enlarged_and_reported(capsys, folder, weights):
+    name = os.fsdecode(b"\xff\xfe.png")
+    (folder / name).write_bytes((folder / "a.png").read_bytes())
+    report = folder / "report.json"
+    assert (
+        invoke(capsys, "upscale", folder, "-o", folder / "out", "--weights", weights, "--json", report).code
+        == 0
+    )
+    assert (folder / "out" / os.fsdecode(b"\xff\xfe_x4.png")).is_file()
+    assert str(folder / name) in [f["source"] for f in json.loads(report.read_text())["files"]]
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_work(capsys, folder, weights):
+    line = ("upscale", folder, "-o", folder / "out", "--weights", weights, "--json", folder)
+    assert_user_error(invoke(capsys, *line), "cannot write", "it is a folder")
+    assert not (folder / "out").exists()

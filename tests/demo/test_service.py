@@ -15,7 +15,6 @@ from kornia_srgan.demo.service import (
     Service,
     Wish,
     format_for,
-    parse_tile,
     result_name,
     size_in_words,
 )
@@ -154,12 +153,6 @@ class TestRefusals:
     def test_weights_that_are_gone(self, service, photographs, tmp_path):
         with pytest.raises(WeightsError):
             service.enlarge(photographs / "grey.png", tmp_path, Wish(tmp_path / "gone.safetensors"))
-
-    def test_what_the_tile_may_be(self):
-        assert [parse_tile(t) for t in ("auto", " AUTO ", "", "0", "64")] == ["auto", "auto", "auto", 0, 64]
-        for text in ("-1", "small", "1.5", "²", "9" * 20):
-            with pytest.raises(UserError, match="tile is"):
-                parse_tile(text)
 
 
 class TestTheWork:
