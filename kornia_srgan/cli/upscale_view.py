@@ -57,7 +57,7 @@ def run_with_progress(
             ended += 1
             bar.update(task, description=f"{ended}/{len(work)}")
             for line in [] if quiet else _lines(outcome):
-                screen.print(line, soft_wrap=True)
+                screen.print(printable(line), soft_wrap=True)
 
         return run_jobs(
             work,
@@ -86,7 +86,12 @@ def list_failures(failed: Sequence[Outcome], total: int) -> None:
     """Name every file that failed, with its reason, on stderr."""
     typer.echo(f"{len(failed)} of {total} files failed:", err=True)
     for outcome in failed:
-        typer.echo(f"  {reason(outcome)}", err=True)
+        typer.echo(f"  {printable(reason(outcome))}", err=True)
+
+
+def printable(text: str) -> str:
+    """One line that any screen can show: names of files may hold line breaks, or be no Unicode at all."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", "\\n")
 
 
 def reason(outcome: Outcome) -> str:
@@ -100,7 +105,7 @@ def reason(outcome: Outcome) -> str:
 def list_left_out(left_out: Sequence[LeftOut]) -> None:
     """Name what lies in the input folders and was left out, with the reason, on stderr."""
     for entry in left_out:
-        typer.echo(f"left out: {entry}", err=True)
+        typer.echo(f"left out: {printable(str(entry))}", err=True)
 
 
 def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: Upscaler) -> str:

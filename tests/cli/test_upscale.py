@@ -345,10 +345,8 @@ def test_names_that_are_no_unicode_are_enlarged_and_reported(capsys, folder, wei
     name = os.fsdecode(b"\xff\xfe.png")
     (folder / name).write_bytes((folder / "a.png").read_bytes())
     report = folder / "report.json"
-    assert (
-        invoke(capsys, "upscale", folder, "-o", folder / "out", "--weights", weights, "--json", report).code
-        == 0
-    )
+    line = ("upscale", folder, "-o", folder / "out", "--weights", weights, "--json", report)
+    assert invoke(capsys, *line).code == 0
     assert (folder / "out" / os.fsdecode(b"\xff\xfe_x4.png")).is_file()
     assert str(folder / name) in [f["source"] for f in json.loads(report.read_text())["files"]]
 
