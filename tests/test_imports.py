@@ -36,6 +36,7 @@ FLOORS = (
         "training.players",
         "training.stage",
         "evaluation.protocols",
+        "evaluation.pyiqa_metrics",
     ),
     ("optimize",),
     ("inference", "export", "evaluation.datasets", "evaluation.folders", "evaluation.pairs"),

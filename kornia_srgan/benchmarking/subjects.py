@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-import yaml
 from torch import nn
 
 from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec, load_generator
 from kornia_srgan.config.model import Component
+from kornia_srgan.config.shorthand import parse_shorthand
 from kornia_srgan.errors import UserError
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.registry.plugins import load_entry_points
@@ -63,25 +63,10 @@ def find_subjects(
 
 
 def _generator(text: str, scale: int) -> Subject:
-    name, _, arguments = text.partition(":")
-    component = Component(name=GENERATORS.get(name).name, args=_arguments(arguments, text))
-    label = f"{component.name}:{arguments}" if arguments else component.name
+    name, arguments = parse_shorthand(text, "--generator", "srresnet:num_blocks=8")
+    component = Component(name=GENERATORS.get(name).name, args=arguments)
+    label = f"{component.name}:{text.partition(':')[2]}" if arguments else component.name
     return Subject(label, "generator", scale, partial(_untrained, component, scale))
-
-
-def _arguments(text: str, where: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
-        key, equals, value = part.partition("=")
-        if not (equals and key.strip()):
-            raise UserError(
-                f"--generator {where}: expected NAME:ARGUMENT=VALUE,..., such as srresnet:num_blocks=8"
-            )
-        try:
-            found[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UserError(f"--generator {where}: '{value}' is not a value") from None
-    return found
 
 
 def _untrained(component: Component, scale: int) -> LoadedGenerator:

@@ -47,7 +47,11 @@ def command(
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="psnr, ssim, niqe, lpips, dists; several times [default: psnr, ssim, niqe]"),
+        typer.Option(
+            metavar="NAME[:ARG=VALUE,...]",
+            help="psnr, ssim, niqe, lpips, dists, ntire, or any of pyiqa; several times "
+            "[default: psnr, ssim, niqe]",
+        ),
     ] = None,
     scale: Annotated[
         int | None,

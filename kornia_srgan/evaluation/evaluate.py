@@ -241,6 +241,9 @@ def _versions(metrics: Mapping[str, Metric]) -> dict[str, str]:
     from importlib.metadata import version
 
     from kornia_srgan._version import __version__
+    from kornia_srgan.evaluation.perceptual import DISTS, LPIPS
+    from kornia_srgan.evaluation.pyiqa_metrics import NTIREPerceptual, PyIQA
 
-    packages = ["torch", "kornia", "pillow"]
-    return {"kornia_srgan": __version__} | {name: version(name) for name in packages}
+    found = {"kornia_srgan": __version__} | {name: version(name) for name in ("torch", "kornia", "pillow")}
+    made_with = (PyIQA, NTIREPerceptual, LPIPS, DISTS)
+    return found | {name: metric.version for name, metric in metrics.items() if isinstance(metric, made_with)}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kornia_srgan.errors import UserError, did_you_mean
+from kornia_srgan.config.shorthand import parse_shorthand
+from kornia_srgan.errors import UnknownComponentError, UserError, close_match, did_you_mean
 from kornia_srgan.evaluation.levels import PHOTO_LEVELS, Level
 from kornia_srgan.registry.catalog import METRICS
 
@@ -130,14 +131,36 @@ def get_protocol(name: str) -> ScoringProtocol:
 
 
 def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """Registered metrics by name, in order.
+    """Metrics by name, in order.
+
+    Args:
+        names: `NAME` or `NAME:ARGUMENT=VALUE,...` of registered metrics; pyiqa's by their names there, or as
+            `pyiqa:NAME[,OPTION=VALUE,...]` where one of ours has the same.
 
     Raises:
         UnknownComponentError: If there is no such metric.
         MissingExtraError: If it needs a package that is not installed.
         OfflineError: If it needs weights that cannot be downloaded.
     """
-    return {METRICS.get(name).name: METRICS.create(name) for name in names}
+    return dict(_make_metric(text.strip()) for text in names)
+
+
+def _make_metric(text: str) -> tuple[str, Metric]:
+    """The name that its figures get, and the metric."""
+    from kornia_srgan.evaluation.pyiqa_metrics import QUOTED, PyIQA, is_known
+
+    example = "lpips:net=vgg"
+    if text.startswith("pyiqa:"):
+        name, _, options = text.removeprefix("pyiqa:").partition(",")
+        arguments = parse_shorthand(f"{name}:{options}", "--metric", "pyiqa:musiq,device=cuda")[1]
+        return text if options or name in METRICS else name, PyIQA(metric=name, **arguments)
+    name, arguments = parse_shorthand(text, "--metric", example)
+    if name not in METRICS and is_known(name):
+        return text, PyIQA(metric=name, **arguments)
+    if name not in METRICS and not close_match(name, METRICS) and (likely := close_match(name, QUOTED)):
+        raise UnknownComponentError(f"unknown metric '{name}'; did you mean '{likely}' of pyiqa?")
+    entry = METRICS.get(name)
+    return text if arguments else entry.name, METRICS.create(name, **arguments)
 
 
 def _quantise(images: Tensor) -> Tensor:

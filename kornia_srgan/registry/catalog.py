@@ -265,6 +265,13 @@ METRICS.declare(
     summary="Structure and texture of deep features; lower is better (extra: perceptual)",
     paper="Ding et al. 2020, arXiv 2004.07728",
 )
+METRICS.declare(
+    "ntire",
+    f"{_METRICS}.pyiqa_metrics:NTIREPerceptual",
+    aliases=("ntire_perceptual",),
+    summary="NTIRE's perceptual score out of LPIPS, DISTS, CLIPIQA, MANIQA, MUSIQ and NIQE (extra: iqa)",
+    paper="Chen et al. 2025, arXiv 2504.14582",
+)
 
 
 def get_registry(kind: str) -> Registry[Any]:
