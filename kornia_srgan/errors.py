@@ -1,7 +1,7 @@
 """The errors a user can meet.
 
-Every message is one line that says what was wrong, where, and what would be right. The command line prints
-it and exits with `exit_code`: 2 where the user can mend it, 1 where we must.
+Every message is one line: what was wrong, where, and what would be right. The command line prints it and
+exits with `exit_code`: 2 for a mistake of the user, 1 for a bug of ours.
 """
 
 from __future__ import annotations

@@ -7,14 +7,31 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import typer
 
-from kornia_srgan.errors import KorniaSRGANError, did_you_mean
+from kornia_srgan.errors import did_you_mean
+from kornia_srgan.explain import explain, one_line
 
-# Typer shows the children of click's usage errors only; their bases are the same in all its versions.
-UsageError = typer.BadParameter.__bases__[0]
-ClickException = UsageError.__bases__[0]
+
+@runtime_checkable
+class Complaint(Protocol):
+    """What Typer raises about a command line. Its classes moved between versions; this is what all have."""
+
+    message: str
+
+    def format_message(self) -> str:
+        """The message for the user."""
+        ...
+
+
+@runtime_checkable
+class UsageComplaint(Complaint, Protocol):
+    """One that knows in which command it was raised."""
+
+    ctx: Any
+
 
 INTERRUPTED = 130
 _NO_COMMAND = re.compile(r"No such command '(.+)'")
@@ -28,7 +45,7 @@ def exit_code_of(action: Callable[[], int], *, debug: bool = False) -> int:
         debug: Show the traceback before the line.
 
     Returns:
-        What `action` returned; 2 for what the user can mend, 130 after Ctrl-C, otherwise 1.
+        What `action` returned; 2 for the user's mistake, 130 after Ctrl-C, otherwise 1.
     """
     try:
         code = action()
@@ -46,34 +63,23 @@ def exit_code_of(action: Callable[[], int], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        line, code = explain(error)
+        line, code = explain_command(error)
         print(line, file=sys.stderr)
         return code
 
 
-def explain(error: Exception) -> tuple[str, int]:
-    """The line to show for an exception, and the exit code."""
-    if isinstance(error, KorniaSRGANError):
-        return f"error: {_one_line(str(error))}", error.exit_code
-    if isinstance(error, ClickException):
-        message = _one_line(error.format_message()).rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
+def explain_command(error: Exception) -> tuple[str, int]:
+    """`explain`, for what is wrong with the command line itself too."""
+    if isinstance(error, Complaint):
+        message = one_line(error.format_message()).rstrip(".")
         return f"error: {message}{_see_help(error)}", 2
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "error: out of memory; use smaller tiles (--tile) or a smaller batch, or another --device", 2
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"error: {error.strerror or 'cannot be read or written'}: {error.filename}", 2
-    what = _one_line(f"{type(error).__name__}: {error}")
-    return f"error: {what} (this is a fault of kornia-srgan; add --debug for the traceback to report)", 1
+    return explain(error)
 
 
-def _see_help(error: Exception) -> str:
-    context = getattr(error, "ctx", None)
-    if context is None:
+def _see_help(error: Complaint) -> str:
+    if not isinstance(error, UsageComplaint) or error.ctx is None:
         return ""
-    wrong = _NO_COMMAND.match(getattr(error, "message", ""))
+    context = error.ctx
+    wrong = _NO_COMMAND.match(error.message)
     hint = did_you_mean(wrong[1], context.command.list_commands(context)) if wrong else ""
     return f"{hint or '.'} See: {context.command_path} --help"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

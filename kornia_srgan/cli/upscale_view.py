@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kornia_srgan.cli.errors import explain
 from kornia_srgan.cli.options import console
+from kornia_srgan.explain import explain
 
 if TYPE_CHECKING:
     from kornia_srgan.batch.jobs import Job

@@ -12,10 +12,10 @@ from typing import Any
 
 import gradio as gr
 
-from kornia_srgan.cli.errors import explain
 from kornia_srgan.demo.choices import Choice, Choices, chosen, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
+from kornia_srgan.explain import explain
 from kornia_srgan.inference.tile_size import parse_tile
 
 OWN_SCALE = "what the weights make"

@@ -7,8 +7,9 @@ import typer
 
 from kornia_srgan import __version__
 from kornia_srgan.cli import app as app_module
-from kornia_srgan.cli.errors import exit_code_of, explain
+from kornia_srgan.cli.errors import exit_code_of
 from kornia_srgan.errors import DataError, TrainingError
+from kornia_srgan.explain import explain
 from tests.cli.runner import assert_user_error, invoke
 
 HEAVY = ("torch", "timm", "kornia", "accelerate", "torchvision", "numpy", "PIL")
@@ -89,7 +90,7 @@ def fail_with(error):
         (typer.Abort(), 130, "interrupted\n"),
         (PermissionError(13, "Permission denied", "/out"), 2, "error: Permission denied: /out\n"),
         (MemoryError(), 2, "--tile"),
-        (KeyError("x"), 1, "error: KeyError: 'x' (this is a fault of kornia-srgan; add --debug"),
+        (KeyError("x"), 1, "error: KeyError: 'x' (this is a bug in kornia-srgan; add --debug"),
     ],
 )
 def test_exceptions_become_a_line_and_a_code(capsys, error, code, words):

@@ -1,0 +1,26 @@
+"""From an exception to one line and an exit code, for every door: the command line, the page, reports."""
+
+from __future__ import annotations
+
+from kornia_srgan.errors import KorniaSRGANError
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The line to show for an exception, and the exit code.
+
+    Returns:
+        One line that begins with `error:`; 2 for the user's mistake, 1 for ours.
+    """
+    if isinstance(error, KorniaSRGANError):
+        return f"error: {one_line(str(error))}", error.exit_code
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "error: out of memory; use smaller tiles (--tile) or a smaller batch, or another --device", 2
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.strerror or 'cannot be read or written'}: {error.filename}", 2
+    what = one_line(f"{type(error).__name__}: {error}")
+    return f"error: {what} (this is a bug in kornia-srgan; add --debug for the traceback to report)", 1
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
+    return " ".join(text.split())
