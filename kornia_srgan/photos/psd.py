@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,6 +18,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.modes import Decoded, from_pil
 from kornia_srgan.photos.photo import Frame, Pixels, Space, white_of
+from kornia_srgan.photos.photoshop import read_resources
 
 _MODES = {
     0: "bitmap",
@@ -78,7 +78,7 @@ def read_psd(data: bytes, max_pixels: int) -> Decoded:
     check_size(header.height * header.width, max_pixels)
     file = _Reader(data, 26)
     file.skip(4)  # the palette, or the inks of a duotone
-    resources = dict(_resources(file.section(4)))
+    resources = {number: content for number, _, content in read_resources(file.section(4))}
     layers = file.section(8 if header.large else 4)
     if len(resources.get(_VERSION_INFO, b"")) > 4 and not resources[_VERSION_INFO][4]:
         raise ImageError(
@@ -130,20 +130,6 @@ class _Reader:
 
     def skip(self, length_bytes: int) -> None:
         self.section(length_bytes)
-
-    def rest(self) -> bytes:
-        return self._data[self._place :]
-
-
-def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + 12 <= len(data):
-        (number,) = struct.unpack_from(">H", data, place + 4)
-        name = data[place + 6]
-        place += 6 + (name + 1) + (name + 1) % 2
-        (length,) = struct.unpack_from(">I", data, place)
-        yield number, data[place + 4 : place + 4 + length]
-        place += 4 + length + length % 2
 
 
 def _info(resources: dict[int, bytes]) -> dict[str, object]:

@@ -249,10 +249,17 @@ def test_photoshop_s_profile_and_resolution_and_what_is_not_there():
     icc = rgb_profile("wide", ADOBE_RGB, [power_curve(2.2)])
     resolution = struct.pack(">IHHIHH", 300 << 16, 1, 1, 300 << 16, 1, 1)
     planes = np.zeros((3, 4, 4), np.uint8)
-    found = resource(1039, icc) + resource(1005, resolution)
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    caption = b"\x1c\x02\x78\0\x05Hello"
+    found = resource(1039, icc) + resource(1005, resolution) + resource(1028, caption)
+    found += resource(1058, exif.tobytes().removeprefix(b"Exif\0\0")) + resource(1060, b"<x:xmpmeta/>")
     photo = read_photo(psd_with(planes, transparent=False, resources=found))
     assert photo.metadata.icc == icc
     assert photo.metadata.dpi == (300, 300)
+    assert caption in photo.metadata.photoshop
+    assert b"a maker" in photo.metadata.exif
+    assert photo.metadata.xmp == b"<x:xmpmeta/>"
     missing = resource(1057, struct.pack(">IB", 1, 0) + bytes(20))
     with pytest.raises(ImageError, match="Maximize Compatibility"):
         read_photo(psd_with(planes, transparent=False, resources=missing))
