@@ -73,6 +73,8 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "it is not a picture in any known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return "one of its frames has far more pixels than the picture; it is damaged, or made to do harm"
     text = (str(error).strip() or "no reason given").splitlines()[0]
     return f"the file is damaged ({type(error).__name__}: {text[:120]})"
 

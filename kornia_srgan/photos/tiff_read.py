@@ -32,11 +32,13 @@ class TiffReader:
         # Without any handler Python prints tifffile's remarks on damaged tags; our error is one line.
         logging.getLogger("tifffile").addHandler(_NO_LOG)
         self._file = tifffile.TiffFile(io.BytesIO(data))
-        pages = [page for page in self._file.pages if isinstance(page, tifffile.TiffPage)]
-        if not pages:
+        # By number: where the last page points back at the first, going through them never ends.
+        numbered = [self._file.pages[index] for index in range(len(self._file.pages))]
+        self._every = [page for page in numbered if isinstance(page, tifffile.TiffPage)]
+        if not self._every:
             raise ImageError("the file is damaged (a TIFF without a page)")
-        self.first = pages[0]
-        self.pages = [page for page in pages if not page.is_reduced] or pages[:1]
+        self.first = self._every[0]
+        self.pages = [page for page in self._every if not page.is_reduced] or [self.first]
 
     @property
     def is_raw(self) -> bool:
@@ -99,9 +101,7 @@ class TiffReader:
         return found[0][0], [frame for _, frame in found]
 
     def _all(self) -> Iterator[tifffile.TiffPage]:
-        for page in self._file.pages:
-            if not isinstance(page, tifffile.TiffPage):
-                continue
+        for page in self._every:
             yield page
             yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
 

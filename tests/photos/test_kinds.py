@@ -178,6 +178,18 @@ def test_damaged_is_what_is_damaged():
             read_photo(data)
 
 
+@pytest.mark.parametrize("back", [0, 1])
+def test_pages_that_point_back_end(back):
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((3, 8, 8, 3), np.uint8), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(io.BytesIO(file.getvalue())) as opened:
+        offsets = [page.offset for page in (opened.pages[i] for i in range(3))]
+    data = bytearray(file.getvalue())
+    (entries,) = struct.unpack_from("<H", data, offsets[2])
+    struct.pack_into("<I", data, offsets[2] + 2 + 12 * entries, offsets[back])
+    assert len(read_photo(bytes(data)).frames) == 3
+
+
 @pytest.mark.parametrize("extra", ["unspecified", ["unassalpha", "unspecified"], ["unspecified"] * 3])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_bands_that_are_no_picture_are_refused(extra, dtype):
