@@ -56,7 +56,10 @@ def command(
     ] = False,
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "float32",
+    dtype: Annotated[
+        str,
+        typer.Option(help="auto: the fastest with the same picture; float32: exact; float16; bfloat16."),
+    ] = "auto",
     file_format: Annotated[
         str | None, typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif, bmp [default: lossless]")
     ] = None,

@@ -86,7 +86,7 @@ class Service:
 
     max_pixels: int
     device: str | None = None
-    dtype: str = "float32"
+    dtype: str = "auto"
     _ready: dict[Wish, Upscaler] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _stopped: Event = field(default_factory=Event)

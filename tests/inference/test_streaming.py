@@ -147,6 +147,21 @@ def test_pictures_are_those_of_the_whole(shape, dtype):
     assert grey_levels(by_rows(image), whole(image)) <= (1 if dtype in ("float32", "auto") else 2)
 
 
+@pytest.mark.parametrize("args", [("edsr", {}), ("srresnet", {"channels": 16}), ("span", {"channels": 16})])
+def test_low_precision_streams_and_is_faithful(args, monkeypatch):
+    monkeypatch.setattr("kornia_srgan.optimize.optimize.bfloat16_pays", lambda: True)
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this processor has no convolutions in bfloat16")
+    torch.manual_seed(0)
+    generator = GENERATORS.create(args[0], num_blocks=2, **args[1])
+    by_rows = Upscaler(generator, device="cpu", dtype="auto")
+    assert by_rows._streamer is not None
+    assert any(getattr(m, "compute", None) for m in by_rows.generator.modules())
+    image = pixels(61, 37, 3)
+    assert grey_levels(by_rows(image), Upscaler(generator, device="cpu", dtype="auto", tile=0)(image)) <= 1
+    assert grey_levels(by_rows(image), Upscaler(generator, device="cpu")(image)) <= 2
+
+
 def test_no_row_is_computed_twice(monkeypatch):
     rows, call = Counter(), Convolution.__call__
 
