@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_report_header() -> str:
+    """Whether the tests of CUDA see a real device."""
+    import torch
+
+    if torch.cuda.is_available():
+        return f"CUDA: {torch.cuda.get_device_name(0)}"
+    return "CUDA: pretended (tests/helpers/pretend_cuda.py says what a pass does not mean)"
+
+
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -33,7 +43,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator["torch.device"]:
     if torch.cuda.is_available():
         yield torch.device("cuda", 0)
         return
-    from tests.pretend_cuda import pretend_cuda
+    from tests.helpers.pretend_cuda import pretend_cuda
 
     with pretend_cuda() as device:
         yield device

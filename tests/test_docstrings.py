@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-from tests.test_imports import modules
+from tests.helpers.package import modules
 
 WITH_EXAMPLES = [name for name, path in modules().items() if ">>> " in path.read_text("utf-8")]
 

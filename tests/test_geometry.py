@@ -7,7 +7,7 @@ from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.geometry import geometry_of, measure_halo
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.inference.generators import Chain, Global, Nearest, Unshuffled
+from tests.helpers.generators import Chain, Global, Nearest, Unshuffled
 
 SMALL = {"scale": 2, "channels": 8, "num_blocks": 2, "num_convs": 2, "growth": 4, "growth_channels": 4}
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
-from tests.optimize.test_optimize import trained
+from tests.helpers.trained import trained
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "grow_srresnet.py"
 CHANNELS, BLOCKS = 16, 5

@@ -3,11 +3,10 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "kornia_srgan"
+from tests.helpers.package import PACKAGE, modules
 
 ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
 _FLOOR = re.compile(r"^ *(\d+)  +(\S+(?: \S+)*)(?:  |$)")
@@ -34,16 +33,6 @@ FLOORS, SIBLINGS = read_floors(ARCHITECTURE.read_text("utf-8"))
 HEAVY = {"torch", "torchvision", "timm", "kornia", "accelerate", "numpy", "PIL", "safetensors"}
 LIGHT_ROOMS = ("cli.", "config.", "registry.")
 LIGHT_MODULES = ("", "errors", "explain", "contracts", "atomic", "environment", "config", "registry", "cli")
-
-
-@cache
-def modules():
-    return {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-
-
-def _name(path):
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _within(name, room):

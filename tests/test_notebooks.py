@@ -6,7 +6,7 @@ import json
 import pytest
 
 from kornia_srgan.weights.locate import zoo_names
-from tests.snippets import ROOT
+from tests.helpers.snippets import ROOT
 
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra 'notebooks'")
 pytest.importorskip("nbclient", reason="notebooks need the extra 'notebooks'")

@@ -1,6 +1,6 @@
 """Every component on CUDA: what it makes stays there and is what the CPU makes.
 
-On a machine without a GPU the device is pretended, see `tests.pretend_cuda`.
+On a machine without a GPU the device is pretended, see `tests.helpers.pretend_cuda`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from kornia_srgan.registry.catalog import (
     METRICS,
     RESIZERS,
 )
-from tests.components import test_augment, test_degrade, test_discriminators, test_generators
-from tests.components.test_losses import image_loss
-from tests.pretend_cuda import NAME as PRETENDED
+from tests.helpers import augmentations, degradations, small_discriminators, small_generators
+from tests.helpers.image_losses import image_loss
+from tests.helpers.pretend_cuda import NAME as PRETENDED
 
-SEEDS = test_degrade.SEEDS
+SEEDS = degradations.SEEDS
 
 
 def images(side: int = 32, seed: int = 0) -> Tensor:
@@ -67,7 +67,7 @@ def gradients(net: nn.Module) -> list[Tensor]:
 @pytest.mark.parametrize("name", GENERATORS.names())
 def test_generator_and_its_gradients(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Any:
-        net = test_generators.small(name).to(device)
+        net = small_generators.small(name).to(device)
         sr = net(images(9).to(device))
         sr.square().mean().backward()
         return sr, gradients(net)
@@ -78,7 +78,7 @@ def test_generator_and_its_gradients(name: str, cuda: torch.device) -> None:
 @pytest.mark.parametrize("name", GENERATORS.names())
 def test_generator_made_ready(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Any:
-        net = test_generators.small(name, channels=48)
+        net = small_generators.small(name, channels=48)
         return optimize_for_inference(net, device=device)(images(64).to(device))
 
     assert_alike(make, cuda, atol=1e-4)
@@ -87,7 +87,7 @@ def test_generator_made_ready(name: str, cuda: torch.device) -> None:
 @pytest.mark.parametrize("name", DISCRIMINATORS.names())
 def test_discriminator_and_its_gradients(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Any:
-        net = test_discriminators.small(name).eval().to(device)
+        net = small_discriminators.small(name).eval().to(device)
         logits = net(images(32).to(device))
         logits.square().mean().backward()
         return logits, gradients(net)
@@ -135,7 +135,7 @@ def test_adversarial_loss_and_its_penalty(name: str, penalty: str, cuda: torch.d
 
 @pytest.mark.parametrize("name", AUGMENTATIONS.names())
 def test_augmentation(name: str, cuda: torch.device) -> None:
-    augment = AUGMENTATIONS.create(name, **test_augment.ARGS.get(name, {}))
+    augment = AUGMENTATIONS.create(name, **augmentations.ARGS.get(name, {}))
     noisy = name == "kornia" and draws_its_own(cuda)
     assert_alike(lambda device: augment(images().to(device), SEEDS), cuda, atol=1.0 if noisy else 1e-5)
 
@@ -148,18 +148,18 @@ def test_resizer(name: str, cuda: torch.device) -> None:
 
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
 def test_degradation(name: str, cuda: torch.device) -> None:
-    degrade = DEGRADATIONS.create(name, **test_degrade.ARGS.get(name, {}))
+    degrade = DEGRADATIONS.create(name, **degradations.ARGS.get(name, {}))
     atol = 1.0 if draws_its_own(cuda) else 0.004  # one grey level of one rounding may tip
     assert_alike(lambda device: degrade(images().to(device), SEEDS, (8, 8)), cuda, atol)
 
 
 @pytest.mark.parametrize("name", DEGRADATION_STAGES.names())
 def test_degradation_stage(name: str, cuda: torch.device) -> None:
-    stage = DEGRADATION_STAGES.create(name, **test_degrade.STAGE_ARGS.get(name, {}))
+    stage = DEGRADATION_STAGES.create(name, **degradations.STAGE_ARGS.get(name, {}))
     noisy = name == "noise" and draws_its_own(cuda)
 
     def make(device: torch.device) -> Tensor:
-        return stage(test_degrade.canvas_of(images().to(device)), SEEDS, (8, 8)).pixels
+        return stage(degradations.canvas_of(images().to(device)), SEEDS, (8, 8)).pixels
 
     assert_alike(make, cuda, atol=1.0 if noisy else 1e-4)
 

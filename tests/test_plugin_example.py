@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.helpers import make_photos
+from tests.helpers.training import make_photos
 
 EXAMPLE = Path(__file__).with_name("plugin_example")
 BROKEN = """

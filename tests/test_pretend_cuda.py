@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.pretend_cuda import OnCuda, pretend_cuda
+from tests.helpers.pretend_cuda import OnCuda, pretend_cuda
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from kornia_srgan.cli.app import run
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.locate import zoo_names
-from tests.snippets import ROOT, run_python, snippets
+from tests.helpers.snippets import ROOT, run_python, snippets
 
 GUIDES = sorted(f"docs/guides/{p.name}" for p in ROOT.glob("docs/guides/*.md"))
 PAGES = ["README.md", "docs/quickstart.md", "docs/concepts.md", *GUIDES]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from kornia_srgan.weights.locate import zoo_names
-from tests.snippets import ROOT
+from tests.helpers.snippets import ROOT
 
 PAGES = ("README.md", "docs/results.md")
 

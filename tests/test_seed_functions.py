@@ -10,7 +10,7 @@ from torch import nn
 from kornia_srgan import ADVERSARIAL_LOSSES, DISCRIMINATORS, FEATURE_EXTRACTORS, GENERATORS, IMAGE_LOSSES
 from kornia_srgan.cli.app import run
 from kornia_srgan.weights.files import read_spec
-from tests.snippets import run_python
+from tests.helpers.snippets import run_python
 
 
 def test_the_page_runs_as_printed(capsys):

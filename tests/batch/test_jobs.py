@@ -13,7 +13,7 @@ from kornia_srgan.batch.sources import find_sources
 from kornia_srgan.errors import DataError, ImageError, UserError
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import FORMATS
-from tests.inference.generators import Nearest
+from tests.helpers.generators import Nearest
 
 UPSCALER = Upscaler(Nearest(2), device="cpu")
 

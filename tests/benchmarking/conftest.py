@@ -1,9 +1,8 @@
 import pytest
 
-from kornia_srgan.benchmarking import compute
+from tests.helpers.compute import shrink_products
 
 
 @pytest.fixture(autouse=True)
-def small_products(monkeypatch):
-    """The machine's rate is of no interest here, and large products take their time."""
-    monkeypatch.setattr(compute, "_CPU_SIDES", (32,))
+def _small_products(monkeypatch):
+    shrink_products(monkeypatch)

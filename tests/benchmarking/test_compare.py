@@ -3,7 +3,7 @@
 import pytest
 
 from kornia_srgan.benchmarking.compare import change_rows, changes, why_not_comparable
-from tests.benchmarking.documents import made_up
+from tests.helpers.documents import made_up
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from kornia_srgan.benchmarking.compute import count_plain_flops
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.errors import MissingExtraError, UserError
-from tests.benchmarking.documents import SMALL_EDSR, measure
-from tests.snippets import ROOT
+from tests.helpers.documents import SMALL_EDSR, measure
+from tests.helpers.snippets import ROOT
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])

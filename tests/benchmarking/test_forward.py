@@ -14,7 +14,7 @@ from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import UserError
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.benchmarking.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
+from tests.helpers.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
 
 CPU = torch.device("cpu")
 

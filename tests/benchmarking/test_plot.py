@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from kornia_srgan.benchmarking.plot import plot_png
-from tests.benchmarking.documents import made_up
+from tests.helpers.documents import made_up
 
 
 def drawn(document, monkeypatch):

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from kornia_srgan.benchmarking.machine import machine
 from kornia_srgan.benchmarking.schema import Document, ForwardDocument, read_forward, write_json
 from kornia_srgan.errors import UserError
-from tests.benchmarking.documents import made_up
-from tests.snippets import ROOT
+from tests.helpers.documents import made_up
+from tests.helpers.snippets import ROOT
 
 RESULTS = sorted((ROOT / "benchmarks/results").glob("*.json"))
 

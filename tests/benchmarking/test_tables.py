@@ -1,7 +1,7 @@
 """Every figure stands in its column."""
 
 from kornia_srgan.benchmarking.tables import HEADINGS, markdown_table, notes, rows, to_markdown
-from tests.benchmarking.documents import made_up
+from tests.helpers.documents import made_up
 
 
 def filled():

@@ -20,7 +20,7 @@ from benchmarks.training_step import (
     summary,
 )
 from kornia_srgan.assembly import assemble
-from tests.training.half import fresh_state
+from tests.helpers.half import fresh_state
 
 SIZES = "--device cpu --crop 32 --batch 2 --channels 4 --blocks 1 --width 4 --repeats 2"
 

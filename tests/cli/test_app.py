@@ -10,7 +10,7 @@ from kornia_srgan.cli import app as app_module
 from kornia_srgan.cli.errors import exit_code_of
 from kornia_srgan.errors import DataError, TrainingError
 from kornia_srgan.explain import explain
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 HEAVY = ("torch", "timm", "kornia", "accelerate", "torchvision", "numpy", "PIL")
 

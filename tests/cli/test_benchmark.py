@@ -8,10 +8,16 @@ from kornia_srgan.benchmarking import engines
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.schema import read_forward
 from kornia_srgan.errors import UserError
-from tests.benchmarking.conftest import small_products  # noqa: F401
-from tests.benchmarking.documents import SMALL_EDSR
-from tests.cli.runner import assert_user_error, invoke
-from tests.snippets import ROOT
+from tests.helpers.compute import shrink_products
+from tests.helpers.documents import SMALL_EDSR
+from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.snippets import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _small_products(monkeypatch):
+    shrink_products(monkeypatch)
+
 
 QUICK = ("benchmark", "--size", "5x7", "--repeats", 2, "--device", "cpu")
 PLUGIN = """

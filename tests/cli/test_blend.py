@@ -4,7 +4,7 @@ from kornia_srgan.assembly import generator_spec
 from kornia_srgan.config.model import Component
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import load_weights, save_weights
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 
 def weights(path, seed):

@@ -4,8 +4,8 @@ import torch
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.weights.files import load_weights, read_spec, save_weights
 from kornia_srgan.weights.spec import WeightSpec
-from tests.cli.runner import assert_user_error, invoke
-from tests.weights.layouts import leftthomas
+from tests.helpers.layouts import leftthomas
+from tests.helpers.runner import assert_user_error, invoke
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from kornia_srgan.registry.catalog import REGISTRIES
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 
 def test_generator(capsys):

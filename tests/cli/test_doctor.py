@@ -3,7 +3,7 @@ import torch
 from kornia_srgan import __version__
 from kornia_srgan.cli import doctor
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.cli.runner import invoke
+from tests.helpers.runner import invoke
 
 
 def test_report(capsys):

@@ -10,7 +10,7 @@ from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import torch
 from kornia_srgan.assembly import build_generator, generator_spec
 from kornia_srgan.config.model import Component
 from kornia_srgan.weights.files import save_weights
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 
 @pytest.fixture

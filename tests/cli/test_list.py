@@ -1,5 +1,5 @@
 from kornia_srgan.registry.catalog import GENERATORS, REGISTRIES
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 PLUGIN = """
 from torch import nn

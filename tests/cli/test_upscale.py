@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.runner import assert_user_error, invoke
-
-pytest.importorskip("kornia_srgan.assembly")
+from tests.helpers.runner import assert_user_error, invoke
 
 
 @pytest.fixture(scope="module")

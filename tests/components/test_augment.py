@@ -7,11 +7,8 @@ from kornia_srgan.components.transforms.augment import ColorJiggle, Dihedral, Ko
 from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import AUGMENTATIONS
+from tests.helpers.augmentations import ARGS
 
-ARGS = {
-    "color_jiggle": {"brightness": 0.3, "contrast": 0.3, "saturation": 0.3, "hue": 0.2, "p": 1.0},
-    "kornia": {"augmentation": "RandomGaussianNoise", "args": {"std": 0.1, "p": 1.0}},
-}
 SEEDS = tuple(range(100, 108))
 
 

@@ -20,20 +20,12 @@ from kornia_srgan.components.transforms.stages import EitherOrder
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError, UnknownComponentError
 from kornia_srgan.registry.catalog import DEGRADATION_STAGES, DEGRADATIONS
-
-SEEDS = (11, 12, 13, 14)
-ARGS = {"pipeline": {"stages": ("blur", "noise", "resize", "jpeg")}}
-STAGE_ARGS = {"either_order": {"first": ("resize",), "second": ("jpeg",)}, "sinc": {"p": 1.0}}
+from tests.helpers.degradations import ARGS, SEEDS, STAGE_ARGS, canvas_of
 
 
 def smooth(count=4, side=32, seed=0):
     small = torch.rand(count, 3, 5, 5, generator=torch.Generator().manual_seed(seed))
     return F.interpolate(small, size=(side, side), mode="bicubic").clamp(0, 1)
-
-
-def canvas_of(images):
-    count, _, height, width = images.shape
-    return Canvas(images, (height,) * count, (width,) * count)
 
 
 def column(*values):

@@ -9,13 +9,7 @@ from torch import nn
 from kornia_srgan.components.discriminators.vgg import VGGDiscriminator
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import DISCRIMINATORS
-
-SMALL = {"filters": (8, 8, 16), "strides": (1, 2, 2), "dense": 16, "channels": 8, "weights": "random"}
-
-
-def small(name: str, **arguments: object) -> nn.Module:
-    known = DISCRIMINATORS.get(name).parameters()
-    return DISCRIMINATORS.create(name, **{k: v for k, v in SMALL.items() if k in known} | arguments)
+from tests.helpers.small_discriminators import small
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS.names())

@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, DISCRIMINATORS
-from tests.components.test_discriminators import small
+from tests.helpers.small_discriminators import small
 
 
 def _worker(rank: int, folder: str) -> None:

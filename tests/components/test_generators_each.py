@@ -18,7 +18,7 @@ from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.components.generators.span import SPAN, Conv3XC
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ArgumentError
-from tests.components.halo import measured_halo
+from tests.helpers.halo import measured_halo
 
 
 class TestSRResNet:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from kornia_srgan.components.losses.adversarial import VanillaLoss
 from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram, shifted
@@ -13,33 +13,9 @@ from kornia_srgan.components.losses.pixel import CharbonnierLoss, L1Loss, MSELos
 from kornia_srgan.contracts import AdversarialLoss, ImageLoss
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, IMAGE_LOSSES
+from tests.helpers.image_losses import TinyFeatures, image_loss
 
 NOT_A_DISTANCE = {"tv"}  # looks at SR alone
-
-
-class TinyFeatures(nn.Module):
-    """Two layers of fixed random features."""
-
-    layers = ("a", "b")
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.one = nn.Conv2d(3, 4, 3, padding=1)
-        self.two = nn.Conv2d(4, 5, 3, padding=1, stride=2)
-        self.requires_grad_(False)
-        self.calls = 0
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        self.calls += 1
-        a = self.one(images).relu()
-        return {"a": a, "b": self.two(a)}
-
-
-def image_loss(name: str, **arguments: object) -> nn.Module:
-    if "extractor" in IMAGE_LOSSES.get(name).parameters():
-        arguments["extractor"] = TinyFeatures()
-    return IMAGE_LOSSES.create(name, **arguments)
 
 
 def pair(size: tuple[int, int] = (24, 24), batch: int = 2) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from PIL import Image
 from kornia_srgan.data import images
 from kornia_srgan.data.images import find_images, read_rgb, read_size
 from kornia_srgan.errors import DataError, ImageError
-from tests.data.conftest import photo
+from tests.helpers.pictures import photo
 
 RGB = photo(12, 20)
 GREY = np.arange(240, dtype=np.uint8).reshape(12, 20)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
-PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+from tests.helpers.profiles import PROFILE
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from kornia_srgan.demo import server
 from kornia_srgan.errors import UserError
-from tests.cli.runner import assert_user_error, invoke
+from tests.helpers.runner import assert_user_error, invoke
 
 
 def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):

@@ -22,8 +22,8 @@ from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError, Weights
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS
 from kornia_srgan.photos.header import Header
-from tests.cli.runner import invoke
-from tests.demo.conftest import PROFILE
+from tests.helpers.profiles import PROFILE
+from tests.helpers.runner import invoke
 
 
 @pytest.fixture(scope="module")

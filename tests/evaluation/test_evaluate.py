@@ -11,7 +11,7 @@ from torch import nn
 from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.evaluation.evaluate import evaluate
 from kornia_srgan.evaluation.report import Report
-from tests.evaluation import oracle
+from tests.helpers import metrics_oracle as oracle
 
 
 class Nearest(nn.Module):

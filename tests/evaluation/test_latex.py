@@ -2,7 +2,7 @@ import re
 
 from kornia_srgan.evaluation.latex import escape, to_latex
 from kornia_srgan.evaluation.statistics import compare
-from tests.evaluation.reports import report, row
+from tests.helpers.reports import report, row
 
 BASE = [20, 24, 28, 22, 30, 26, 21, 25]
 

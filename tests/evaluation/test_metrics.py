@@ -4,7 +4,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from kornia_srgan.evaluation.metrics import luma, psnr, ssim
-from tests.evaluation import oracle
+from tests.helpers import metrics_oracle as oracle
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from PIL import Image
 
 from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.pareto import COSTS, Point, front, plot_pareto
-from tests.benchmarking.documents import made_up
-from tests.evaluation.reports import report, row
+from tests.helpers.documents import made_up
+from tests.helpers.reports import report, row
 
 BASE = [20, 24, 28]
 

@@ -4,7 +4,7 @@ import torch
 
 from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.protocols import PROTOCOLS, get_protocol
-from tests.evaluation import oracle
+from tests.helpers import metrics_oracle as oracle
 
 ORACLES = {"basicsr-rgb": oracle.score_rgb}  # the others are on Y
 BORDERS = {"ntire-y": 4}  # the others remove as many pixels as the scale

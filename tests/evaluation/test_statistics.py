@@ -7,7 +7,7 @@ from scipy import stats
 
 from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.statistics import HEADINGS, bootstrap, compare
-from tests.evaluation.reports import report, row
+from tests.helpers.reports import report, row
 
 BASE = [20, 24, 28, 22, 30, 26, 21, 25]
 

@@ -12,7 +12,7 @@ from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import WriteOptions, format_of
-from tests.inference.generators import Nearest
+from tests.helpers.generators import Nearest
 
 UPSCALER = Upscaler(Nearest(2), device="cpu")
 

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from kornia_srgan.inference.kornia_module import SuperResolve, as_kornia
-from tests.inference.generators import Chain, Nearest
+from tests.helpers.generators import Chain, Nearest
 
 
 def test_it_is_an_image_module_of_pil_arrays_and_tensors(tmp_path):

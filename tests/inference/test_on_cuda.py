@@ -1,4 +1,4 @@
-"""Enlarging on CUDA, as a library and as a command; see `tests.pretend_cuda` for machines without."""
+"""Enlarging on CUDA, as a library and as a command; see `tests.helpers.pretend_cuda` for machines without."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
 from kornia_srgan.optimize.optimize import optimize_for_inference
-from tests.cli.runner import invoke
+from tests.helpers.runner import invoke
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 45, 3), np.uint8)
 

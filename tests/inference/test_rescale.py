@@ -7,7 +7,7 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.inference.resample import cubic_taps, resampled
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
-from tests.inference.generators import Nearest
+from tests.helpers.generators import Nearest
 
 UPSCALER = Upscaler(Nearest(2), device="cpu", tile=3)
 

@@ -23,7 +23,7 @@ from kornia_srgan.inference.wrappers import SelfEnsemble, load_network
 from kornia_srgan.optimize.faithful import made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.inference.generators import Chain, Global, Nearest
+from tests.helpers.generators import Chain, Global, Nearest
 
 VARIANTS = [
     ("srresnet", {"upsampler": "resize", "output": "tanh"}),

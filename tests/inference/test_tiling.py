@@ -6,8 +6,8 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.inference.generators import Chain, Global, Nearest, Unshuffled
-from tests.inference.tiled import upscale_tiled
+from tests.helpers.generators import Chain, Global, Nearest, Unshuffled
+from tests.helpers.tiled import upscale_tiled
 
 GREY_LEVEL = 1 / 255
 

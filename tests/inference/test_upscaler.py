@@ -15,7 +15,7 @@ from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec
-from tests.inference.generators import Chain, Nearest
+from tests.helpers.generators import Chain, Nearest
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import torch
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.geometry import measure_halo
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolated
-from tests.inference.generators import Chain, Global, Nearest
-from tests.inference.tiled import upscale_tiled
+from tests.helpers.generators import Chain, Global, Nearest
+from tests.helpers.tiled import upscale_tiled
 
 
 class Tinted(Nearest):

@@ -12,8 +12,8 @@ from kornia_srgan.ops.fused import Residual, Slope, Tail
 from kornia_srgan.ops.winograd import WinogradConv2d, rows_around, strips, suits
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.components.test_generators import scales, small
-from tests.optimize.test_optimize import trained
+from tests.helpers.small_generators import scales, small
+from tests.helpers.trained import trained
 
 SIZES = ((1, 1, 1), (1, 2, 5), (2, 5, 3), (1, 8, 7), (2, 13, 6), (1, 27, 4))
 

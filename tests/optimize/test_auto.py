@@ -15,8 +15,8 @@ from kornia_srgan.optimize import optimize
 from kornia_srgan.optimize.faithful import is_faithful, made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
-from tests.components.test_generators import small
-from tests.optimize.test_optimize import SIZES, trained
+from tests.helpers.small_generators import small
+from tests.helpers.trained import SIZES, trained
 
 LEVELS = 2
 LOSS = 0.005  # dB

@@ -20,7 +20,7 @@ from kornia_srgan.photos.formats import FORMATS, WriteOptions, default_format
 from kornia_srgan.photos.header import peek
 from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.photo import Metadata, Raster
-from tests.inference.generators import Nearest
+from tests.helpers.generators import Nearest
 
 UPSCALER = Upscaler(Nearest(2), device="cpu", tile=5)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from kornia_srgan.training.trainer import Trainer
-from tests.training.helpers import Killed
+from tests.helpers.training import Killed
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import kornia_srgan.train
 from kornia_srgan.config.io import load_config
 from kornia_srgan.training import run
 from kornia_srgan.training.run import train
-from tests.cli.runner import assert_user_error, invoke
-from tests.training.helpers import cpu_accelerator, make_photos, small_config
+from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.training import cpu_accelerator, make_photos, small_config
 
 SHORT = ("--set", "stages.0.steps=4", "--set", "stages.1.steps=2", "--set", "train.log_every=2")
 

@@ -20,10 +20,10 @@ from kornia_srgan.training.players import ActiveStage, Player, prepare_stage
 from kornia_srgan.training.run import train
 from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.trainer import Trainer
-from tests.training.half import fp16_accelerator, fresh_state
-from tests.training.helpers import make_photos, small_components, small_config, state_of, tensors_equal
-from tests.training.test_stage import Poisoned, halves, random_batch
-from tests.training.test_trainer import assert_equal_trees, assert_same_run
+from tests.helpers.batches import Poisoned, halves, random_batch
+from tests.helpers.half import fp16_accelerator, fresh_state
+from tests.helpers.runs import assert_equal_trees, assert_same_run
+from tests.helpers.training import make_photos, small_components, small_config, state_of, tensors_equal
 
 SCALE = 2.0**12
 

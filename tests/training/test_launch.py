@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from kornia_srgan.config.io import dump_config
-from tests.training.helpers import make_photos, small_config
-from tests.training.test_trainer import assert_same_run
+from tests.helpers.runs import assert_same_run
+from tests.helpers.training import make_photos, small_config
 
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -121,7 +121,7 @@ def test_two_processes_with_half_the_batch_do_what_one_does(recipe: Any, tmp_pat
     """Without BatchNorm in the generator, and with one convolution without it in the discriminator."""
     discriminator = {"name": "vgg", "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2}}
     path = recipe(stages__1__discriminator=discriminator, train__ema_decay=0)
-    script = str(Path(__file__).with_name("ranks.py"))
+    script = str(Path(__file__).parents[1] / "helpers" / "ranks.py")
     one, two = tmp_path / "one", tmp_path / "two"
     finish([sys.executable, script, str(path), str(one)])
     finish([*TORCHRUN_TWO, script, str(path), str(two)])
@@ -251,7 +251,7 @@ def test_accelerate_launch_and_the_command_are_the_same_run(recipe: Any, tmp_pat
 
 def test_in_fp16_all_ranks_decide_alike(tmp_path: Path) -> None:
     """A loss that is bad on one rank makes the gradients of all bad: no rank may take it for an overflow."""
-    script, output = Path(__file__).with_name("fp16_ranks.py"), tmp_path / "ranks.json"
+    script, output = Path(__file__).parents[1] / "helpers" / "fp16_ranks.py", tmp_path / "ranks.json"
     finish([*TORCHRUN_TWO, str(script), str(output)])
     one, two = json.loads(output.read_text())
     assert one["processes"] == 2

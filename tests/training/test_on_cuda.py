@@ -1,6 +1,6 @@
 """Whole runs on CUDA, in every precision and from every cache.
 
-On a machine without a GPU the device is pretended, see `tests.pretend_cuda`.
+On a machine without a GPU the device is pretended, see `tests.helpers.pretend_cuda`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from kornia_srgan.training import run as run_module
 from kornia_srgan.training.run import train
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
-from tests.training.half import fresh_state, restored_switches
-from tests.training.helpers import make_photos, small_config
-from tests.training.test_trainer import assert_resumes_to_the_same_bytes, assert_same_run
+from tests.helpers.half import fresh_state, restored_switches
+from tests.helpers.runs import assert_resumes_to_the_same_bytes, assert_same_run
+from tests.helpers.training import make_photos, small_config
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,10 @@ from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precisio
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.trainer import Trainer
-from tests.training.half import fresh_state, restored_switches
-from tests.training.helpers import cpu_accelerator, make_photos, small_components, small_config
-from tests.training.test_stage import random_batch
-from tests.training.test_trainer import assert_resumes_to_the_same_bytes
+from tests.helpers.batches import random_batch
+from tests.helpers.half import fresh_state, restored_switches
+from tests.helpers.runs import assert_resumes_to_the_same_bytes
+from tests.helpers.training import cpu_accelerator, make_photos, small_components, small_config
 
 
 @pytest.fixture(autouse=True)

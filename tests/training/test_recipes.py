@@ -10,7 +10,7 @@ import torch
 from kornia_srgan.assembly import assemble, load_generator
 from kornia_srgan.config.io import load_config, recipe_names
 from kornia_srgan.training.run import train
-from tests.training.helpers import cpu_accelerator, make_photos
+from tests.helpers.training import cpu_accelerator, make_photos
 
 SMALL_GENERATORS: dict[str, dict[str, Any]] = {
     "srresnet": {"num_blocks": 1, "channels": 8},

@@ -12,7 +12,8 @@ from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.optim import LearningRate, make_optimizer, warmup_share
 from kornia_srgan.training.players import ActiveStage, prepare_stage
 from kornia_srgan.training.stage import train_step
-from tests.training.helpers import cpu_accelerator, small_components, small_config, state_of, tensors_equal
+from tests.helpers.batches import Poisoned, halves, random_batch
+from tests.helpers.training import cpu_accelerator, small_components, small_config, state_of, tensors_equal
 
 
 def make_stage(index: int = 1, **sections: object) -> tuple[ActiveStage, object]:
@@ -22,15 +23,6 @@ def make_stage(index: int = 1, **sections: object) -> tuple[ActiveStage, object]
     return prepare_stage(
         components.generator, components.stages[index], config.train, accelerator
     ), accelerator
-
-
-def random_batch(size: int = 4) -> Batch:
-    torch.manual_seed(1)
-    return Batch(torch.rand(size, 3, 4, 4), torch.rand(size, 3, 16, 16))
-
-
-def halves(batch: Batch) -> list[Batch]:
-    return [Batch(lr, hr) for lr, hr in zip(batch.lr.chunk(2), batch.hr.chunk(2), strict=True)]
 
 
 def test_a_step_moves_both_networks_and_reports_every_term() -> None:
@@ -88,13 +80,6 @@ def test_clipping_bounds_the_update() -> None:
         float(((after - before[name]) ** 2).sum()) for name, after in state_of(stage.generator.plain).items()
     )
     assert 0 < moved**0.5 <= 1.0001e-3
-
-
-class Poisoned(nn.Module):
-    """A loss that is not a number."""
-
-    def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        return (sr - hr).mean() * float("nan")
 
 
 def test_a_bad_loss_changes_nothing_and_is_named() -> None:

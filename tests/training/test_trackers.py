@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kornia_srgan.training.run import train
-from tests.training.helpers import make_photos, small_config
+from tests.helpers.training import make_photos, small_config
 
 
 def run_with(tracker: str, folder: Path) -> list[dict[str, float]]:

@@ -20,11 +20,11 @@ from kornia_srgan.environment import revision
 from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
 from kornia_srgan.training import run as run_module
 from kornia_srgan.training import trainer as trainer_module
-from kornia_srgan.training.checkpoint import newest_checkpoint
 from kornia_srgan.training.run import train
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
-from tests.training.helpers import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.helpers.runs import assert_equal_trees, assert_resumes_to_the_same_bytes, assert_same_run
+from tests.helpers.training import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
 
 
 @pytest.fixture
@@ -35,49 +35,6 @@ def photos(tmp_path: Path) -> Path:
 def run(photos: Path, output: Path, *, resume: bool = False, **sections: Any) -> bool:
     config = small_config(data__folders=[str(photos)], **sections)
     return train(config, output, resume=resume, accelerator=cpu_accelerator())
-
-
-def assert_same_run(a: Path, b: Path) -> None:
-    """Byte-equal weights; byte-equal networks, average and optimizers in the last checkpoint."""
-    for name in ("generator", "psnr", "gan"):
-        one, two = load_file(a / f"{name}.safetensors"), load_file(b / f"{name}.safetensors")
-        assert all(torch.equal(one[k], two[k]) for k in one), name
-    one_checkpoint, two_checkpoint = (newest_checkpoint(r / "checkpoints") for r in (a, b))
-    assert one_checkpoint is not None
-    assert two_checkpoint is not None
-    assert one_checkpoint.name == two_checkpoint.name
-    states = [f.name for f in one_checkpoint.iterdir() if f.suffix in (".bin", ".safetensors")]
-    assert len(states) == 4
-    for name in [*states, "custom_checkpoint_0.pkl"]:
-        load = load_file if name.endswith("safetensors") else torch.load
-        assert_equal_trees(load(one_checkpoint / name), load(two_checkpoint / name), name)
-
-
-def assert_equal_trees(a: Any, b: Any, where: str) -> None:
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal_trees(a[key], b[key], f"{where}.{key}")
-    elif isinstance(a, list | tuple):
-        for index, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal_trees(x, y, f"{where}.{index}")
-    else:
-        assert a == b, where
-
-
-def assert_resumes_to_the_same_bytes(
-    run: Callable[..., bool], tmp_path: Path, kill_at: Any, killed_at: int
-) -> None:
-    """`run` takes a folder and `resume`; the folders are `whole` and `killed`."""
-    run(tmp_path / "whole")
-    kill_at(killed_at)
-    with pytest.raises(Killed):
-        run(tmp_path / "killed")
-    kill_at(-1)
-    assert run(tmp_path / "killed", resume=True)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
 
 
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 11])

@@ -24,7 +24,7 @@ from kornia_srgan.training.journal import plot_losses
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.validation import FolderValidator
-from tests.training.helpers import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.helpers.training import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
 
 TILE = 192
 

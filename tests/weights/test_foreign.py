@@ -14,7 +14,7 @@ from kornia_srgan.errors import WeightsError
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.foreign import LAYOUTS, import_weights, is_foreign, read_foreign
 from kornia_srgan.weights.spec import WeightSpec
-from tests.weights.layouts import CASES, Case, compact, leftthomas, msrresnet
+from tests.helpers.layouts import CASES, Case, compact, leftthomas, msrresnet
 
 SMALL = msrresnet("BasicSR", 4)
 

@@ -12,8 +12,8 @@ from kornia_srgan.weights.hub import HubFile
 from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.publish import push_to_hub
 from kornia_srgan.weights.spec import WeightSpec
-from tests.weights.hub_server import Hub, serve
-from tests.weights.layouts import compact
+from tests.helpers.hub_server import Hub, serve
+from tests.helpers.layouts import compact
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """A CUDA device that is only pretended: its tensors say that they lie there, and are computed on the CPU.
 
-Code that never ran on a GPU forgets to move a tensor, or asks a device for what it does not have. Here as
-there an operation on tensors of both devices fails, a tensor of the GPU has no array, what waits for the
-device is refused in a graph, and autocast, the scaler of float16 and "cuda" as an argument work. Speed,
-streams that run beside each other, the kernels and their rounding are not pretended.
+What a pass means: no tensor was left on the wrong device, nothing was asked of the device that it does not
+have, nothing waited for it inside a graph; autocast, the scaler of float16 and "cuda" as an argument work.
+
+What a pass does not mean: that a kernel exists or rounds well enough, that anything is fast, that streams run
+beside each other, that a real graph can be recorded, that memory suffices, that NCCL works. Only a GPU shows
+that: the same tests take a real one where there is one.
+
+It stands on torch's dispatch modes and is tested with torch 2.11 to 2.15.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from accelerate.utils import gather_object
 from kornia_srgan.contracts import Batch
 from kornia_srgan.training.players import ActiveStage, prepare_stage
 from kornia_srgan.training.stage import train_step
-from tests.training.half import fp16_accelerator
-from tests.training.helpers import small_components, small_config
+from tests.helpers.half import fp16_accelerator
+from tests.helpers.training import small_components, small_config
 
 ONE_LAYER = {"name": "vgg", "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2}}
 

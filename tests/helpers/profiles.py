@@ -1,0 +1,5 @@
+"""Colour profiles."""
+
+from PIL import ImageCms
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
