@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from kornia_srgan.cli.errors import exit_code_of
+from kornia_srgan.processor import set_threads
 
 COMMANDS = (
     "train",
@@ -78,6 +79,7 @@ def _root(
     debug: Annotated[bool, typer.Option("--debug", help="On an error, show the whole traceback.")] = False,
 ) -> None:
     """Train, measure and run super-resolution GANs; upscale photographs."""
+    set_threads(None)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 

@@ -70,7 +70,12 @@ def devices() -> Iterator[Finding]:
 
     import torch
 
-    yield "cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, precision {_cpu_precisions()}"
+    from kornia_srgan.processor import instructions, usable_processors
+
+    usable, threads = usable_processors(), torch.get_num_threads()
+    yield "cpu", f"{os.cpu_count()} cores, {usable} usable, {threads} threads, precision {_cpu_precisions()}"
+    yield "instructions", ", ".join(instructions()) or "not known"
+    yield "dtype auto", _auto()
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         precisions = "fp32, fp16" + (", bf16" if torch.cuda.is_bf16_supported(False) else "")
@@ -90,6 +95,16 @@ def _cpu_precisions() -> str:
     # Without AVX-512's bf16 products, bf16 is many times slower than fp32 on a CPU.
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return "fp32, bf16" if native else "fp32"
+
+
+def _auto() -> str:
+    from kornia_srgan.ops.measured import bfloat16_pays
+
+    return (
+        "convolutions in bfloat16, measured to be faster here"
+        if bfloat16_pays()
+        else "float32, measured to be faster"
+    )
 
 
 def packaged_weights() -> Iterator[Finding]:

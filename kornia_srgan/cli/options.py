@@ -21,6 +21,25 @@ PluginOption = Annotated[
 ]
 
 
+def _settle_threads(count: int | None) -> int | None:
+    from kornia_srgan.processor import set_threads
+
+    set_threads(count)
+    return count
+
+
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        callback=_settle_threads,
+        help="That compute [default: the processors that may be used]",
+    ),
+]
+"""Settled as it is read, before a command imports torch."""
+
+
 def console(*, stderr: bool = False, width_when_piped: int = 1000) -> Console:
     """Where tables go: the terminal's width, or a fixed one where the output is piped or saved."""
     import sys

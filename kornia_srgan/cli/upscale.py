@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kornia_srgan.atomic import write_text
-from kornia_srgan.cli.options import PluginOption, check_writable
+from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable
 
 if TYPE_CHECKING:
     from kornia_srgan.batch.sources import Sources
@@ -60,6 +60,7 @@ def command(
         str,
         typer.Option(help="auto: the fastest with the same picture; float32: exact; float16; bfloat16."),
     ] = "auto",
+    threads: ThreadsOption = None,
     file_format: Annotated[
         str | None, typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif, bmp [default: lossless]")
     ] = None,
