@@ -1,7 +1,7 @@
 """Which colours the values of a file mean, by whatever way the file says it, as an ICC profile.
 
 Besides ICC there are CICP code points (PNG, AVIF, HEIC), gAMA and cHRM (PNG), the mark that cameras leave in
-EXIF, the primaries of TIFF, the headers of BMP and QOI. The values stay as they are and get a profile that
+EXIF, the primaries of TIFF, the header of BMP. The values stay as they are and get a profile that
 says the same. HDR is refused: its values have no white, and enlarging would treat them as ordinary ones.
 """
 
@@ -229,11 +229,6 @@ def _from_bmp(data: bytes, space: Space) -> bytes | None:
     return _checked("BMP", Primaries(white, red, green, blue), profiles.power_curve(gamma), space)
 
 
-def _from_qoi(data: bytes, space: Space) -> bytes | None:
-    linear = data[13:14] == b"\x01"
-    return _profile("Linear sRGB", SRGB, profiles.power_curve(1.0), space) if linear else None
-
-
 def _from_jp2(data: bytes, space: Space) -> bytes | None:
     for colr in find_boxes(data, (b"jp2h", b"colr")):
         if colr[:1] in (b"\x02", b"\x03") and len(colr) > 131:
@@ -256,7 +251,6 @@ _STATED: dict[str, Callable[[bytes, Space], bytes | None]] = {
     "PNG": _from_png,
     "BMP": _from_bmp,
     "DIB": _from_bmp,
-    "QOI": _from_qoi,
     "JPEG2000": _from_jp2,
     "GIF": _from_gif,
 }

@@ -14,15 +14,16 @@ from PIL import Image
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile
-from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, mend_transparency
+from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, keeping_depth, mend_transparency
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
 from kornia_srgan.photos.modes import Decoded, all_frames
+from kornia_srgan.photos.netpbm import netpbm_header, read_netpbm
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
 from kornia_srgan.photos.plugins import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.psd import read_psd
-from kornia_srgan.photos.signature import kind_of
+from kornia_srgan.photos.signature import Kind, kind_of
 
 if TYPE_CHECKING:
     from kornia_srgan.photos.tiff_read import TiffReader
@@ -67,12 +68,15 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
         except MemoryError as error:
             raise ImageError(f"cannot read '{label}': not enough memory to decode it") from error
         except Exception as error:  # decoders raise anything on damaged input
-            raise ImageError(f"cannot read '{label}': {_reason(error)}") from error
+            raise ImageError(f"cannot read '{label}': {_reason(error, kind_of(data))}") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, kind: Kind | None) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "it is not a picture in any known format"
+        if kind is None:
+            return "it is not a picture in any known format"
+        title = kind.title or kind.name
+        return f"it begins as {title}, but is damaged or of a kind of {title} that is not supported"
     if isinstance(error, Image.DecompressionBombError):
         return "one of its frames has far more pixels than the picture; it is damaged, or made to do harm"
     text = (str(error).strip() or "no reason given").splitlines()[0]
@@ -88,6 +92,11 @@ def _decode(data: bytes, max_pixels: int, name: str) -> Photo:
     own = "RAW" if is_camera_raw(kind, data, name) else kind.name if kind is not None else ""
     if own in _READERS:
         return _finished(_READERS[own](data, max_pixels), data, own)
+    netpbm = netpbm_header(data) if own == "PPM" else None
+    if netpbm is not None:
+        check_size(netpbm.width * netpbm.height, max_pixels)
+        space, frame = read_netpbm(data, netpbm)
+        return _finished(Decoded(frame, space), data, "PPM")
     if own == "TIFF":
         return _decode_tiff(data, max_pixels)
     if own == "JPEG" and depth_of(data, "JPEG") > 8:
@@ -111,7 +120,7 @@ def needs_own_reader(data: bytes, name: str) -> bool:
         with open_image(data) as image:
             return DNG_VERSION in getattr(image, "tag_v2", {})
     except Exception:  # it may be a TIFF that Pillow does not know; if it is damaged, the reader says how
-        return kind.name == "TIFF" or depth_of(data, kind.name) > 8
+        return kind.name in ("TIFF", "PPM") or depth_of(data, kind.name) > 8
 
 
 def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
@@ -152,7 +161,7 @@ def _pillow_frames(
     notes: tuple[str, ...] = ()
     bits = depth_of(data, name)
     if bits > 8 and count == 1:
-        found = deep_frame(data, name, max_pixels)
+        found = deep_frame(data, name)
         if found is not None:
             space, frame = found
             image.load()  # for the metadata that follows the pixels
@@ -164,7 +173,7 @@ def _pillow_frames(
         image.seek(0)
     image.load()
     if bits > 8 and frames[0].pixels.dtype == np.uint8:
-        what = "an animation's frames are written in 8" if count > 1 else f"to keep them: {CODECS}"
+        what = "an animation's frames are written in 8" if count > 1 else keeping_depth(name)
         notes = (f"its {bits} bits a channel become 8: {what}",)
     return frames, space, notes
 
@@ -174,7 +183,7 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
     place = jpeg_frame(data) + 4
     with open_image(data[:place] + b"\x08" + data[place + 1 :]) as image:
         check_size(image.width * image.height, max_pixels)
-        found = deep_frame(data, "JPEG", max_pixels)
+        found = deep_frame(data, "JPEG")
         if found is None:
             raise ImageError(
                 f"a JPEG of {data[place]} bits a channel needs the package imagecodecs: {CODECS}"
@@ -200,7 +209,8 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
         reader.numbers(_TRANSFER_FUNCTION),
         space,
     )
-    stated = metadata.icc or by_tags
+    # Pillow makes Lab sRGB, and its profile means nothing any more.
+    stated = None if reader.is_lab else metadata.icc or by_tags
     metadata, odd = _coloured(metadata, stated_profile(data, "TIFF", stated, space), space)
     frames = [_upright(f, 1 if by_pillow else orientation) for f in frames]  # Pillow turns a TIFF itself
     _check_frames(frames, space)
@@ -209,7 +219,7 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
 
 def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list[Frame], Space, bool]:
     """The pages, and whether Pillow decoded them."""
-    if not reader.is_deep:
+    if not reader.needs_tifffile:
         try:
             with open_image(data) as image:
                 count = frame_count(image)

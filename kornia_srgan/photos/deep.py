@@ -5,7 +5,6 @@ TIFF has a module of its own, `tiff_read`; so have HEIC and JPEG XL, `plugins`.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable
 
@@ -14,12 +13,12 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import find_boxes, jpeg_frame, png_chunks
-from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
 _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
+_BY_IMAGECODECS = ("AVIF", "JPEG2000", "JPEG")
 CODECS = "pip install 'kornia-srgan[codecs]'"
 
 
@@ -31,11 +30,6 @@ def depth_of(data: bytes, name: str) -> int:
         name: Of its format, as Pillow calls it.
     """
     return _DEPTHS[name](data) if name in _DEPTHS else 8
-
-
-def _pnm_depth(data: bytes) -> int:
-    header = _pnm_header(data)
-    return 16 if header is not None and header[3] > 255 else 8
 
 
 def _avif_depth(data: bytes) -> int:
@@ -55,7 +49,6 @@ def _jpeg_depth(data: bytes) -> int:
 
 _DEPTHS: dict[str, Callable[[bytes], int]] = {
     "PNG": lambda data: data[24],
-    "PPM": _pnm_depth,
     "AVIF": _avif_depth,
     "JPEG2000": _jp2_depth,
     "JPEG": _jpeg_depth,
@@ -63,18 +56,16 @@ _DEPTHS: dict[str, Callable[[bytes], int]] = {
 }
 
 
-def deep_frame(data: bytes, name: str, max_pixels: int) -> tuple[Space, Frame] | None:
+def deep_frame(data: bytes, name: str) -> tuple[Space, Frame] | None:
     """The picture of a file of more than eight bits a channel in 16 bits; None where no decoder here can.
 
     Raises:
-        ImageError: If it is too large or damaged.
+        ImageError: If it is damaged.
     """
     match name:
         case "PNG":
             return _deep_png(data)
-        case "PPM":
-            return _deep_pnm(data, max_pixels)
-        case "AVIF" | "JPEG2000" | "JPEG":
+        case _ if name in _BY_IMAGECODECS:
             pixels = _by_imagecodecs(data, name)
             if pixels is None or pixels.ndim not in (2, 3):
                 return None
@@ -134,6 +125,11 @@ def transparent_colour(data: bytes) -> tuple[int, ...] | None:
     return struct.unpack(f">{wanted}H", key) if len(key) == 2 * wanted else None
 
 
+def keeping_depth(name: str) -> str:
+    """What keeps the depth of a file whose pixels were cut to eight bits."""
+    return f"to keep them: {CODECS}" if name in _BY_IMAGECODECS else "convert it to 16-bit TIFF to keep them"
+
+
 def mend_transparency(image: Image.Image, data: bytes) -> None:
     """State a PNG's transparent grey in eight bits: Pillow widens the pixels of 2 and 4 bits, but not it."""
     depth = data[24]
@@ -147,33 +143,3 @@ def _grey_alpha_png(data: bytes) -> Pixels:
     except ImportError as error:
         raise ImageError(f"16-bit grey with alpha needs the package imagecodecs: {CODECS}") from error
     return np.asarray(png_decode(data))
-
-
-def _pnm_header(data: bytes) -> tuple[bytes, int, int, int, int] | None:
-    """Kind, width, height, largest value of a grey or colour map, and where its values begin."""
-    gap = rb"(?:\s+|#[^\r\n]*[\r\n])+"
-    found = re.match(rb"(P[2356])" + (gap + rb"(\d+)") * 3 + rb"(?:\s*#[^\r\n]*[\r\n])?\s", data[:4096])
-    if found is None:
-        return None
-    width, height, largest = (int(v) for v in found.groups()[1:])
-    return found.group(1), width, height, largest, found.end()
-
-
-def _deep_pnm(data: bytes, max_pixels: int) -> tuple[Space, Frame]:
-    header = _pnm_header(data)
-    assert header is not None
-    kind, width, height, largest, start = header
-    check_size(width * height, max_pixels)
-    if not 255 < largest < 65536:
-        raise ImageError(f"the file is damaged (its largest value is {largest})")
-    channels = 3 if kind in (b"P3", b"P6") else 1
-    count = width * height * channels
-    if kind in (b"P2", b"P3"):
-        text = re.sub(rb"#[^\r\n]*", b"", data[start:])
-        values = np.array(text.split()[:count], np.int64)
-    else:
-        values = np.frombuffer(data[start : start + 2 * count], ">u2")
-    if len(values) < count or (len(values) and values.max() > largest):
-        raise ImageError("the file is damaged (it ends too soon, or has values above its largest)")
-    pixels = (values.astype(np.float64) * (65535 / largest) + 0.5).astype(np.uint16)
-    return ("RGB" if channels == 3 else "L"), Frame(pixels.reshape(height, width, channels))

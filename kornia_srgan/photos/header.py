@@ -17,6 +17,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.find import CAMERA_RAW
 from kornia_srgan.photos.jxl import jxl_header
+from kornia_srgan.photos.netpbm import netpbm_header
 from kornia_srgan.photos.segments import without_compressed_texts
 from kornia_srgan.photos.signature import Kind, kind_of
 
@@ -157,6 +158,14 @@ def _peek_jxl(file: BinaryIO, head: bytes) -> Header | None:
     return Header("JXL", "RGB" if header.bits <= 8 else "RGB;16", header.width, header.height, 1)
 
 
+def _peek_netpbm(file: BinaryIO, head: bytes) -> Header:
+    header = netpbm_header(head)
+    if header is None:
+        return _header(open_image(file))
+    mode = "F" if header.kind == "PF" else "RGB"
+    return Header("PPM", mode, header.width, header.height, 1)
+
+
 def _peek_heif(file: BinaryIO, head: bytes) -> Header:
     from pillow_heif import HeifImageFile
 
@@ -184,4 +193,5 @@ _PEEKS: dict[str, Callable[[BinaryIO, bytes], Header | None]] = {
     "JXL": _peek_jxl,
     "HEIF": _peek_heif,
     "PSD": _peek_psd,
+    "PPM": _peek_netpbm,
 }

@@ -76,8 +76,11 @@ def read_jxl(data: bytes, max_pixels: int) -> Decoded:
         check_size(header.width * header.height, max_pixels)
     image = JXLImageFile(io.BytesIO(data))
     check_size(image.width * image.height, max_pixels)
-    notes = ["it is an animation: its first frame is taken"] if header is not None and header.animated else []
-    deep = _deep_jxl(data) if header is None or header.bits != 8 else None
+    animated = header is not None and header.animated
+    notes = ["it is an animation: its first frame is taken"] if animated else []
+    deep = _by_imagecodecs(data) if header is None or animated or header.bits != 8 else None
+    if animated and deep is None:  # the plug-in shows the last frame
+        raise ImageError(f"an animated JPEG XL needs the package imagecodecs: {CODECS}")
     if deep is not None:
         space = _SPACES[deep.shape[-1]]
         return Decoded(split_alpha(deep, has_alpha=deep.shape[-1] % 2 == 0), space, image, notes=tuple(notes))
@@ -88,15 +91,15 @@ def read_jxl(data: bytes, max_pixels: int) -> Decoded:
     return Decoded(frame, space, image, notes=tuple(notes))
 
 
-def _deep_jxl(data: bytes) -> Pixels | None:
-    """The values of more than eight bits; None where imagecodecs is not here or there are no more bits."""
+def _by_imagecodecs(data: bytes) -> Pixels | None:
+    """The first frame in its own depth; None where imagecodecs is not here or does not know its channels."""
     try:
         from imagecodecs import jpegxl_decode
     except ImportError:
         return None
     pixels = np.asarray(jpegxl_decode(data, index=0))
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.dtype == np.uint8 or pixels.shape[-1] not in _SPACES:
+    if pixels.shape[-1] not in _SPACES:
         return None
     if pixels.dtype.kind == "f":
         if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):

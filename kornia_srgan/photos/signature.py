@@ -71,10 +71,12 @@ def _is_pnm(head: bytes) -> bool:
 
 
 _HDR = "enlarging knows ordinary pictures with a white; tone-map it to 16-bit TIFF or PNG first"
+_DRAWING = "a drawing has no pixels to enlarge; render it in the size that you want"
 _LAYERS = "only its own program can put its layers together; export it as PNG or TIFF"
 
 KINDS = (
     Kind("PNG", _starts(b"\x89PNG\r\n\x1a\n")),
+    Kind("JPEG-LS", _starts(b"\xff\xd8\xff\xf7"), "JPEG-LS", "convert it to PNG first"),
     Kind("JPEG", _starts(b"\xff\xd8\xff")),
     Kind("GIF", _starts(b"GIF87a", b"GIF89a")),
     Kind("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
@@ -93,6 +95,9 @@ KINDS = (
     Kind("ICNS", _starts(b"icns")),
     Kind("SUN", _starts(b"\x59\xa6\x6a\x95"), "Sun raster"),
     Kind("FITS", _starts(b"SIMPLE  =")),
+    Kind("PDF", _starts(b"%PDF-"), "PDF", _DRAWING),
+    Kind("EPS", _starts(b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript", _DRAWING),
+    Kind("SVG", lambda head: b"<svg" in head, "SVG", _DRAWING),
     Kind("EXR", _starts(b"\x76\x2f\x31\x01"), "OpenEXR", _HDR),
     Kind("HDR", _starts(b"#?RADIANCE", b"#?RGBE"), "Radiance HDR", _HDR),
     Kind("JXR", _starts(b"II\xbc\x01"), "JPEG XR", "convert it to PNG or TIFF first"),

@@ -19,6 +19,9 @@ _DNG_VERSION = 50706
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED = 0
+_LAB = (8, 9, 10)
+# None, CCITT, LZW, JPEG, deflate, PackBits, LZMA and Zstandard.
+_PILLOW_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000}
 
 
 class TiffReader:
@@ -48,9 +51,19 @@ class TiffReader:
         )
 
     @property
-    def is_deep(self) -> bool:
-        """Whether any page has more than eight bits a channel."""
-        return any(_bits(page) > 8 for page in self.pages)
+    def is_lab(self) -> bool:
+        """Whether its values are Lab."""
+        return int(self.first.photometric) in _LAB
+
+    @property
+    def needs_tifffile(self) -> bool:
+        """Whether any page is deeper than eight bits, signed, or compressed as Pillow may not know."""
+        return any(
+            _bits(page) > 8
+            or int(page.compression) not in _PILLOW_COMPRESSIONS
+            or (page.dtype is not None and page.dtype.kind not in "ub")
+            for page in self.pages
+        )
 
     def check_bands(self) -> None:
         """Refuse bands that are neither colour nor transparency, instead of dropping them.

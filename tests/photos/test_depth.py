@@ -11,6 +11,7 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.decode import read_photo
+from kornia_srgan.photos.header import peek
 
 
 def ramp(channels, bits=16, height=24, width=32):
@@ -43,6 +44,30 @@ def test_netpbm_of_any_depth(tmp_path, kind, largest):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ImageError, match="damaged"):
         read_photo(path)
+
+
+@pytest.mark.parametrize("largest", [100, 255, 1023, 65535])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pam(channels, largest):
+    values = np.random.default_rng(0).integers(0, largest + 1, (5, 7, channels))
+    kind = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}[channels]
+    head = f"P7\n# a remark\nWIDTH 7\nHEIGHT 5\nDEPTH {channels}\nMAXVAL {largest}\nTUPLTYPE {kind}\nENDHDR\n"
+    frame = read_photo(head.encode() + values.astype("u1" if largest < 256 else ">u2").tobytes()).frames[0]
+    read = frame.pixels if frame.alpha is None else np.concatenate([frame.pixels, frame.alpha], -1)
+    white = 255 if largest < 256 else 65535
+    assert read.dtype == (np.uint8 if largest < 256 else np.uint16)
+    np.testing.assert_array_equal(read, np.floor(values * (white / largest) + 0.5))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pfm_of_colour(order):
+    values = np.random.default_rng(0).random((5, 7, 3), np.float32)
+    head = f"PF\n7 5\n{-1.0 if order == '<' else 1.0}\n".encode()
+    frame = read_photo(head + values[::-1].astype(f"{order}f4").tobytes()).frames[0]
+    np.testing.assert_array_equal(frame.pixels, values)
+    assert peek(head).width == 7
+    with pytest.raises(ImageError, match="not all between 0 and 1"):
+        read_photo(head + (values + 1).astype(f"{order}f4").tobytes())
 
 
 @pytest.mark.parametrize("bits", [10, 12])

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import ADOBE_RGB
@@ -160,6 +160,10 @@ def test_a_colour_filter_array_is_camera_raw():
         (b"\x76\x2f\x31\x01" + bytes(60), "OpenEXR"),
         (b"#?RADIANCE\n" + bytes(60), "Radiance HDR"),
         (b"II\xbc\x01" + bytes(60), "JPEG XR"),
+        (b"%PDF-1.4" + bytes(60), "PDF.*render it"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0" + bytes(60), "PostScript.*render it"),
+        (b'<svg width="10">', "SVG.*render it"),
+        (b"\xff\xd8\xff\xf7" + bytes(60), "JPEG-LS"),
         (b"gimp xcf v011\0" + bytes(60), "GIMP"),
         (b"8BPS\0\1" + struct.pack(">6xHIIHH", 3, 20, 24, 32, 3) + bytes(60), "Photoshop.*32-bit RGB"),
         (b"8BPS\0\1" + struct.pack(">6xHIIHH", 5, 20, 24, 8, 7) + bytes(60), "Photoshop.*multichannel"),
@@ -169,6 +173,33 @@ def test_what_is_not_supported_is_not_called_damaged(data, title):
     with pytest.raises(ImageError, match=title) as error:
         read_photo(data)
     assert "damaged" not in str(error.value)
+
+
+def test_animated_jpeg_xl_is_its_first_frame():
+    codecs = pytest.importorskip("imagecodecs", reason="it is written by imagecodecs")
+    pytest.importorskip("pillow_jxl", reason="JPEG XL needs pillow-jxl-plugin")
+    photo = read_photo(codecs.jpegxl_encode(np.stack([PIXELS, 255 - PIXELS]), lossless=True))
+    np.testing.assert_array_equal(photo.frames[0].pixels, PIXELS)
+    assert "animation" in photo.notes[0]
+
+
+def test_tiffs_that_pillow_misreads():
+    """Signed values it takes for unsigned ones; WebP inside it may not know."""
+    with pytest.raises(ImageError, match="int8 have no known white"):
+        read_photo(tiff(np.zeros((8, 8), np.int8), photometric="minisblack"))
+    codecs = pytest.importorskip("imagecodecs", reason="WebP in a TIFF is read by imagecodecs")
+    assert codecs.WEBP.available
+    whole = read_photo(tiff(compression="webp", compressionargs={"lossless": True}))
+    np.testing.assert_array_equal(whole.frames[0].pixels, PIXELS)
+
+
+def test_lab_becomes_srgb_without_its_profile():
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(Image.fromarray(PIXELS), srgb, lab, outputMode="LAB")
+    photo = read_photo(encoded("TIFF", converted))
+    assert np.abs(photo.frames[0].pixels.astype(int) - PIXELS).mean() < 3
+    assert photo.metadata.icc is None
+    assert not photo.notes
 
 
 def test_damaged_is_what_is_damaged():
