@@ -35,7 +35,7 @@ from kornia_srgan.registry.entry import BUILTIN_SOURCE
 from kornia_srgan.registry.plugins import load_plugins
 from kornia_srgan.registry.registry import Registry
 from kornia_srgan.weights.files import load_into, load_matching, load_weights
-from kornia_srgan.weights.foreign import is_foreign, read_foreign
+from kornia_srgan.weights.foreign import Imported, is_foreign, read_foreign
 from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -241,6 +241,17 @@ def load_generator(source: str | Path, *, device: str | torch.device = "cpu") ->
     module = _rebuild(spec, str(source))
     load_into(module, state, str(source))
     return LoadedGenerator(module.to(device).eval(), spec)
+
+
+def build_imported(imported: Imported, where: str | Path) -> nn.Module:
+    """The generator of weights that `weights.foreign.import_weights` read, loaded strictly, in eval mode.
+
+    Raises:
+        WeightsError: If they do not fit the component that they were taken for.
+    """
+    module = _rebuild(imported.spec, str(where))
+    load_into(module, imported.state, str(where))
+    return module.eval()
 
 
 def _read_weights(source: str | Path) -> tuple[WeightSpec, dict[str, torch.Tensor]]:

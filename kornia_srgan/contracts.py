@@ -25,11 +25,14 @@ class Geometry:
         halo: LR pixels on each side that an output pixel depends on; None for the whole image.
         align: Tiles must start on multiples of this many LR pixels, for generators that begin by unshuffling
             pixels; 1 for any start.
+        blend: LR pixels on each side of a seam over which tiles fade into each other, for generators whose
+            halo covers most of what they see and not all; 0 for tiles that leave no trace.
     """
 
     scale: int
     halo: int | None
     align: int = 1
+    blend: int = 0
 
 
 @runtime_checkable
@@ -37,8 +40,8 @@ class Generator(Protocol):
     """An `nn.Module` that makes a larger image.
 
     `generator(lr)` maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for
-    every h, w >= 1. `scale` is all it must state. It may also state `halo` and `align`, with the meanings
-    that they have in `Geometry`; without `halo` the reach is measured, without `align` it is 1.
+    every h, w >= 1. `scale` is all it must state. It may also state `halo`, `align` and `blend`, with the
+    meanings that they have in `Geometry`; without `halo` the reach is measured.
     """
 
     scale: int
@@ -46,6 +49,20 @@ class Generator(Protocol):
     def __call__(self, lr: Tensor) -> Tensor:
         """Enlarge."""
         ...
+
+
+@runtime_checkable
+class LimitedPrecision(Protocol):
+    """A generator that cannot compute in every floating dtype; `supported_dtypes` names those that it can."""
+
+    supported_dtypes: tuple[str, ...]
+
+
+@runtime_checkable
+class KeepsLayout(Protocol):
+    """A generator that may fail on tensors laid out channels-last; `keeps_layout` says whether it does."""
+
+    keeps_layout: bool
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.contracts import Geometry
+from kornia_srgan.contracts import Geometry, LimitedPrecision
 from kornia_srgan.errors import ArgumentError
 
 _LONGEST = 1024  # a receptive field wider than half of this counts as the whole image
@@ -16,7 +16,7 @@ _HEIGHTS = (1, 16, 64)
 
 
 def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
-    """The geometry that a generator states by its attributes `scale`, `halo` and `align`.
+    """The geometry that a generator states by its attributes `scale`, `halo`, `align`, `blend`.
 
     Args:
         generator: A `contracts.Generator`. Only `scale` is required.
@@ -35,8 +35,16 @@ def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
     align = _whole(generator.align, 1, f"{name}.align") if hasattr(generator, "align") else 1
     if not hasattr(generator, "halo"):
         return Geometry(scale, measure_halo(generator) if measure else None, align)
-    halo = generator.halo
-    return Geometry(scale, None if halo is None else _whole(halo, 0, f"{name}.halo"), align)
+    halo = _whole(generator.halo, 0, f"{name}.halo") if generator.halo is not None else None
+    blend = _whole(generator.blend, 0, f"{name}.blend") if hasattr(generator, "blend") else 0
+    return Geometry(scale, halo, align, blend)
+
+
+def supported_dtypes(generator: nn.Module) -> tuple[str, ...]:
+    """The names of the dtypes that a generator can compute in; all, unless it says that it is limited."""
+    if isinstance(generator, LimitedPrecision):
+        return tuple(generator.supported_dtypes)
+    return ("float32", "float16", "bfloat16", "float64")
 
 
 def _whole(value: object, least: int, what: str) -> int:
@@ -45,7 +53,7 @@ def _whole(value: object, least: int, what: str) -> int:
     return int(value)
 
 
-def measure_halo(generator: nn.Module) -> int | None:
+def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None:
     """The radius of the generator's receptive field in LR pixels, exactly, by letting a NaN spread.
 
     A NaN passes through every weight, also one that is zero, and through every activation, so what it
@@ -54,10 +62,11 @@ def measure_halo(generator: nn.Module) -> int | None:
 
     Args:
         generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; used as it is, in evaluation mode.
+        longest: The longest image that is tried.
 
     Returns:
-        The radius, or None when an output pixel depends on pixels more than 512 away (global pooling,
-        global attention): such a generator cannot be tiled exactly.
+        The radius, or None when an output pixel depends on pixels more than half of `longest` away (global
+        pooling, global attention): such a generator cannot be tiled exactly.
 
     Raises:
         ArgumentError: If the generator fails on such images.
@@ -68,7 +77,7 @@ def measure_halo(generator: nn.Module) -> int | None:
     try:
         for height in _HEIGHTS:
             try:
-                radii = [_radius(generator, height, vertical=vertical) for vertical in (False, True)]
+                radii = [_radius(generator, height, longest, vertical) for vertical in (False, True)]
             except (RuntimeError, ValueError, IndexError, AssertionError) as error:
                 failure = error
             else:
@@ -82,9 +91,9 @@ def measure_halo(generator: nn.Module) -> int | None:
     ) from failure
 
 
-def _radius(generator: nn.Module, height: int, *, vertical: bool) -> int | None:
+def _radius(generator: nn.Module, height: int, longest: int, vertical: bool) -> int | None:
     length = 64
-    while length <= _LONGEST:
+    while length <= longest:
         first, last = _reached(generator, height, length, vertical)
         centre = length // 2
         if first > 0 and last < length - 1:

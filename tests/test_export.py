@@ -15,6 +15,7 @@ from kornia_srgan.export import export_generator
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec
+from tests.helpers.names import generator_names
 
 SMALL = {"channels": 8, "num_blocks": 1, "num_convs": 2, "growth_channels": 4}
 
@@ -33,7 +34,7 @@ def run_onnx(path, lr: torch.Tensor) -> torch.Tensor:
 
 
 # x2 of rrdb has an alignment; its sizes are multiples of it.
-@pytest.mark.parametrize(("name", "scale"), [*((n, 4) for n in GENERATORS.names()), ("rrdb", 2)])
+@pytest.mark.parametrize(("name", "scale"), [*((n, 4) for n in generator_names()), ("rrdb", 2)])
 def test_every_generator_as_pt2_at_sizes_it_was_not_traced_with(name, scale, tmp_path):
     generator = loaded(name, scale)
     done = export_generator(generator, tmp_path / "g.pt2")
@@ -69,7 +70,7 @@ def test_onnx(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_every_generator_as_onnx(name, tmp_path):
     check_onnx(name, 2, tmp_path / "g.onnx")
 

@@ -8,6 +8,7 @@ from kornia_srgan.errors import ArgumentError
 from kornia_srgan.geometry import geometry_of, measure_halo
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.generators import Chain, Global, Nearest, Unshuffled
+from tests.helpers.names import generator_names
 
 SMALL = {"scale": 2, "channels": 8, "num_blocks": 2, "num_convs": 2, "growth": 4, "growth_channels": 4}
 
@@ -100,7 +101,7 @@ def test_a_network_that_cannot_be_measured_is_told_what_to_state():
         geometry_of(Picky())
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_stated_halo_covers_the_measured_one(name):
     parameters = GENERATORS.get(name).parameters()
     torch.manual_seed(0)

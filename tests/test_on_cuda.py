@@ -21,13 +21,13 @@ from kornia_srgan.registry.catalog import (
     DEGRADATION_STAGES,
     DEGRADATIONS,
     DISCRIMINATORS,
-    GENERATORS,
     IMAGE_LOSSES,
     METRICS,
     RESIZERS,
 )
 from tests.helpers import augmentations, degradations, small_discriminators, small_generators
 from tests.helpers.image_losses import image_loss
+from tests.helpers.names import generator_names
 from tests.helpers.pretend_cuda import NAME as PRETENDED
 
 SEEDS = degradations.SEEDS
@@ -64,7 +64,7 @@ def gradients(net: nn.Module) -> list[Tensor]:
     return [p.grad for p in net.parameters() if p.grad is not None]
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_generator_and_its_gradients(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Any:
         net = small_generators.small(name).to(device)
@@ -75,7 +75,7 @@ def test_generator_and_its_gradients(name: str, cuda: torch.device) -> None:
     assert_alike(make, cuda)
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names(wrapped=False))
 def test_generator_made_ready(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Any:
         net = small_generators.small(name, channels=48)

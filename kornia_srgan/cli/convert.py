@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kornia_srgan.cli.options import check_weights_output
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def command(
@@ -48,21 +51,31 @@ def _convert(file: Path, output: Path, license: str, half: bool) -> list[str]:
 
     import torch
 
-    from kornia_srgan.assembly import generator_spec, load_generator
+    from kornia_srgan.assembly import build_imported, generator_spec
     from kornia_srgan.config.model import Component
     from kornia_srgan.errors import WeightsError
-    from kornia_srgan.weights.files import save_weights
+    from kornia_srgan.weights.files import check_finite, save_weights
     from kornia_srgan.weights.foreign import import_weights
 
     imported = import_weights(file)
-    module = load_generator(file).module  # loads strictly, so that what is written fits
+    module = build_imported(imported, file)  # loads strictly, so that what is written fits
     if half:
         limit = torch.finfo(torch.float16).max
         for key, value in module.state_dict().items():
             if value.is_floating_point() and float(value.abs().max()) > limit:
                 raise WeightsError(f"{file}: '{key}' holds values above {limit:g}; convert it without --half")
-    component = Component(name=imported.spec.name, args=dict(imported.spec.args))
+    component = Component(name=imported.spec.name, args={**imported.spec.args, **_measured(module)})
     recorded = generator_spec(component, imported.spec.scale)
     spec = replace(recorded, training=imported.spec.training, license=license)
+    check_finite(module.state_dict(), file)
     save_weights(output, module.state_dict(), spec, dtype=torch.float16 if half else None)
     return [*imported.report(), f"written:   {output}"]
+
+
+def _measured(module: nn.Module) -> dict[str, int]:
+    """What a community's network was measured to need for tiles, so that it is not measured again."""
+    from kornia_srgan.components.generators.community import SpandrelGenerator
+
+    if not isinstance(module, SpandrelGenerator) or module.halo is None:
+        return {}
+    return {"overlap": module.halo, "blend": module.blend}

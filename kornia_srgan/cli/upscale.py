@@ -90,7 +90,7 @@ def command(
 ) -> None:
     """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
     from kornia_srgan.cli.quiet import libraries_silenced
-    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report
+    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report, show_note
 
     with libraries_silenced(quiet):
         from kornia_srgan.allocator import keep_freed_memory
@@ -117,6 +117,7 @@ def command(
         upscaler = _upscaler(
             weights, interpolate, ensemble, color_fix, _restore(restore), sharp, _tile(tile), device, dtype
         )
+        show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
         with _target(output) as folder:

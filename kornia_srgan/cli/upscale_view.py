@@ -82,6 +82,12 @@ def _lines(outcome: Outcome) -> list[str]:
     return [done, *(f"  note: {note}" for note in outcome.notes)]
 
 
+def show_note(upscaler: Upscaler, quiet: bool) -> None:
+    """Say on stderr what an upscaler cannot promise, as a line of its own."""
+    if upscaler.note and not quiet:
+        typer.echo(f"note: {upscaler.note}", err=True)
+
+
 def list_failures(failed: Sequence[Outcome], total: int) -> None:
     """Name every file that failed, with its reason, on stderr."""
     typer.echo(f"{len(failed)} of {total} files failed:", err=True)

@@ -47,7 +47,7 @@ class SuperResolve(ImageModule):
         self.generator.eval()
         geometry = geometry_of(self.generator, measure=tile != 0)
         self.scale = geometry.scale
-        self._tiling = Tiling(tile, geometry.halo, geometry.scale, geometry.align)
+        self._tiling = Tiling(tile, geometry.halo, geometry.scale, geometry.align, geometry.blend)
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge a batch or one image."""

@@ -8,52 +8,17 @@ the image's own border nothing is added: the network pads there as it would pad 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from kornia_srgan.errors import OutOfMemoryError
+from kornia_srgan.inference.blending import blended_bands
+from kornia_srgan.inference.boxes import Box
 
 Run = Callable[[Tensor], Tensor]
 """Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of LR pixels, ends excluded."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def area(self) -> int:
-        """How many pixels it holds."""
-        return (self.bottom - self.top) * (self.right - self.left)
-
-    def grown(self, halo: int, align: int, height: int, width: int) -> Box:
-        """The box with a halo around it, starting on a multiple of `align`, inside the image."""
-        return Box(
-            max(0, (self.top - halo) // align * align),
-            max(0, (self.left - halo) // align * align),
-            min(height, -(-(self.bottom + halo) // align) * align),
-            min(width, -(-(self.right + halo) // align) * align),
-        )
-
-    def quarters(self) -> list[Box]:
-        """The box in two or four parts, row by row; a box of one pixel cannot be split."""
-        rows = _halves(self.top, self.bottom)
-        columns = _halves(self.left, self.right)
-        return [Box(t, x, b, r) for t, b in rows for x, r in columns]
-
-
-def _halves(start: int, stop: int) -> list[tuple[int, int]]:
-    if stop - start < 2:
-        return [(start, stop)]
-    middle = (start + stop + 1) // 2
-    return [(start, middle), (middle, stop)]
 
 
 @dataclass(frozen=True)
@@ -65,12 +30,24 @@ class Tiling:
         halo: Overlap in LR pixels; None for a generator that must see the whole image.
         scale: The generator's scale.
         align: Tiles start on multiples of this (for generators that begin by unshuffling pixels).
+        blend: LR pixels on each side of a seam over which tiles fade into each other; at most half of a tile.
     """
 
     tile: int
     halo: int | None
     scale: int
     align: int = 1
+    blend: int = 0
+
+    @property
+    def note(self) -> str:
+        """What a user should know about a tiled picture; empty where tiles leave no trace."""
+        if not self.blend or not self.tile:
+            return ""
+        return (
+            f"this model sees further than its tiles overlap ({self.halo} pixels); they are blended, so the "
+            "picture differs a little from one made whole (--tile 0)"
+        )
 
     def rows(self, height: int, width: int, start: int = 0) -> Iterator[list[Box]]:
         """The tiles of an image from row `start` on, one row of tiles at a time."""
@@ -100,6 +77,16 @@ def upscale_bands(
         `(1, C, scale*rows, scale*w)` in the dtype that `run` gives.
     """
     height, width = image.shape[-2:]
+    if tiling.blend and tiling.tile and tiling.halo is not None:
+        blend = min(tiling.blend, tiling.tile // 2)
+        inner = replace(tiling, halo=max(0, tiling.halo - blend))
+
+        def enlarge(box: Box) -> Tensor:
+            return _enlarge(run, image, box, inner, last_resort)
+
+        rows = tiling.rows(height, width, start)
+        yield from blended_bands(enlarge, rows, blend=blend, scale=tiling.scale, size=(height, width))
+        return
     for row in tiling.rows(height, width, start):
         pieces = [_enlarge(run, image, box, tiling, last_resort) for box in row]
         yield pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)

@@ -89,7 +89,7 @@ class Upscaler:
         geometry = geometry_of(generator, measure=tile != 0)
         self.scale = geometry.scale
         self.device = pick_device(device)
-        self.dtype = pick_dtype(dtype, self.device)
+        self.dtype = pick_dtype(dtype, self.device, generator)
         self._networks = Networks(
             generator,
             self.device,
@@ -99,9 +99,9 @@ class Upscaler:
         )
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
-        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align)
+        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align, geometry.blend)
         self._streamer: Streamer | None = None
-        if tile == "auto" and not compile and self.device.type == "cpu":
+        if tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu":
             self._streamer = streamer_of(self.generator, geometry)
         self._made_of: tuple[Any, ...] | None = None
         self.restore: float | None = None
@@ -154,6 +154,11 @@ class Upscaler:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Packaged weights are pickled as their names, others whole."""
         return super().__reduce_ex__(protocol) if self._made_of is None else (_again, self._made_of)
+
+    @property
+    def note(self) -> str:
+        """What a user should know about the result; empty for most generators."""
+        return self._tiling.note
 
     @property
     def generator(self) -> nn.Module:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.geometry import geometry_of
+from kornia_srgan.geometry import geometry_of, supported_dtypes
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.weights.blend import mix, same_tensors
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
@@ -29,6 +29,8 @@ class _Around(nn.Module):
         geometry = geometry_of(generator)
         self.scale, self.align = geometry.scale, geometry.align
         self.halo = None if geometry.halo is None else geometry.halo + more_halo
+        self.blend = geometry.blend
+        self.supported_dtypes = supported_dtypes(generator)
 
 
 class SelfEnsemble(_Around):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import UserError
+from kornia_srgan.geometry import supported_dtypes
 from kornia_srgan.optimize.optimize import dtype_for, optimize_for_inference
 
 
@@ -74,20 +75,32 @@ _DTYPES = {
 }
 
 
-def pick_dtype(dtype: torch.dtype | str, device: torch.device | None = None) -> torch.dtype:
+def pick_dtype(
+    dtype: torch.dtype | str, device: torch.device | None = None, generator: nn.Module | None = None
+) -> torch.dtype:
     """The dtype that the generator computes in, by its name.
 
     Args:
         dtype: A dtype, its name, or `auto` for that of the device (`optimize.dtype_for`).
         device: What `auto` goes by; by default the CPU.
+        generator: What is to compute in it; `auto` is float32 for one that cannot compute in less.
 
     Raises:
-        UserError: If it is none of float32, float16, bfloat16, auto.
+        UserError: If it is none of float32, float16, bfloat16, auto, or the generator cannot compute in it.
     """
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    if dtype == "auto":
-        return dtype_for(device or torch.device("cpu"))
-    if dtype not in _DTYPES:
+    if isinstance(dtype, str) and dtype != "auto" and dtype not in _DTYPES:
         raise UserError(f"dtype '{dtype}' is not known; use float32, float16, bfloat16 or auto")
-    return _DTYPES[dtype]
+    supported = None if generator is None else supported_dtypes(generator)
+    if dtype == "auto":
+        chosen = dtype_for(device or torch.device("cpu"))
+        return chosen if supported is None or _name_of(chosen) in supported else torch.float32
+    chosen = dtype if isinstance(dtype, torch.dtype) else _DTYPES[dtype]
+    if supported is not None and _name_of(chosen) not in supported:
+        raise UserError(
+            f"this generator cannot compute in {_name_of(chosen)}; use {' or '.join(supported)}, or auto"
+        )
+    return chosen
+
+
+def _name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

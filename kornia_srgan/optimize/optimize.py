@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from kornia_srgan.allocator import warm_allocator
+from kornia_srgan.contracts import KeepsLayout
 from kornia_srgan.ops.measured import bfloat16_pays
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
 from kornia_srgan.optimize.faithful import is_faithful
@@ -88,13 +89,17 @@ def optimize_for_inference(
         ready = ready.to(dtype=dtype_for(_device_of(ready)) if dtype == "auto" else dtype)
     if channels_last:
         ready = cast(Any, ready).to(memory_format=torch.channels_last)
-        if plain:
+        if plain and not _keeps_layout(ready):
             ready = _packed(ready, mixed=mixed and not compile)
             warm_allocator()
     ready = ready.eval().requires_grad_(False)
     if compile:
         ready.compile()
     return ready if graph_shape is None else CudaGraphed(ready, graph_shape)
+
+
+def _keeps_layout(ready: nn.Module) -> bool:
+    return any(isinstance(m, KeepsLayout) and m.keeps_layout for m in ready.modules())
 
 
 def _packed(ready: nn.Module, *, mixed: bool) -> nn.Module:

@@ -21,6 +21,7 @@ from kornia_srgan.contracts import (
 )
 from kornia_srgan.errors import UnknownComponentError, did_you_mean
 from kornia_srgan.registry.entry import normalise
+from kornia_srgan.registry.networks import SRGAN, declare_networks
 from kornia_srgan.registry.plugins import load_entry_points
 from kornia_srgan.registry.registry import Registry
 from kornia_srgan.registry.transforms import declare_transforms
@@ -52,93 +53,10 @@ _NESTED |= {
 }
 REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in _NESTED.values()}
 
-_SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
-
-_GENERATORS = "kornia_srgan.components.generators"
-GENERATORS.declare(
-    "srresnet",
-    f"{_GENERATORS}.srresnet:SRResNet",
-    aliases=("sr_resnet",),
-    summary="The SRGAN paper's generator: residual blocks with BatchNorm and PReLU, pixel shuffle",
-    paper=_SRGAN,
-)
-GENERATORS.declare(
-    "edsr",
-    f"{_GENERATORS}.edsr:EDSR",
-    summary="Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
-    paper="Lim et al. 2017, arXiv 1707.02921",
-)
-GENERATORS.declare(
-    "msrresnet",
-    f"{_GENERATORS}.msrresnet:MSRResNet",
-    summary="SRResNet without BatchNorm on the bilinear image, as BasicSR and mmagic publish it",
-    paper="Wang et al. 2018, arXiv 1809.00219",
-)
-GENERATORS.declare(
-    "rrdb",
-    f"{_GENERATORS}.rrdb:RRDB",
-    aliases=("rrdbnet", "esrgan"),
-    summary="ESRGAN's and Real-ESRGAN's generator: residual-in-residual dense blocks (Kornia's RRDBNet)",
-    paper="Wang et al. 2018, arXiv 1809.00219",
-)
-GENERATORS.declare(
-    "compact",
-    f"{_GENERATORS}.compact:Compact",
-    aliases=("srvgg", "srvggnetcompact"),
-    summary="SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
-    paper="Wang et al. 2021, arXiv 2107.10833",
-)
-GENERATORS.declare(
-    "span",
-    f"{_GENERATORS}.span:SPAN",
-    summary="Parameter-free attention between re-parameterised convolutions; much quality for little work",
-    paper="Wan et al. 2024, arXiv 2311.12770",
-)
-GENERATORS.declare(
-    "ecbsr",
-    f"{_GENERATORS}.ecbsr:ECBSR",
-    summary="A plain chain of convolutions that learn with edge filters beside them; the lightest",
-    paper="Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
-)
-
-_DISCRIMINATORS = "kornia_srgan.components.discriminators"
-DISCRIMINATORS.declare(
-    "vgg",
-    f"{_DISCRIMINATORS}.vgg:VGGDiscriminator",
-    aliases=("srgan",),
-    summary="The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
-    paper=_SRGAN,
-)
-DISCRIMINATORS.declare(
-    "unet",
-    f"{_DISCRIMINATORS}.unet:UNetDiscriminator",
-    summary="Real-ESRGAN's U-Net with spectral normalisation: a logit for every pixel",
-    paper="Wang et al. 2021, arXiv 2107.10833",
-)
-DISCRIMINATORS.declare(
-    "patch",
-    f"{_DISCRIMINATORS}.patch:PatchDiscriminator",
-    aliases=("patchgan",),
-    summary="PatchGAN: a logit for each overlapping patch",
-    paper="Isola et al. 2017, arXiv 1611.07004",
-)
-DISCRIMINATORS.declare(
-    "timm_backbone",
-    f"{_DISCRIMINATORS}.timm_backbone:TimmDiscriminator",
-    aliases=("projected",),
-    summary="Heads on several layers of any timm backbone, frozen or trained (projected GAN)",
-    paper="Sauer et al. 2021, arXiv 2111.01007",
-)
-
-FEATURE_EXTRACTORS.declare(
-    "timm",
-    "kornia_srgan.components.features.timm_features:TimmFeatures",
-    summary="Features of any timm backbone by layer name (VGG19 relu5_4 by default)",
-    paper=_SRGAN,
-)
+declare_networks(GENERATORS, DISCRIMINATORS, FEATURE_EXTRACTORS)
 
 _PIXEL = "kornia_srgan.components.losses.pixel"
-IMAGE_LOSSES.declare("mse", f"{_PIXEL}:MSELoss", aliases=("l2",), summary="Mean squared error", paper=_SRGAN)
+IMAGE_LOSSES.declare("mse", f"{_PIXEL}:MSELoss", aliases=("l2",), summary="Mean squared error", paper=SRGAN)
 IMAGE_LOSSES.declare("l1", f"{_PIXEL}:L1Loss", aliases=("mae",), summary="Mean absolute error")
 IMAGE_LOSSES.declare(
     "charbonnier",
@@ -151,7 +69,7 @@ IMAGE_LOSSES.declare(
     "kornia_srgan.components.losses.perceptual:PerceptualLoss",
     aliases=("content", "vgg"),
     summary="Distance between the features of SR and HR (the paper's content loss)",
-    paper=_SRGAN,
+    paper=SRGAN,
 )
 _STRUCTURE = "kornia_srgan.components.losses.structure"
 IMAGE_LOSSES.declare(

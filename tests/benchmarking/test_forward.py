@@ -15,6 +15,7 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
+from tests.helpers.names import generator_names
 
 CPU = torch.device("cpu")
 
@@ -134,7 +135,7 @@ def test_the_rate_of_the_matrix_product(monkeypatch):
     assert torch.get_float32_matmul_precision() == before
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_every_generator_gives_the_image_of_the_plain_module(name):
     small = {"channels": 4, "num_blocks": 1, "num_convs": 1, "growth_channels": 2}
     known = GENERATORS.get(name).parameters()

@@ -5,12 +5,12 @@ import torch
 
 from kornia_srgan.contracts import Generator
 from kornia_srgan.errors import UserError
-from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.halo import measured_halo
+from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 class TestEveryGenerator:
     def test_keeps_the_contract_at_odd_sizes_and_every_scale(self, name: str) -> None:
         assert 4 in scales(name)

@@ -24,6 +24,7 @@ from kornia_srgan.optimize.faithful import made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.generators import Chain, Global, Nearest
+from tests.helpers.names import generator_names
 
 VARIANTS = [
     ("srresnet", {"upsampler": "resize", "output": "tanh"}),
@@ -34,8 +35,8 @@ VARIANTS = [
     ("compact", {"activation": "relu"}),
     ("compact", {"activation": "leakyrelu"}),
 ]
-CASES = [(name, {}) for name in GENERATORS.names()] + [
-    (name, args) for name, args in VARIANTS if name in GENERATORS.names()
+CASES = [(name, {}) for name in generator_names(wrapped=False)] + [
+    (name, args) for name, args in VARIANTS if name in generator_names(wrapped=False)
 ]
 
 
@@ -83,7 +84,7 @@ def test_every_generator_streams_and_gives_what_it_gives_whole(name, args, scale
             torch.testing.assert_close(result, whole, atol=2e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names(wrapped=False))
 def test_steps_of_few_rows_change_nothing(name, monkeypatch):
     """Layers whose rows are large make few at once: here so few that each has many steps."""
     monkeypatch.setattr(row_stream, "_STEP_BYTES", 4096)
@@ -114,7 +115,7 @@ def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     assert len(taken) > 10
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names(wrapped=False))
 def test_mixed_precision_streams_as_it_is(name, monkeypatch):
     monkeypatch.setattr("kornia_srgan.optimize.optimize.bfloat16_pays", lambda: True)
     monkeypatch.setattr("kornia_srgan.optimize.optimize.is_faithful", lambda low, exact: True)

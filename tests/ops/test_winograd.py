@@ -11,7 +11,7 @@ from kornia_srgan.ops import packed, winograd
 from kornia_srgan.ops.fused import Residual, Slope, Tail
 from kornia_srgan.ops.winograd import WinogradConv2d, rows_around, strips, suits
 from kornia_srgan.optimize.optimize import optimize_for_inference
-from kornia_srgan.registry.catalog import GENERATORS
+from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
 from tests.helpers.trained import trained
 
@@ -161,7 +161,7 @@ def test_a_tail_in_strips(kernel, wide, always, monkeypatch):
     assert in_strips
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 @pytest.mark.parametrize("scale", [2, 4])
 def test_every_generator_gives_the_same_image(name, scale, always):
     assert scale in scales(name)

@@ -14,7 +14,7 @@ from kornia_srgan.ops import measured
 from kornia_srgan.optimize import optimize
 from kornia_srgan.optimize.faithful import is_faithful, made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
-from kornia_srgan.registry.catalog import GENERATORS
+from tests.helpers.names import generator_names
 from tests.helpers.small_generators import small
 from tests.helpers.trained import SIZES, trained
 
@@ -34,7 +34,7 @@ def multiplies_low(net: nn.Module) -> bool:
     return any(getattr(m, "compute", None) == torch.bfloat16 for m in net.modules())
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_every_generator_takes_and_gives_float32_and_is_faithful(name, pays):
     torch.manual_seed(0)
     net = small(name, scale=4).eval()

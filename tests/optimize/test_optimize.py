@@ -15,8 +15,8 @@ from kornia_srgan.ops.fused import Slope
 from kornia_srgan.optimize.device import pick_dtype, prepare
 from kornia_srgan.optimize.optimize import dtype_for, optimize_for_inference
 from kornia_srgan.optimize.rewrites import _in_place, before_shuffle
-from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.generators import Unshuffled
+from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
 from tests.helpers.trained import SIZES, trained
 
@@ -35,7 +35,7 @@ def check(net: nn.Module, tolerance: float = 1e-4, dtype: torch.dtype | None = N
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 class TestEveryGenerator:
     def test_gives_the_same_image(self, name, scale):
         if scale not in scales(name):
@@ -57,7 +57,7 @@ class TestEveryGenerator:
         assert (found.float() - exact).abs().max().item() <= 2 * lost + 0.01
 
 
-@pytest.mark.parametrize("name", GENERATORS.names())
+@pytest.mark.parametrize("name", generator_names())
 def test_keeps_what_the_upscaler_asks_for_and_the_original(name):
     net = trained(small(name, scale=2)).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}

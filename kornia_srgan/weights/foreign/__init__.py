@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kornia_srgan.errors import WeightsError
+from kornia_srgan.community import INSTALL
+from kornia_srgan.errors import MissingExtraError, WeightsError
 from kornia_srgan.weights.files import check_finite
 from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb, span
-from kornia_srgan.weights.foreign.layout import Layout, State
+from kornia_srgan.weights.foreign.layout import Converted, Layout, State
 from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
+from kornia_srgan.weights.foreign.spandrel import read_with_spandrel
 from kornia_srgan.weights.header import METADATA_KEY, is_pickle, read_header
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -90,23 +92,45 @@ def import_weights(path: str | Path) -> Imported:
     """
     path = Path(path)
     raw = read_raw(path)
-    layout = _find_layout(raw.state, str(path))
     try:
-        converted = layout.read(raw.state)
+        name, converted = _read_layout(raw.state, path)
+    except WeightsError as error:
+        name, converted = _ask_spandrel(raw.state, path, error)
+    check_finite(converted.state, path)
+    spec = WeightSpec(
+        name=converted.name,
+        args=converted.args,
+        scale=converted.scale,
+        training={"imported_from": path.name, "layout": name, "tensors_at": raw.found_at},
+    )
+    return Imported(spec, converted.state, name, raw.found_at, len(raw.state), raw.left_out)
+
+
+def _read_layout(state: State, path: Path) -> tuple[str, Converted]:
+    layout = _find_layout(state, str(path))
+    try:
+        return layout.name, layout.read(state)
     except WeightsError as error:
         raise WeightsError(f"{path} looks like {layout.name}, but {error}") from None
     except KeyError as error:
         raise WeightsError(f"{path} looks like {layout.name}, but lacks its layer {error}") from None
     except (IndexError, ValueError, RuntimeError, ZeroDivisionError):
         raise WeightsError(f"{path} looks like {layout.name}, but its tensors have other shapes") from None
-    check_finite(converted.state, path)
-    spec = WeightSpec(
-        name=converted.name,
-        args=converted.args,
-        scale=converted.scale,
-        training={"imported_from": path.name, "layout": layout.name, "tensors_at": raw.found_at},
-    )
-    return Imported(spec, converted.state, layout.name, raw.found_at, len(raw.state), raw.left_out)
+
+
+def _ask_spandrel(state: State, path: Path, own: WeightsError) -> tuple[str, Converted]:
+    """What no layout is, by spandrel; where it does not know it either, our own layouts' answer is raised."""
+    try:
+        found = read_with_spandrel(state)
+    except MissingExtraError:
+        raise WeightsError(
+            f"{own}. spandrel knows some forty architectures more: `{INSTALL}`", where=path
+        ) from None
+    except WeightsError as error:
+        raise WeightsError(f"{own}. By spandrel, {error}", where=path) from None
+    if found is None:
+        raise own
+    return found
 
 
 def read_foreign(path: str | Path) -> tuple[WeightSpec, dict[str, Tensor]]:

@@ -1,0 +1,169 @@
+"""The door to spandrel (extra `community`): which of its architectures some weights are, and how it is built.
+
+spandrel knows the architectures that the community trains. It is asked only for what this package does not
+know itself. `spandrel_extra_arches` adds more where it is installed; their code is under other licences, some
+of them without commercial use, so no extra of this package brings it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kornia_srgan.errors import ArgumentError, MissingExtraError, WeightsError, did_you_mean
+
+if TYPE_CHECKING:
+    from spandrel import ArchRegistry, ImageModelDescriptor
+    from torch import Tensor, nn
+
+INSTALL = "pip install 'kornia-srgan[community]'"
+EXTRA_ARCHITECTURES = "spandrel_extra_arches"
+_SCALE_ARGUMENTS = ("scale", "upscale", "upscaling_factor", "upscale_factor", "up_scale")
+
+
+@dataclass(frozen=True)
+class CommunityModel:
+    """A network of spandrel as it is written into a header.
+
+    Attributes:
+        architecture: spandrel's name of the architecture, such as `HAT`.
+        model: The network's class there; an architecture may have several.
+        arguments: The class's arguments, plain JSON.
+        scale: Factor of enlargement.
+        state: The network's tensors.
+    """
+
+    architecture: str
+    model: str
+    arguments: dict[str, Any]
+    scale: int
+    state: dict[str, Tensor]
+
+
+def is_installed() -> bool:
+    """Whether spandrel is there; nothing is imported."""
+    return importlib.util.find_spec("spandrel") is not None
+
+
+def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
+    """What some tensors are, or None where spandrel does not know them.
+
+    Raises:
+        MissingExtraError: If spandrel is not installed.
+        WeightsError: If they are of an architecture that does not enlarge pictures, or do not fit theirs.
+    """
+    from spandrel import ImageModelDescriptor
+
+    registry = _registry()
+    found = next((s for s in registry.architectures("detection") if s.detect(dict(state))), None)
+    if found is None:
+        return None
+    name = found.architecture.id
+    try:
+        described = found.architecture.load(dict(state))
+    except Exception as error:  # from shapes that it did not expect: any kind
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"it looks like {name}, but spandrel cannot load it: {reason}") from None
+    if not isinstance(described, ImageModelDescriptor):
+        raise WeightsError(f"it is {name}, which fills in masked parts of pictures; that is not offered here")
+    network = described.model
+    return CommunityModel(
+        name,
+        _class_name(name, type(network)),
+        _plain(type(network), described.model.hyperparameters, name),  # pyright: ignore
+        described.scale,
+        network.state_dict(),
+    )
+
+
+def build_community(
+    architecture: str, model: str, arguments: Mapping[str, Any], scale: int
+) -> tuple[nn.Module, ImageModelDescriptor[Any]]:
+    """A network with fresh weights, and spandrel's description of it.
+
+    Args:
+        architecture: spandrel's name of it; case does not matter.
+        model: The network's class; by default the architecture's only one.
+        arguments: The class's arguments. The one that sets the scale may be left out.
+        scale: Factor of enlargement.
+
+    Raises:
+        MissingExtraError: If spandrel is not installed.
+        ArgumentError: If there is no such architecture or class, or the arguments do not fit.
+    """
+    registry = _registry()
+    known = {s.architecture.id: s.architecture for s in registry}
+    name = next((n for n in known if n.lower() == architecture.lower()), None)
+    if name is None:
+        hint = did_you_mean(architecture, known)
+        raise ArgumentError(
+            f"unknown architecture '{architecture}'{hint or ';'} known: {', '.join(sorted(known))}"
+        )
+    classes = _classes(name)
+    if model not in classes:
+        if model or len(classes) != 1:
+            raise ArgumentError(f"{name} has the models {', '.join(classes)}; got '{model}'")
+        model = next(iter(classes))
+    made = classes[model]
+    given = {key: value for key, value in arguments.items() if not key.endswith("_path")}  # would load a file
+    parameters = inspect.signature(made.__init__).parameters
+    for key in _SCALE_ARGUMENTS:
+        if key in parameters and key not in given:
+            given[key] = scale
+    try:
+        network = made(**given)
+        described = known[name].load(dict(network.state_dict()))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArgumentError(f"{name} cannot be built of {given}: {reason}") from error
+    if described.scale != scale:
+        raise ArgumentError(f"these arguments of {name} give x{described.scale}, not x{scale}")
+    return network, described  # pyright: ignore[reportReturnType]
+
+
+def _registry() -> ArchRegistry:
+    if not is_installed():
+        raise MissingExtraError(f"weights of the community's architectures need spandrel; `{INSTALL}`")
+    from spandrel import MAIN_REGISTRY
+
+    registry = MAIN_REGISTRY.copy()
+    if importlib.util.find_spec(EXTRA_ARCHITECTURES) is not None:
+        extra = importlib.import_module(EXTRA_ARCHITECTURES)
+        registry.add(*extra.EXTRA_REGISTRY, ignore_duplicates=True)
+    return registry
+
+
+def is_extra(architecture: str) -> bool:
+    """Whether an architecture's code comes from `spandrel_extra_arches`, under licences of its own."""
+    return type(_registry()[architecture].architecture).__module__.startswith(EXTRA_ARCHITECTURES)
+
+
+def _classes(architecture: str) -> dict[str, type[nn.Module]]:
+    """The networks of an architecture by the names that its module gives them."""
+    from torch import nn
+
+    module = importlib.import_module(type(_registry()[architecture].architecture).__module__)
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, nn.Module) and hasattr(value, "hyperparameters")
+    }
+
+
+def _class_name(architecture: str, kind: type[nn.Module]) -> str:
+    return next(name for name, value in _classes(architecture).items() if value is kind)
+
+
+def _plain(kind: type[nn.Module], arguments: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The arguments that differ from the defaults, as plain JSON."""
+    parameters = inspect.signature(kind.__init__).parameters
+    told = {k: v for k, v in arguments.items() if k not in parameters or parameters[k].default != v}
+    try:
+        return json.loads(json.dumps(told))
+    except (TypeError, ValueError):
+        raise WeightsError(f"{name}'s arguments cannot be written into a header: {told}") from None
