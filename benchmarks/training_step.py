@@ -31,8 +31,8 @@ from kornia_srgan.benchmarking.compute import synchronize
 from kornia_srgan.config.io import parse_config
 from kornia_srgan.config.model import TrainConfig
 from kornia_srgan.contracts import Batch, MixedPrecisionLoss
+from kornia_srgan.training.launch import resolve_precision
 from kornia_srgan.training.players import ActiveStage, prepare_stage
-from kornia_srgan.training.run import resolve_precision
 from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.steps import discriminator_loss, image_loss, make_batch
 

@@ -63,7 +63,8 @@ def command(
         typer.echo(describe_run(resolved))
         return
     from kornia_srgan.allocator import keep_freed_memory
-    from kornia_srgan.training.run import on_cpu, train
+    from kornia_srgan.training.launch import on_cpu
+    from kornia_srgan.training.run import train
 
     if on_cpu():
         keep_freed_memory()  # this process does nothing else

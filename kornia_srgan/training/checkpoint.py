@@ -38,9 +38,24 @@ class Progress:
     best: float | None = None
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint.
+
+    Attributes:
+        path: Its folder.
+        progress: Where its run stood.
+        identity: What its run was; see `check_identity`.
+    """
+
+    path: Path
+    progress: Progress
+    identity: dict[str, Any]
+
+
 def save_checkpoint(
     folder: Path, progress: Progress, identity: dict[str, Any], accelerator: Accelerator, *, keep_last: int
-) -> Path:
+) -> Checkpoint:
     """Write a checkpoint beside the others, then give it its name and prune the oldest.
 
     Args:
@@ -49,6 +64,9 @@ def save_checkpoint(
         identity: What a resumed run must agree with (see `check_identity`).
         accelerator: Saves the networks, optimizers, scaler and averages.
         keep_last: How many to keep.
+
+    Returns:
+        The checkpoint, under its final name.
 
     Raises:
         TrainingError: If it cannot be written; earlier checkpoints are untouched.
@@ -79,7 +97,7 @@ def save_checkpoint(
         for old in _complete(folder)[:-keep_last]:
             shutil.rmtree(old, ignore_errors=True)
     accelerator.wait_for_everyone()
-    return final
+    return Checkpoint(final, progress, identity)
 
 
 def _reason(error: Exception, folder: Path) -> str:
@@ -106,26 +124,24 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return complete[-1] if complete else None
 
 
-def read_progress(checkpoint: Path) -> Progress:
-    """Where the checkpoint's run stood."""
-    return Progress(**_read_state(checkpoint)["progress"])
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A complete checkpoint's folder with what it says of its run."""
+    state = json.loads((path / _STATE).read_text("utf-8"))
+    return Checkpoint(path, Progress(**state["progress"]), state["identity"])
 
 
-def _read_state(checkpoint: Path) -> dict[str, Any]:
-    return json.loads((checkpoint / _STATE).read_text("utf-8"))
-
-
-def check_identity(checkpoint: Path, expected: dict[str, Any]) -> None:
+def check_identity(checkpoint: Checkpoint, expected: dict[str, Any]) -> None:
     """Refuse to resume a run that is not the same.
 
     Raises:
         ConfigError: Naming the first thing that differs and both values.
     """
-    found = _read_state(checkpoint)["identity"]
+    found = checkpoint.identity
     for key in sorted(found.keys() | expected.keys()):
         if found.get(key) != expected.get(key):
             raise ConfigError(
-                f"--resume: {key} was {found.get(key)!r} in {checkpoint} and is {expected.get(key)!r} now; "
-                "a resumed run continues the same recipe on the same data with the same number of processes. "
+                f"--resume: {key} was {found.get(key)!r} in {checkpoint.path} "
+                f"and is {expected.get(key)!r} now; a resumed run continues the same recipe on the same data "
+                "with the same number of processes. "
                 "Start a new run with another --output (and init: to begin from the old weights)"
             )

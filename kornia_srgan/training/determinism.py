@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,12 +14,40 @@ from kornia_srgan.errors import ConfigError
 _NO_KERNEL = " does not have a deterministic implementation"
 
 
-def take_deterministic_kernels() -> None:
-    """Use no other kernels in this process from now on; on a CPU they all are deterministic."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA makes its first product
-    torch.use_deterministic_algorithms(True)
-    deterministic: Any = torch.utils.deterministic
-    deterministic.fill_uninitialized_memory = False  # nothing here reads such memory
+@contextmanager
+def fast_kernels(*, deterministic: bool = False) -> Iterator[None]:
+    """On CUDA TF32 and cuDNN's fastest kernels, or deterministic ones; afterwards as it was before."""
+    cudnn: Any = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark
+    try:
+        torch.set_float32_matmul_precision("high")  # TF32
+        cudnn.allow_tf32 = True
+        cudnn.benchmark = not deterministic  # crops have one size
+        with deterministic_kernels() if deterministic else nullcontext():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32, cudnn.benchmark = before[1:]
+
+
+@contextmanager
+def deterministic_kernels() -> Iterator[None]:
+    """No other kernels inside; on a CPU they all are deterministic. Afterwards as it was before."""
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    settings: Any = torch.utils.deterministic
+    variable, fill = os.environ.get(name), settings.fill_uninitialized_memory
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    os.environ.setdefault(name, ":4096:8")  # read when CUDA makes its first product
+    try:
+        torch.use_deterministic_algorithms(True)
+        settings.fill_uninitialized_memory = False  # nothing here reads such memory
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        settings.fill_uninitialized_memory = fill
+        if variable is None:
+            os.environ.pop(name, None)
 
 
 @contextmanager

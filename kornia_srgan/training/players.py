@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from kornia_srgan.assembly import NamedLoss, StageComponents
@@ -37,6 +38,22 @@ class Player:
     def parameters(self) -> list[nn.Parameter]:
         """The parameters that are trained."""
         return [p for p in self.plain.parameters() if p.requires_grad]
+
+
+class Average:
+    """The running average of the generator, in the form in which Accelerate saves it."""
+
+    def __init__(self) -> None:
+        self.model: ModelEmaV3 | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average's tensors; empty without one."""
+        return dict(self.model.state_dict()) if self.model else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put the tensors back."""
+        if self.model:
+            self.model.load_state_dict(state)
 
 
 @dataclass

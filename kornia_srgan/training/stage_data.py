@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,8 +39,24 @@ def check_batches(config: TrainConfig, processes: int) -> None:
             )
 
 
+@dataclass(frozen=True)
+class StageData:
+    """The open data of a stage.
+
+    Attributes:
+        crop: Side of its HR crops.
+        source: Gives them.
+        identity: What a resumed stage must find the same: number and fingerprint of the images, as they were
+            when the source was opened (files that turn out damaged later on do not change it).
+    """
+
+    crop: int
+    source: CropSource
+    identity: dict[str, Any]
+
+
 class StageCrops:
-    """Opens the data for one stage after another; stages with crops of one size share a source.
+    """Opens the data for one stage after another.
 
     Step s of a run sees the samples from s times the stage's batch size on. So where a stage has another
     batch size than the one before it, its first samples are not the next ones of the epoch.
@@ -47,36 +64,31 @@ class StageCrops:
     Args:
         config: The run.
         device: Where batches are wanted.
-
-    Attributes:
-        identity: What a resumed stage must find the same: number and fingerprint of the images, as they were
-            when the source was opened (files that turn out damaged later on do not change it).
     """
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self._config = config
         self._device = device
-        self._open: tuple[int, CropSource] | None = None
-        self.identity: dict[str, Any] = {}
 
-    def open(self, index: int) -> CropSource:
-        """The data of stage `index`; that of a stage with other crops is let go first."""
-        data, crop = self._config.data, stage_crop(self._config, self._config.stages[index])
-        if self._open is None or self._open[0] != crop:
-            self._open = None
-            source = open_crops(
-                data.folders,
-                crop=crop,
-                cache=data.cache,
-                workers=data.workers,
-                crops_per_image=data.crops_per_image,
-                weighting=data.weighting,
-                seed=self._config.train.seed,
-                device=self._device,
-            )
-            self._open = crop, source
-            self.identity = {"data.images": source.num_images, "data.fingerprint": source.fingerprint}
-        return self._open[1]
+    def open(self, index: int) -> StageData:
+        """The data of stage `index`, opened anew; stages with crops of one size can share it."""
+        data, crop = self._config.data, self.crop(index)
+        source = open_crops(
+            data.folders,
+            crop=crop,
+            cache=data.cache,
+            workers=data.workers,
+            crops_per_image=data.crops_per_image,
+            weighting=data.weighting,
+            seed=self._config.train.seed,
+            device=self._device,
+        )
+        identity = {"data.images": source.num_images, "data.fingerprint": source.fingerprint}
+        return StageData(crop, source, identity)
+
+    def crop(self, index: int) -> int:
+        """Side of the crops of stage `index`."""
+        return stage_crop(self._config, self._config.stages[index])
 
     def batch_size(self, index: int) -> int:
         """Crops in a step of stage `index`."""

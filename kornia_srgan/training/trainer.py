@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -15,52 +15,22 @@ from kornia_srgan.config.model import Train
 from kornia_srgan.data.sampling import step_seed
 from kornia_srgan.data.source import CropBatch
 from kornia_srgan.errors import TrainingError
-from kornia_srgan.training.checkpoint import (
-    Progress,
-    newest_checkpoint,
-    read_progress,
-    save_checkpoint,
-)
+from kornia_srgan.training.checkpoint import Checkpoint, Progress, save_checkpoint
 from kornia_srgan.training.determinism import missing_kernels_named
+from kornia_srgan.training.hooks import StepEvent, StepHook, Validator
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.optim import warmup_share
-from kornia_srgan.training.players import ActiveStage, prepare_stage, release
+from kornia_srgan.training.players import ActiveStage, Average, prepare_stage, release
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import StepResult, train_step
-from kornia_srgan.training.stage_data import StageCrops
+from kornia_srgan.training.stage_data import StageCrops, StageData
 from kornia_srgan.training.steps import make_batch
 from kornia_srgan.weights.files import save_weights
 
 BAD_STEPS_BEFORE_ROLLBACK = 5
 ROLLBACKS_BEFORE_GIVING_UP = 3
 ROLLBACK_LR_FACTOR = 0.5
-
-
-class Validator(Protocol):
-    """Scores a generator at intervals; the higher the better."""
-
-    every: int
-
-    def __call__(self, generator: nn.Module, total: int) -> dict[str, float]:
-        """Scores by name; `psnr` decides which generator is best."""
-        ...
-
-
-class Average:
-    """The running average of the generator, in the form in which Accelerate saves it."""
-
-    def __init__(self) -> None:
-        self.model: ModelEmaV3 | None = None
-
-    def state_dict(self) -> dict[str, Any]:
-        """The average's tensors; empty without one."""
-        return dict(self.model.state_dict()) if self.model else {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put the tensors back."""
-        if self.model:
-            self.model.load_state_dict(state)
 
 
 class Trainer:
@@ -72,11 +42,13 @@ class Trainer:
         components: What to train, with what.
         train: The loop's settings.
         accelerator: Devices, precision, processes.
-        crops: The data of each stage.
+        crops: Opens the data of each stage.
+        data: That of the first stage to run.
         folder: Where everything is written.
         identity: Kept in checkpoints: what a resumed run must agree with.
         training_facts: Goes into the weights' header.
         validator: Scores the generator at intervals.
+        on_step: Called before and after each step.
     """
 
     def __init__(
@@ -85,11 +57,13 @@ class Trainer:
         train: Train,
         accelerator: Accelerator,
         crops: StageCrops,
+        data: StageData,
         folder: RunFolder,
         *,
         identity: dict[str, Any],
         training_facts: dict[str, Any],
         validator: Validator | None = None,
+        on_step: StepHook | None = None,
     ) -> None:
         self.components = components
         self.train = train
@@ -99,12 +73,18 @@ class Trainer:
         self.identity = identity
         self.training_facts = training_facts
         self.validator = validator
+        self.on_step = on_step
         self.journal = Journal(folder, accelerator)
         self.average = Average()
         accelerator.register_for_checkpointing(self.average)
+        self._data: StageData | None = data
+        self._checkpoint: Checkpoint | None = None  # the newest of this run
 
-    def fit(self, *, resume: bool = False) -> bool:
-        """Run all stages from the start or from the newest checkpoint.
+    def fit(self, checkpoint: Checkpoint | None = None) -> bool:
+        """Run all stages from the start or from a checkpoint.
+
+        Args:
+            checkpoint: Where to go on; all processes give the same.
 
         Returns:
             True when the run is complete, False when it was asked to stop and can be resumed.
@@ -112,15 +92,14 @@ class Trainer:
         Raises:
             TrainingError: If numbers stay bad after rollbacks, or a checkpoint cannot be written.
         """
-        checkpoint = newest_checkpoint(self.folder.checkpoints) if resume else None
-        progress = Progress()
+        self._checkpoint = checkpoint
+        progress = checkpoint.progress if checkpoint else Progress()
         if checkpoint is not None:
-            progress = read_progress(checkpoint)
             self.journal.rewind(progress.total, step=progress.step)
-            self.journal.say(f"resuming at step {progress.total} from {checkpoint}")
+            self.journal.say(f"resuming at step {progress.total} from {checkpoint.path}")
         with StopRequest() as stop:
             for index in range(progress.stage, len(self.components.stages)):
-                progress = self._run_stage(index, progress, stop, load=checkpoint is not None)
+                progress = self._run_stage(index, progress, stop, load=checkpoint)
                 checkpoint = None
                 if stop.seen:
                     self.journal.say(f"stopped at step {progress.total}; continue with --resume")
@@ -128,14 +107,14 @@ class Trainer:
         self._save_final(progress)
         return True
 
-    def _run_stage(self, index: int, progress: Progress, stop: StopRequest, *, load: bool) -> Progress:
+    def _run_stage(
+        self, index: int, progress: Progress, stop: StopRequest, *, load: Checkpoint | None
+    ) -> Progress:
         components = self.components.stages[index]
         stage = self._prepare(components)
-        self.crops.open(index)
-        if load:
-            newest = newest_checkpoint(self.folder.checkpoints)
-            assert newest is not None
-            self.accelerator.load_state(str(newest))
+        data = self._open_data(index)
+        if load is not None:
+            self.accelerator.load_state(str(load.path))
         else:
             self._save(progress)  # the stage's own start, to roll back to
         self.journal.begin_stage(
@@ -147,7 +126,7 @@ class Trainer:
         rollbacks = 0
         try:
             while True:
-                progress, diverged = self._run_steps(stage, components, progress, stop)
+                progress, diverged = self._run_steps(stage, components, data, progress, stop)
                 if not diverged:
                     break
                 rollbacks += 1
@@ -159,6 +138,13 @@ class Trainer:
             return progress
         return self._finish_stage(stage, components, progress)
 
+    def _open_data(self, index: int) -> StageData:
+        """That of the stage before, or, where its crops have another size, new data once that is let go."""
+        if self._data is not None and self._data.crop != self.crops.crop(index):
+            self._data = None
+        self._data = self._data or self.crops.open(index)
+        return self._data
+
     def _prepare(self, components: StageComponents) -> ActiveStage:
         generator = self.components.generator.to(self.accelerator.device)
         if self.train.channels_last:
@@ -169,12 +155,17 @@ class Trainer:
         return prepare_stage(generator, components, self.train, self.accelerator)
 
     def _run_steps(
-        self, stage: ActiveStage, components: StageComponents, progress: Progress, stop: StopRequest
+        self,
+        stage: ActiveStage,
+        components: StageComponents,
+        data: StageData,
+        progress: Progress,
+        stop: StopRequest,
     ) -> tuple[Progress, str]:
         """Steps until the stage ends, a stop is asked for, or numbers stay bad: then the bad term's name."""
         steps, train, accelerator = components.config.steps, self.train, self.accelerator
         bad_in_a_row = 0
-        batches = self.crops.open(progress.stage).batches(
+        batches = data.source.batches(
             progress.total,
             progress.total + steps - progress.step,
             batch_size=self.crops.batch_size(progress.stage),
@@ -182,7 +173,9 @@ class Trainer:
             world_size=accelerator.num_processes,
         )
         for crop_batch in batches:
+            self._tell(stage, crop_batch, progress)
             lr, result = self._step(stage, crop_batch, progress)
+            self._tell(stage, crop_batch, progress, result)
             progress = replace(progress, step=progress.step + 1, total=progress.total + 1)
             bad_in_a_row = self._note_bad(result, progress, bad_in_a_row)
             if bad_in_a_row >= BAD_STEPS_BEFORE_ROLLBACK:
@@ -199,6 +192,13 @@ class Trainer:
             if stopping:
                 break
         return progress, ""
+
+    def _tell(
+        self, stage: ActiveStage, crops: CropBatch, progress: Progress, result: StepResult | None = None
+    ) -> None:
+        if self.on_step is not None:
+            average = self.average.model.module if self.average.model else None
+            self.on_step(StepEvent(stage, crops, progress, average, result))
 
     def _step(self, stage: ActiveStage, crops: CropBatch, progress: Progress) -> tuple[float, StepResult]:
         train, rank = self.train, self.accelerator.process_index
@@ -239,15 +239,14 @@ class Trainer:
         return in_a_row + 1
 
     def _roll_back(self, term: str, rollbacks: int, lr_factor: float) -> Progress:
-        checkpoint = newest_checkpoint(self.folder.checkpoints)
+        checkpoint = self._checkpoint
         if checkpoint is None or rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
             raise TrainingError(
                 f"'{term}' stayed non-finite through {rollbacks - 1} rollbacks; lower train.lr, set "
                 "train.grad_clip, or find the operation with train.detect_anomaly=true"
             )
-        self.accelerator.load_state(str(checkpoint))
-        progress = read_progress(checkpoint)
-        progress = replace(progress, lr_factor=lr_factor * ROLLBACK_LR_FACTOR)
+        self.accelerator.load_state(str(checkpoint.path))
+        progress = replace(checkpoint.progress, lr_factor=lr_factor * ROLLBACK_LR_FACTOR)
         self.journal.rewind(progress.total, step=progress.step, keep_events=True)
         self.journal.say(
             f"'{term}' was not finite {BAD_STEPS_BEFORE_ROLLBACK} times in a row: back to step "
@@ -275,9 +274,13 @@ class Trainer:
         return progress
 
     def _save(self, progress: Progress) -> None:
-        identity = {**self.identity, **self.crops.identity}
-        save_checkpoint(
-            self.folder.checkpoints, progress, identity, self.accelerator, keep_last=self.train.keep_last
+        assert self._data is not None
+        self._checkpoint = save_checkpoint(
+            self.folder.checkpoints,
+            progress,
+            {**self.identity, **self._data.identity},
+            self.accelerator,
+            keep_last=self.train.keep_last,
         )
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:

@@ -10,17 +10,18 @@ from accelerate.utils import gather_object
 
 from kornia_srgan.config.io import load_config
 from kornia_srgan.training import run
+from kornia_srgan.training.hooks import StepEvent
 from kornia_srgan.training.trainer import Trainer
 
 
 def main(config: str, output: str) -> None:
     seen: list[list[int]] = []
     finals: list[dict[str, Any]] = []
-    original_step, original_finish = Trainer._step, Trainer._finish_stage
+    original_finish = Trainer._finish_stage
 
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        seen.append(list(crops.seeds))
-        return original_step(self, stage, crops, progress)
+    def look(event: StepEvent) -> None:
+        if event.result is not None:
+            seen.append(list(event.crops.seeds))
 
     def finish(self: Trainer, stage: Any, components: Any, progress: Any) -> Any:
         players = [p for p in (stage.generator, stage.discriminator) if p is not None]
@@ -36,9 +37,9 @@ def main(config: str, output: str) -> None:
             Path(output, "ranks.json").write_text(json.dumps(everyone))
         return result
 
-    Trainer._step, Trainer._finish_stage = step, finish  # type: ignore[method-assign]
+    Trainer._finish_stage = finish  # type: ignore[method-assign]
     torch.set_num_threads(1)
-    run.train(load_config(config), output)
+    run.train(load_config(config), output, on_step=look)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,25 @@ from torch import nn
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config.io import parse_config
 from kornia_srgan.config.model import TrainConfig
+from kornia_srgan.training.hooks import StepEvent
 
 
 class Killed(Exception):
     """Stands for a SIGKILL: nothing of the trainer's runs after it."""
 
+
+class Killer:
+    """An `on_step` that dies before the step of number `total`; the fixture `kill_at` sets it."""
+
+    def __init__(self) -> None:
+        self.total = -1
+
+    def __call__(self, event: StepEvent) -> None:
+        if event.result is None and event.progress.total == self.total:
+            raise Killed
+
+
+killer = Killer()
 
 GAN: dict[str, Any] = {
     "name": "gan",

@@ -1,23 +1,16 @@
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from kornia_srgan.training.trainer import Trainer
-from tests.helpers.training import Killed
+from tests.helpers.training import killer
 
 
 @pytest.fixture
-def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Have runs die before the step of that number; -1 lets them live."""
-    original = Trainer._step
+def kill_at() -> Iterator[Callable[[int], None]]:
+    """Have runs that are given `killer` die before the step of that number; -1 lets them live."""
 
     def arm(total: int) -> None:
-        def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-            if progress.total == total:
-                raise Killed
-            return original(self, stage, crops, progress)
+        killer.total = total
 
-        monkeypatch.setattr(Trainer, "_step", step)
-
-    return arm
+    yield arm
+    killer.total = -1

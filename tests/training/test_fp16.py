@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from kornia_srgan.assembly import NamedLoss
 from kornia_srgan.training import trainer as trainer_module
+from kornia_srgan.training.hooks import StepEvent, StepHook
 from kornia_srgan.training.players import ActiveStage, Player, prepare_stage
 from kornia_srgan.training.run import train
 from kornia_srgan.training.stage import train_step
-from kornia_srgan.training.trainer import Trainer
 from tests.helpers.batches import Poisoned, halves, random_batch
 from tests.helpers.half import fp16_accelerator, fresh_state
 from tests.helpers.runs import assert_equal_trees, assert_same_run
@@ -277,31 +277,42 @@ def photos(tmp_path: Path) -> Path:
     return make_photos(tmp_path / "photos")
 
 
-def run(photos: Path, output: Path, *, resume: bool = False, growth: int = 3, **sections: Any) -> bool:
+def run(
+    photos: Path,
+    output: Path,
+    *,
+    resume: bool = False,
+    growth: int = 3,
+    on_step: StepHook | None = None,
+    **sections: Any,
+) -> bool:
     """As a run begins: with a state and a scaler of its own."""
     config = small_config(data__folders=[str(photos)], **{"train__checkpoint_every": 4, **sections})
     with fresh_state():
         accelerator = fp16_accelerator(init_scale=SCALE, growth_interval=growth)
-        return train(config, output, resume=resume, accelerator=accelerator)
+        return train(config, output, resume=resume, accelerator=accelerator, on_step=on_step)
 
 
-def overflow_at(monkeypatch: pytest.MonkeyPatch, totals: set[int], *, killed_at: int = -1) -> list[bool]:
-    """Overflows in the generator's gradients at some steps; whether the average moved at each step."""
-    original, moved = Trainer._step, []
+class Overflows:
+    """Overflows in the generator's gradients at some steps; `moved`: whether the average did at each step."""
 
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        if progress.total == killed_at:
+    def __init__(self, totals: set[int], *, killed_at: int = -1) -> None:
+        self.totals, self.killed_at = totals, killed_at
+        self.moved: list[bool] = []
+        self._before: dict[str, torch.Tensor] = {}
+        self._stop: Callable[[], None] = lambda: None
+
+    def __call__(self, event: StepEvent) -> None:
+        assert event.average is not None
+        if event.result is not None:
+            self._stop()
+            self.moved.append(not tensors_equal(self._before, event.average.state_dict()))
+            return
+        if event.progress.total == self.killed_at:
             raise InterruptedError
-        assert self.average.model is not None
-        before = state_of(self.average.model.module)
-        stop = spoil(stage.generator) if progress.total in totals else lambda: None
-        result = original(self, stage, crops, progress)
-        stop()
-        moved.append(not tensors_equal(before, self.average.model.module.state_dict()))
-        return result
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    return moved
+        self._before = state_of(event.average)
+        spoilt = event.progress.total in self.totals
+        self._stop = spoil(event.stage.generator) if spoilt else lambda: None
 
 
 def test_a_run_goes_on_through_overflows_and_its_average_leaves_them_out(
@@ -309,9 +320,9 @@ def test_a_run_goes_on_through_overflows_and_its_average_leaves_them_out(
 ) -> None:
     """More in a row than bad numbers are borne with: they are no bad numbers."""
     monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
-    moved = overflow_at(monkeypatch, {1, 2, 3, 8, 9})
-    assert run(photos, tmp_path / "run", growth=1000)
-    assert moved == [total not in {1, 2, 3, 8, 9} for total in range(12)]
+    overflows = Overflows({1, 2, 3, 8, 9})
+    assert run(photos, tmp_path / "run", growth=1000, on_step=overflows)
+    assert overflows.moved == [total not in {1, 2, 3, 8, 9} for total in range(12)]
     assert "not finite" not in capsys.readouterr().err
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert all(value is not None for line in lines for value in line.values())
@@ -321,20 +332,13 @@ def test_a_run_goes_on_through_overflows_and_its_average_leaves_them_out(
 
 
 @pytest.mark.parametrize("killed_at", [5, 10])
-def test_the_scaler_is_resumed_exactly(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
-) -> None:
+def test_the_scaler_is_resumed_exactly(photos: Path, tmp_path: Path, killed_at: int) -> None:
     """At steps 4 and 8, where it resumes, it is at half and at twice its first scale and has counted two."""
     overflows = {1, 8}
-    overflow_at(monkeypatch, overflows)
-    run(photos, tmp_path / "whole")
-    monkeypatch.undo()
-    overflow_at(monkeypatch, overflows, killed_at=killed_at)
+    run(photos, tmp_path / "whole", on_step=Overflows(overflows))
     with pytest.raises(InterruptedError):
-        run(photos, tmp_path / "killed")
-    monkeypatch.undo()
-    overflow_at(monkeypatch, overflows)
-    assert run(photos, tmp_path / "killed", resume=True)
+        run(photos, tmp_path / "killed", on_step=Overflows(overflows, killed_at=killed_at))
+    assert run(photos, tmp_path / "killed", resume=True, on_step=Overflows(overflows))
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
     checkpoints = [tmp_path / name / "checkpoints" for name in ("whole", "killed")]
     for step in ("step-00000008", "step-00000012"):

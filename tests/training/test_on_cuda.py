@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from kornia_srgan.components.losses.pixel import L1Loss
 from kornia_srgan.training import run as run_module
+from kornia_srgan.training.hooks import StepEvent, StepHook
 from kornia_srgan.training.run import train
-from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
 from tests.helpers.half import fresh_state, restored_switches
 from tests.helpers.runs import assert_resumes_to_the_same_bytes, assert_same_run
-from tests.helpers.training import make_photos, small_config
+from tests.helpers.training import killer, make_photos, small_config
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +40,17 @@ PERCEPTUAL = {
 }
 
 
-def run(output: Path, *, resume: bool = False, **sections: Any) -> bool:
+def run(output: Path, *, resume: bool = False, on_step: StepHook = killer, **sections: Any) -> bool:
     photos = make_photos(output.parent / "photos")
     config = small_config(
         data__folders=[str(photos)], validation__folder=str(photos), validation__every=5, **sections
     )
     with fresh_state():
-        return train(config, output, resume=resume)
+        return train(config, output, resume=resume, on_step=on_step)
+
+
+def switches() -> tuple[str, bool]:
+    return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
 
 
 class Seen:
@@ -55,23 +59,15 @@ class Seen:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.accelerators: list[tuple[str, bool]] = []
         self.crops: set[str] = set()
+        self.switches: set[tuple[str, bool]] = set()
         self.convolutions: set[torch.dtype] = set()
         self.losses: set[tuple[str, torch.dtype]] = set()
-        make, step, loss = run_module.make_accelerator, Trainer._step, L1Loss.forward
+        make, loss = run_module.make_accelerator, L1Loss.forward
 
         def made(*args: Any) -> Accelerator:
             accelerator = make(*args)
             self.accelerators.append((accelerator.device.type, accelerator.scaler is not None))
             return accelerator
-
-        def stepped(trainer: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-            self.crops.add(crops.images.device.type)
-            convolution = next(m for m in stage.generator.plain.modules() if isinstance(m, nn.Conv2d))
-            hook = convolution.register_forward_hook(lambda _, __, y: self.convolutions.add(y.dtype))
-            try:
-                return step(trainer, stage, crops, progress)
-            finally:
-                hook.remove()
 
         def lost(this: Any, sr: Tensor, hr: Tensor) -> Tensor:
             value = loss(this, sr, hr)
@@ -79,8 +75,17 @@ class Seen:
             return value
 
         monkeypatch.setattr(run_module, "make_accelerator", made)
-        monkeypatch.setattr(Trainer, "_step", stepped)
         monkeypatch.setattr(L1Loss, "forward", lost)
+
+    def __call__(self, event: StepEvent) -> None:
+        """Watch the generator's first convolution during each step."""
+        if event.result is not None:
+            self._hook.remove()
+            return
+        self.switches.add(switches())
+        self.crops.add(event.crops.images.device.type)
+        convolution = next(m for m in event.stage.generator.plain.modules() if isinstance(m, nn.Conv2d))
+        self._hook = convolution.register_forward_hook(lambda _, __, y: self.convolutions.add(y.dtype))
 
 
 @pytest.mark.parametrize(
@@ -90,13 +95,15 @@ class Seen:
 def test_a_run_in_every_precision(
     cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, computed: torch.dtype
 ) -> None:
-    seen = Seen(monkeypatch)
-    assert run(tmp_path / "run", train__precision=precision, stages__1__losses=["l1", PERCEPTUAL])
+    seen, before = Seen(monkeypatch), switches()
+    losses = ["l1", PERCEPTUAL]
+    assert run(tmp_path / "run", on_step=seen, train__precision=precision, stages__1__losses=losses)
     assert seen.accelerators == [("cuda", precision == "fp16")]
     assert seen.crops == {"cuda"}
     assert seen.convolutions == {computed}
     assert seen.losses == {("cuda", torch.float32)}
-    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
+    assert seen.switches == {("high", True)}
+    assert switches() == before
     weights = load_file(tmp_path / "run" / "generator.safetensors")
     assert all(t.dtype == torch.float32 and t.isfinite().all() for t in weights.values())
     training = read_spec(tmp_path / "run" / "generator.safetensors").training

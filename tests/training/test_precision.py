@@ -18,16 +18,19 @@ from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
 from kornia_srgan.config.io import load_config
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.registry.catalog import IMAGE_LOSSES
-from kornia_srgan.training.determinism import take_deterministic_kernels
+from kornia_srgan.training.determinism import deterministic_kernels
+from kornia_srgan.training.identity import run_identity
+from kornia_srgan.training.launch import make_accelerator, on_cpu, prepared_process, resolve_precision
 from kornia_srgan.training.players import prepare_stage, release
-from kornia_srgan.training.run import make_accelerator, on_cpu, resolve_precision, run_identity, train
+from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import train_step
 from kornia_srgan.training.trainer import Trainer
+from kornia_srgan.weights.files import read_spec
 from tests.helpers.batches import random_batch
 from tests.helpers.half import fresh_state, restored_switches
 from tests.helpers.runs import assert_resumes_to_the_same_bytes
-from tests.helpers.training import cpu_accelerator, make_photos, small_components, small_config
+from tests.helpers.training import cpu_accelerator, killer, make_photos, small_components, small_config
 
 
 @pytest.fixture(autouse=True)
@@ -97,15 +100,19 @@ def test_a_gpu_gets_tf32_and_cudnn_benchmark(
     """The real function; the Accelerator alone is one for the CPU, since a GPU is only pretended."""
     asked: dict[str, Any] = {}
     monkeypatch.setattr(
-        "kornia_srgan.training.run.Accelerator", lambda **kwargs: asked.update(kwargs) or cpu_accelerator()
+        "kornia_srgan.training.launch.Accelerator", lambda **kwargs: asked.update(kwargs) or cpu_accelerator()
     )
     turn_off()
-    make_accelerator(small_config(train__precision="auto"), RunFolder(tmp_path))
-    assert switches() == ("highest", False, False)  # no GPU, nothing switched
+    config = small_config(train__precision="auto")
+    with prepared_process(config):
+        make_accelerator(config, RunFolder(tmp_path))
+        assert switches() == ("highest", False, False)  # no GPU, nothing switched
     assert (asked["cpu"], asked["mixed_precision"]) == (True, "no")
     pretend_gpu(8)
-    make_accelerator(small_config(train__precision="auto"), RunFolder(tmp_path))
-    assert switches() == ("high", True, True)
+    with prepared_process(config):
+        make_accelerator(config, RunFolder(tmp_path))
+        assert switches() == ("high", True, True)
+    assert switches() == ("highest", False, False)  # put back
     assert (asked["cpu"], asked["mixed_precision"]) == (False, "bf16")
     make_accelerator(small_config(train__precision="fp16"), RunFolder(tmp_path))
     assert asked["mixed_precision"] == "fp16"
@@ -225,7 +232,7 @@ def test_a_bf16_run_resumes_to_the_same_bytes(tmp_path: Path, kill_at: Any, kill
 
     def run(output: Path, *, resume: bool = False) -> bool:
         with fresh_state():
-            return train(config, output, resume=resume)
+            return train(config, output, resume=resume, on_step=killer)
 
     assert_resumes_to_the_same_bytes(run, tmp_path, kill_at, killed_at)
 
@@ -262,12 +269,41 @@ def test_deterministic_kernels_are_taken_where_asked_for(
     pretend_gpu: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, deterministic: bool
 ) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    monkeypatch.setattr("kornia_srgan.training.run.Accelerator", lambda **_: cpu_accelerator())
     pretend_gpu(8)
-    make_accelerator(small_config(train__deterministic=deterministic), RunFolder(tmp_path))
-    assert torch.are_deterministic_algorithms_enabled() == deterministic
-    assert torch.backends.cudnn.benchmark != deterministic  # it would choose by what is fastest today
-    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if deterministic else None)
+    with prepared_process(small_config(train__deterministic=deterministic)):
+        assert torch.are_deterministic_algorithms_enabled() == deterministic
+        assert torch.backends.cudnn.benchmark != deterministic  # it would choose by what is fastest today
+        assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if deterministic else None)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+
+
+def test_a_run_leaves_the_process_as_it_was(tmp_path: Path) -> None:
+    """And in no precision: the next run in the same process has its own."""
+    photos = make_photos(tmp_path / "photos")
+    before = dict(os.environ), switches()
+    for precision in ("bf16", "no"):
+        config = small_config(data__folders=[str(photos)], train__precision=precision)
+        assert train(config, tmp_path / precision)
+        assert (dict(os.environ), switches()) == before
+        header = read_spec(tmp_path / precision / "generator.safetensors")
+        assert header.training["precision"] == precision
+
+
+def test_an_error_puts_the_switches_back_too(pretend_gpu: Any) -> None:
+    turn_off()
+    pretend_gpu(8)
+
+    def fail() -> None:
+        with prepared_process(small_config(train__deterministic=True)):
+            os.environ["ACCELERATE_SOMETHING"] = "1"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert switches() == ("highest", False, False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert "ACCELERATE_SOMETHING" not in os.environ
 
 
 class Unordered(nn.Module):
@@ -282,8 +318,8 @@ def test_an_operation_without_a_deterministic_kernel_is_named(tmp_path: Path) ->
     with IMAGE_LOSSES.temporary():
         IMAGE_LOSSES.register("unordered", summary="none")(Unordered)
         config = small_config(data__folders=[str(photos)], stages__0__losses=["unordered"])
-        take_deterministic_kernels()
-        with pytest.raises(ConfigError, match=r"train\.deterministic: put_? does not have a deterministic"):
+        told = pytest.raises(ConfigError, match=r"train\.deterministic: put_? does not have a deterministic")
+        with deterministic_kernels(), told:
             train(config, tmp_path / "run", accelerator=cpu_accelerator())
 
 

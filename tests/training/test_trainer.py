@@ -20,11 +20,19 @@ from kornia_srgan.environment import revision
 from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
 from kornia_srgan.training import run as run_module
 from kornia_srgan.training import trainer as trainer_module
+from kornia_srgan.training.hooks import StepEvent, StepHook
 from kornia_srgan.training.run import train
-from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.weights.files import read_spec
 from tests.helpers.runs import assert_equal_trees, assert_resumes_to_the_same_bytes, assert_same_run
-from tests.helpers.training import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.helpers.training import (
+    Killed,
+    cpu_accelerator,
+    killer,
+    make_photos,
+    small_config,
+    state_of,
+    tensors_equal,
+)
 
 
 @pytest.fixture
@@ -32,9 +40,11 @@ def photos(tmp_path: Path) -> Path:
     return make_photos(tmp_path / "photos")
 
 
-def run(photos: Path, output: Path, *, resume: bool = False, **sections: Any) -> bool:
+def run(
+    photos: Path, output: Path, *, resume: bool = False, on_step: StepHook = killer, **sections: Any
+) -> bool:
     config = small_config(data__folders=[str(photos)], **sections)
-    return train(config, output, resume=resume, accelerator=cpu_accelerator())
+    return train(config, output, resume=resume, accelerator=cpu_accelerator(), on_step=on_step)
 
 
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 11])
@@ -59,17 +69,14 @@ def test_a_stage_with_its_own_crops_resumes_to_the_same_bytes(
     assert_resumes_to_the_same_bytes(partial(run, photos, **LARGER_CROPS), tmp_path, kill_at, killed_at)
 
 
-def test_a_stage_sees_its_own_crops_and_the_header_says_so(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen, original = [], Trainer._step
+def test_a_stage_sees_its_own_crops_and_the_header_says_so(photos: Path, tmp_path: Path) -> None:
+    seen = []
 
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        seen.append(tuple(crops.images.shape))
-        return original(self, stage, crops, progress)
+    def look(event: StepEvent) -> None:
+        if event.result is not None:
+            seen.append(tuple(event.crops.images.shape))
 
-    monkeypatch.setattr(Trainer, "_step", step)
-    run(photos, tmp_path / "run", **LARGER_CROPS)
+    run(photos, tmp_path / "run", on_step=look, **LARGER_CROPS)
     assert seen == [(4, 3, 16, 16)] * 6 + [(2, 3, 24, 24)] * 6
     training = load_generator(tmp_path / "run/generator.safetensors").spec.training
     assert training["stages"] == ["psnr: 6 steps", "gan: 6 steps, 2 crops of 24"]
@@ -82,6 +89,16 @@ def test_resuming_a_stage_with_its_own_crops_on_other_photographs_is_refused(
     Image.new("RGB", (50, 50)).save(photos / "new.png")
     with pytest.raises(ConfigError, match=r"data\.(fingerprint|images) was"):
         run(photos, tmp_path / "run", resume=True, **LARGER_CROPS)
+
+
+def test_a_hook_sees_every_step_before_and_after_it(photos: Path, tmp_path: Path) -> None:
+    events: list[StepEvent] = []
+    run(photos, tmp_path / "run", on_step=events.append)
+    assert [e.progress.total for e in events] == [n for n in range(12) for _ in range(2)]
+    assert [e.result is None for e in events] == [True, False] * 12
+    assert all("g_grad_norm" in e.result.terms for e in events if e.result is not None)
+    assert [e.stage.discriminator is not None for e in events] == [False] * 12 + [True] * 12
+    assert all(len(e.crops.seeds) == 4 and e.average is not None for e in events)
 
 
 def test_resuming_from_the_wrong_step_would_show(photos: Path, tmp_path: Path) -> None:
@@ -365,21 +382,15 @@ def test_a_resumed_run_rolls_back_to_a_still_smaller_rate(
     assert rates == {1: 5e-4, 2: 5e-4, 3: 5e-4, 4: 5e-4, 5: 2.5e-4, 6: 2.5e-4}
 
 
-def test_the_average_is_one(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_average_is_one(photos: Path, tmp_path: Path) -> None:
     """Between the smallest and the largest that each weight has been, and not where it is now."""
     states: list[dict[str, torch.Tensor]] = []
-    original = Trainer._step
 
-    def step(self: Trainer, stage: Any, crops: Any, progress: Any) -> Any:
-        if progress.stage == 0 and not states:
-            states.append(state_of(stage.generator.plain))
-        result = original(self, stage, crops, progress)
-        if progress.stage == 0:
-            states.append(state_of(stage.generator.plain))
-        return result
+    def look(event: StepEvent) -> None:
+        if event.progress.stage == 0 and (event.result is not None or not states):
+            states.append(state_of(event.stage.generator.plain))
 
-    monkeypatch.setattr(Trainer, "_step", step)
-    run(photos, tmp_path / "run", train__ema_decay=0.5)
+    run(photos, tmp_path / "run", on_step=look, train__ema_decay=0.5)
     average = load_file(tmp_path / "run/psnr.safetensors")
     assert len(states) == 7
     for name, value in average.items():
