@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -97,27 +96,3 @@ class PixelStore:
         layout = torch.from_numpy(np.stack(self._corners(samples)))  # (3, B), one small copy to the device
         first, plane, width = layout.to(self.device, non_blocking=True)[:, :, None, None, None].unbind(0)
         return torch.take(self.pixels, first + plane * self._planes + width * self._rows + self._columns)
-
-
-def available_ram() -> int:
-    """Bytes that a new buffer may take: what the system and the container's limit leave free."""
-    free = _meminfo() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:  # a container's limit, which /proc/meminfo does not show
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-    except (OSError, ValueError):
-        return free
-    return min(free, max(0, limit - used))
-
-
-def _meminfo() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
-
-
-def available_on(device: torch.device) -> int:
-    """Free bytes on a CUDA device; 0 for every other kind, where nobody says."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0

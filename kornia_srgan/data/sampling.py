@@ -13,25 +13,11 @@ from typing import Literal
 
 import numpy as np
 
+from kornia_srgan.rng import draw
+
 Weighting = Literal["area", "uniform"]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SHUFFLE, _ROW, _COLUMN, _SEED, _SPARE, _STEP = range(1, 7)
-
-
-def splitmix64(x: np.ndarray) -> np.ndarray:
-    """The output function of SplitMix64 (Steele et al. 2014) on uint64 arrays, modulo 2**64."""
-    x = x + _GOLDEN
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def draw(seed: int, stream: int, k: np.ndarray) -> np.ndarray:
-    """64 random bits for each k, independent between streams and seeds."""
-    key = splitmix64(np.array([seed % 2**64], np.uint64))
-    key = splitmix64(key ^ splitmix64(np.array([stream], np.uint64)))
-    return splitmix64(key + splitmix64(k.astype(np.uint64)))
 
 
 @dataclass(frozen=True)

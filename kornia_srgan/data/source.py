@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kornia_srgan.data.cache import PixelStore, available_on, available_ram, stored_bytes
+from kornia_srgan.data.cache import PixelStore, stored_bytes
 from kornia_srgan.data.decode import ImageFile, StepDataset, ignore_interrupt
 from kornia_srgan.data.images import read_size
 from kornia_srgan.data.sampling import CropPlan, Samples, Weighting
 from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.memory import free_memory, free_ram
 
 logger = logging.getLogger("kornia_srgan")
 
@@ -275,12 +276,12 @@ def choose_cache(cache: CacheMode, size: int, device: torch.device) -> CacheMode
         DataError: If the images do not fit where they were asked to be.
     """
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each process of a machine keeps a copy
-    ram = available_ram() // max(1, here)
+    ram = free_ram() // max(1, here)
     if cache == "auto":
-        if device.type == "cuda" and size <= available_on(device) // 4:
+        if device.type == "cuda" and size <= free_memory(device) // 4:
             return "device"
         return "ram" if size <= ram // 2 else "none"
-    free = {"none": size, "ram": ram, "device": available_on(device) if device.type == "cuda" else size}
+    free = {"none": size, "ram": ram, "device": free_memory(device) if device.type == "cuda" else size}
     if size > free[cache]:
         raise DataError(
             f"data.cache '{cache}' needs {size / 2**30:.1f} GiB for the decoded images and "

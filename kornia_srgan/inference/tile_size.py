@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.memory import free_memory
 
 _CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
 # What a tile may take on a CPU so that it is eight halos wide: at three, two thirds of the work are halos.
@@ -61,35 +61,6 @@ def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, ha
 def stream_budget() -> int:
     """Bytes that the layers may keep of a picture that streams through a generator on the CPU."""
     return min(_STREAM_BUDGET, free_memory(torch.device("cpu")) // 3)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes free on a device, as far as the system says; a careful guess where it does not."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "cpu":
-        return _free_ram()
-    return 2 * 2**30
-
-
-def _free_ram() -> int:
-    """What Linux calls available, within the control group's limit; 2 GiB where neither can be read."""
-    found: list[int] = []
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            found += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")]
-    except (OSError, ValueError):
-        pass
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
-            limit_bytes = int(limit.read())
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as used:
-            found.append(max(0, limit_bytes - int(used.read())))
-    except (OSError, ValueError):  # no control group, or no limit ("max")
-        pass
-    if not found and hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(found, default=2 * 2**30)
 
 
 @torch.inference_mode()

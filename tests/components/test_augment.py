@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from kornia_srgan.components.transforms.augment import ColorJiggle, Dihedral, KorniaAugmentation
-from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import AUGMENTATIONS
+from kornia_srgan.rng import draw_bits, draw_uniform
 from tests.helpers.augmentations import ARGS
 
 SEEDS = tuple(range(100, 108))

@@ -145,7 +145,7 @@ def test_impossible_shares_are_refused(photos):
 
 def test_auto_takes_ram_while_it_fits_into_half_of_what_is_free(monkeypatch):
     cpu = torch.device("cpu")
-    monkeypatch.setattr(source_module, "available_ram", lambda: 1000)
+    monkeypatch.setattr(source_module, "free_ram", lambda: 1000)
     assert choose_cache("auto", 500, cpu) == "ram"
     assert choose_cache("auto", 501, cpu) == "none"
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
@@ -154,15 +154,15 @@ def test_auto_takes_ram_while_it_fits_into_half_of_what_is_free(monkeypatch):
 
 def test_auto_takes_the_device_for_a_quarter_of_what_is_free(monkeypatch):
     cuda = torch.device("cuda")
-    monkeypatch.setattr(source_module, "available_ram", lambda: 1000)
-    monkeypatch.setattr(source_module, "available_on", lambda device: 1600)
+    monkeypatch.setattr(source_module, "free_ram", lambda: 1000)
+    monkeypatch.setattr(source_module, "free_memory", lambda device: 1600)
     assert choose_cache("auto", 400, cuda) == "device"
     assert choose_cache("auto", 401, cuda) == "ram"
     assert choose_cache("auto", 501, cuda) == "none"
 
 
 def test_a_cache_that_is_too_small_is_refused(monkeypatch):
-    monkeypatch.setattr(source_module, "available_ram", lambda: 2**30)
+    monkeypatch.setattr(source_module, "free_ram", lambda: 2**30)
     with pytest.raises(DataError, match=r"data.cache 'ram' needs 2.0 GiB .* 1.0 GiB are free; use 'none'"):
         choose_cache("ram", 2**31, torch.device("cpu"))
 

@@ -13,14 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kornia_srgan.components.transforms.seeding import (
-    check_seeds,
-    draw_bits,
-    draw_uniform,
-    seeded_rng,
-    to_device,
-)
+from kornia_srgan.components.transforms.seeding import check_seeds, seeded_rng, to_device
 from kornia_srgan.errors import ArgumentError, did_you_mean
+from kornia_srgan.rng import draw_bits, draw_uniform
 
 
 class Dihedral:

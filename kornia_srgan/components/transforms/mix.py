@@ -10,14 +10,10 @@ from torch import Tensor
 
 from kornia_srgan.components.transforms.degrade import real_esrgan
 from kornia_srgan.components.transforms.resize import MatlabBicubic
-from kornia_srgan.components.transforms.seeding import (
-    check_seeds,
-    draw_bits,
-    draw_uniform,
-    to_device,
-)
+from kornia_srgan.components.transforms.seeding import check_seeds, to_device
 from kornia_srgan.contracts import Degradation
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.rng import draw_bits, draw_uniform
 
 
 class MixUp:

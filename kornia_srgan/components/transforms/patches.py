@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from kornia_srgan.components.transforms.seeding import check_seeds, draw_uniform, to_device
+from kornia_srgan.components.transforms.seeding import check_seeds, to_device
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.rng import draw_uniform
 
 
 class FlatPatches:

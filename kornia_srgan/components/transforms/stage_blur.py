@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.components.transforms import blur_kernels
-from kornia_srgan.components.transforms.seeding import draw_uniform, to_device
+from kornia_srgan.components.transforms.seeding import to_device
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.rng import draw_uniform
 
 BLUR_FAMILIES = ("iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso")
 _BLUR_SHARES = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)

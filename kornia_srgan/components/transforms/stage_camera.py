@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.components.transforms import blur_kernels
-from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform, to_device
+from kornia_srgan.components.transforms.seeding import to_device
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
 from kornia_srgan.contracts import Canvas
+from kornia_srgan.rng import draw_bits, draw_uniform
 
 _LUMA = (0.299, 0.587, 0.114)
 _KERNEL = 15  # pixels; reaches more than three standard deviations of the widest grain

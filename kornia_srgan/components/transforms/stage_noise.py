@@ -11,9 +11,9 @@ from torch import Tensor
 
 from kornia_srgan.components.transforms.jpeg_codec import jpeg_codec
 from kornia_srgan.components.transforms.noise import gaussian, poisson
-from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
 from kornia_srgan.contracts import Canvas
+from kornia_srgan.rng import draw_bits, draw_uniform
 
 
 class Noise:

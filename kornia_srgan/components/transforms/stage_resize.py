@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from kornia_srgan.components.transforms.resample import KERNELS, Kernel, resample
-from kornia_srgan.components.transforms.seeding import draw_uniform
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.rng import draw_uniform
 
 
 def _pick_kernels(kernels: tuple[Kernel, ...], uniform: np.ndarray) -> list[Kernel]:

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kornia_srgan.components.transforms.seeding import draw_uniform
 from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import MissingExtraError
+from kornia_srgan.rng import draw_uniform
 
 _THREADS = 4  # Pillow codes without the interpreter's lock
 

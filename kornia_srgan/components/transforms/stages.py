@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from kornia_srgan.components.transforms.seeding import draw_bits, draw_uniform, to_device
+from kornia_srgan.components.transforms.seeding import to_device
 from kornia_srgan.components.transforms.stage_tools import check_share
 from kornia_srgan.contracts import Canvas, DegradationStage
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.rng import draw_bits, draw_uniform
 
 Stage: TypeAlias = DegradationStage | str | dict[str, Any]
 """A stage, or how one is written: a name of the registry, or `{"name": ..., "args": {...}}`."""
