@@ -23,7 +23,7 @@ from kornia_srgan.photos.netpbm import netpbm_header, read_netpbm
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
 from kornia_srgan.photos.plugins import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.psd import read_psd
-from kornia_srgan.photos.signature import Kind, kind_of
+from kornia_srgan.photos.signature import TIFF_MAGIC, Kind, kind_of
 
 if TYPE_CHECKING:
     from kornia_srgan.photos.tiff_read import TiffReader
@@ -128,6 +128,11 @@ def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
     metadata, notes = Metadata(), ()
     if decoded.image is not None:
         metadata, _, notes = read_metadata(decoded.image, data)
+    elif format_name == "RAW" and data.startswith(TIFF_MAGIC):
+        metadata, _, notes = read_tiff_metadata(data)
+        metadata = replace(metadata, icc=None)  # it is the thumbnail's
+    elif format_name == "RAW":
+        notes = ("its EXIF is left out: it is read from camera raw that is built like TIFF only",)
     frames, space = [decoded.frame], decoded.space
     icc = metadata.icc if metadata.icc is not None else decoded.icc
     metadata, more = _coloured(metadata, stated_profile(b"", format_name, icc, space), space)

@@ -148,6 +148,41 @@ def test_camera_raw_is_never_its_thumbnail(tmp_path):
         read_photo(tmp_path / "in.NEF")
 
 
+def mosaic(height=64, width=96):
+    """A raw file of a camera that sees sRGB: red grows to the right, green downwards, blue to the left."""
+    y, x = np.mgrid[:height, :width]
+    scene = np.stack([x / width, y / height, 1 - x / width], -1)
+    site = (y % 2 + x % 2)[..., None]
+    values = np.take_along_axis(scene, site, -1)[..., 0] * 16_000 + 100
+    to_camera = np.linalg.inv([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    matrix = [v for m in to_camera.ravel() for v in (int(m * 10_000), 10_000)]
+    tags = [
+        (50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "Camera", True), (271, "s", 0, "a maker", True),
+        (33421, "H", 2, (2, 2), True), (33422, "B", 4, (0, 1, 1, 2), True),
+        (50721, "2i", 9, tuple(matrix), True),
+        (50728, "2I", 3, (1, 1) * 3, True), (50778, "H", 1, 21, True), (50714, "H", 1, 100, True),
+        (50717, "H", 1, 16_100, True), (274, "H", 1, 6, True),
+    ]  # fmt: skip
+    return tiff(values.astype(np.uint16), photometric=32803, extratags=tags, metadata=None)
+
+
+def test_camera_raw_is_developed_upright_with_its_metadata(tmp_path):
+    pytest.importorskip("rawpy", reason="camera raw needs rawpy")
+    photo = read_photo(mosaic())
+    pixels = photo.frames[0].pixels.astype(int)
+    assert pixels.shape == (96, 64, 3), "turned upright"
+    assert photo.frames[0].pixels.dtype == np.uint16
+    assert "developed from camera raw" in photo.notes[0]
+    assert b"a maker" in photo.metadata.exif
+    top, bottom = pixels[8:24, 16:48].mean((0, 1)), pixels[72:88, 16:48].mean((0, 1))
+    assert bottom[0] > 2 * top[0], "red grows to what was the right"
+    assert top[2] > 2 * bottom[2], "blue to what was the left"
+    left, right = pixels[32:64, 4:12].mean((0, 1)), pixels[32:64, 52:60].mean((0, 1))
+    assert left[1] > 2 * right[1], "green downwards"
+    (tmp_path / "in.dng").write_bytes(mosaic())
+    assert peek(tmp_path / "in.dng").format == "RAW"
+
+
 def test_a_colour_filter_array_is_camera_raw():
     data = tiff(PIXELS[..., 0].astype(np.uint16), photometric="cfa", extratags=[])
     with pytest.raises(ImageError, match="camera's raw file"):
