@@ -31,6 +31,7 @@ COMMANDS = (
     "export",
     "benchmark",
     "demo",
+    "serve",
     "doctor",
 )
 

@@ -1,0 +1,74 @@
+"""`kornia-srgan serve`: a server that other programs ask to enlarge pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from kornia_srgan.cli.options import PluginOption
+
+
+def command(
+    *,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="Weights to offer beside the packaged ones; the first given is the usual one."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the token that clients must send; also KORNIA_SRGAN_TOKEN."),
+    ] = None,
+    max_upload: Annotated[int, typer.Option(min=1, help="Refuse larger files, in megabytes.")] = 100,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger pictures, in megapixels.")] = 25,
+    max_result: Annotated[int, typer.Option(min=1, help="Refuse larger results, in megapixels.")] = 400,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Refuse more pictures than wait already.")] = 16,
+    tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "float32",
+    plugin: PluginOption = None,
+) -> None:
+    """Enlarge pictures for other programs: POST a picture to /upscale, get a picture.
+
+    Needs the extra `serve`: pip install "kornia-srgan[serve]".
+    """
+    from kornia_srgan.serve.run import find_token, require_server
+
+    require_server()
+    token, made = find_token(host, token_file)
+
+    from kornia_srgan.demo.choices import choices_of
+    from kornia_srgan.demo.server import address_of, listen
+    from kornia_srgan.inference.tile_size import parse_tile
+    from kornia_srgan.registry.plugins import load_plugins
+    from kornia_srgan.serve.app import build_app
+    from kornia_srgan.serve.run import serve
+    from kornia_srgan.serve.workshop import Workshop
+
+    load_plugins(plugin or ())
+    workshop = Workshop(
+        choices_of(weights or ()),
+        device=device,
+        dtype=dtype,
+        tile=parse_tile(tile),
+        max_pixels=max_pixels * 1_000_000,
+        max_result=max_result * 1_000_000,
+        max_waiting=max_waiting,
+    )
+    with listen(host, port) as listener, TemporaryDirectory(prefix="kornia-srgan-serve-") as folder:
+        try:
+            workshop.warm_up()
+            app = build_app(workshop, Path(folder), max_upload=max_upload * 2**20, token=token)
+
+            def ready() -> None:
+                typer.echo(f"{address_of(listener)}/upscale (Ctrl-C stops it)")
+                if made:
+                    typer.echo(f"clients must send: Authorization: Bearer {token}")
+
+            serve(app, listener, ready)
+        finally:
+            workshop.stop()

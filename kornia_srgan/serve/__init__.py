@@ -1,0 +1,1 @@
+"""A server that other programs ask to enlarge pictures."""

@@ -1,0 +1,240 @@
+"""The server's addresses: POST a picture, get a picture; weights, health, metrics, OpenAPI."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from kornia_srgan._version import __version__
+from kornia_srgan.errors import ArgumentError, ImageError, OutOfMemoryError, UserError
+from kornia_srgan.inference.rescale import Wanted
+from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
+from kornia_srgan.serve.metrics import CONTENT_TYPE, Metrics
+from kornia_srgan.serve.workshop import (
+    BusyError,
+    CancelledError,
+    Delivery,
+    Making,
+    Order,
+    Ticket,
+    TooLargeError,
+    Workshop,
+)
+
+_MEDIA = {"JPEG": "image/jpeg", "TIFF": "image/tiff", "BMP": "image/bmp"}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY, "image/*": _BINARY}}
+}
+_LOOK = 0.25  # seconds between looks whether the client is still there
+_NOTES_LENGTH = 4000
+_CLIENT_GONE = 499
+
+
+def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        workshop: Does the work; the application stops it when it ends.
+        folder: Where results lie until they are sent.
+        max_upload: Refuse larger files, in bytes.
+        token: What clients must send as `Authorization: Bearer TOKEN`; None lets programs of this machine in,
+            but no pages of other sites that run in its browser.
+    """
+    metrics = Metrics(workshop)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(workshop.stop)
+
+    app = FastAPI(
+        title="kornia-srgan", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
+        description="Enlarges pictures.",
+    )  # fmt: skip
+    _tell_errors_in_one_line(app)
+    allowed = [Depends(_guard(token))]
+
+    @app.get("/health")
+    def health() -> dict[str, Any]:
+        """Whether the server answers, and how many pictures wait."""
+        return {"status": "ok", "busy": workshop.busy, "waiting": workshop.waiting}
+
+    @app.get("/metrics", dependencies=allowed, response_class=Response)
+    def show_metrics() -> Response:
+        """Counters in Prometheus' format."""
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.get("/weights", dependencies=allowed)
+    def weights() -> list[dict[str, Any]]:
+        """What is offered; the first is the usual one."""
+        return [{"name": k, "scale": c.scale, "about": c.text} for k, c in workshop.choices.items()]
+
+    @app.post(
+        "/upscale", dependencies=allowed, response_class=FileResponse, openapi_extra=_BODY,
+        responses={200: {"content": {"image/*": _BINARY}}},
+    )  # fmt: skip
+    async def upscale(
+        request: Request,
+        weights: Annotated[str | None, Query(description="One of /weights.")] = None,
+        scale: Annotated[float | None, Query(gt=0, description="Times the picture.")] = None,
+        width: Annotated[int | None, Query(ge=1, description="Of the result, in pixels.")] = None,
+        long_side: Annotated[int | None, Query(ge=1, description="Of the result, in pixels.")] = None,
+        format: Annotated[str | None, Query(description="png, jpeg, webp, tiff, avif, gif, bmp.")] = None,
+        quality: Annotated[int | None, Query(ge=1, le=100, description="For jpeg, webp, avif.")] = None,
+        subsampling: Literal["4:4:4", "4:2:2", "4:2:0"] = "4:4:4",
+        background: Annotated[str, Query(description="Shows through transparency.")] = "white",
+        ensemble: bool = False,
+        color_fix: bool = False,
+        restore: Annotated[float | None, Query(ge=0, le=1, description="Without: automatic.")] = None,
+    ) -> Response:
+        """Enlarge the picture in the body; the answer is the larger picture.
+
+        What could not be kept of it is in the header `X-Notes`, a JSON list of sentences.
+        """
+        own = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            usual = next(iter(workshop.choices))
+            making = Making(weights or usual, ensemble, color_fix, "auto" if restore is None else restore)
+            form = named_format(format) if format else None
+            options = WriteOptions(quality, subsampling, parse_color(background))
+            wanted = Wanted(scale, width, long_side)
+            data = await _body(request, max_upload)
+            order = Order(data, making, wanted, form, options)
+            ticket = await asyncio.to_thread(workshop.take, order, own)
+            delivery = await _delivered(ticket, request)
+        except BaseException as error:
+            shutil.rmtree(own, ignore_errors=True)
+            answer = _refusal(error)
+            metrics.answered(answer.status_code if answer else 500)
+            if answer is None:
+                raise
+            raise answer from error
+        metrics.answered(200)
+        metrics.delivered(delivery)
+        return _answer(delivery, own)
+
+    return app
+
+
+def _guard(token: str | None) -> Callable[[Request], None]:
+    """Who may ask: those with the token; without one, programs on this machine."""
+
+    def check(request: Request) -> None:
+        if token is not None:
+            given = request.headers.get("authorization", "")
+            if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+                raise HTTPException(401, "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
+            return
+        # A page of another site in this machine's browser can reach the loopback too, under its own name.
+        origin = request.headers.get("origin")
+        host = request.headers.get("host", "")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise HTTPException(403, "pages of other sites may not use this server")
+        if urlsplit(f"//{host}").hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise HTTPException(403, f"this server does not go by the name '{host}'")
+
+    return check
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The file in a request.
+
+    Raises:
+        HTTPException: If it is too large, before all of it came, or there is none.
+    """
+    told = request.headers.get("content-length", "0")
+    if told.isdigit() and int(told) > most:
+        raise _too_large(most)
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > most:
+            raise _too_large(most)
+    if not data:
+        raise HTTPException(
+            400, "the body is empty; send the picture as the body, as curl --data-binary does"
+        )
+    return bytes(data)
+
+
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"the file is larger than {most / 2**20:g} MB")
+
+
+async def _delivered(ticket: Ticket, request: Request) -> Delivery:
+    """The result; a client that goes away cancels it."""
+    waiting = asyncio.wrap_future(ticket.result)
+    try:
+        while True:
+            done, _ = await asyncio.wait([waiting], timeout=_LOOK)
+            if done:
+                return waiting.result()
+            if await request.is_disconnected():
+                raise CancelledError("the client has gone")
+    except BaseException:
+        ticket.cancel()
+        raise
+
+
+def _refusal(error: BaseException) -> HTTPException | None:
+    """The answer to an error that a client can meet."""
+    text = " ".join(str(error).split())
+    if isinstance(error, HTTPException):
+        return error
+    if isinstance(error, BusyError):
+        return HTTPException(503, text, {"Retry-After": "5"})
+    kinds = (
+        (TooLargeError, 413),
+        (ArgumentError, 400),
+        (ImageError, 422),
+        (OutOfMemoryError, 507),
+        (CancelledError, _CLIENT_GONE),
+        (UserError, 400),
+    )
+    status = next((status for kind, status in kinds if isinstance(error, kind)), None)
+    return HTTPException(status, text) if status is not None else None
+
+
+def _answer(delivery: Delivery, folder: Path) -> FileResponse:
+    name = delivery.form.name
+    headers = {
+        "Server-Timing": f"queue;dur={delivery.waited * 1000:.0f}, work;dur={delivery.worked * 1000:.0f}"
+    }
+    if delivery.notes:
+        headers["X-Notes"] = json.dumps(list(delivery.notes))[:_NOTES_LENGTH]
+    media = _MEDIA.get(name, f"image/{name.lower()}")
+    gone = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(delivery.path, media_type=media, headers=headers, background=gone)
+
+
+def _as_header(notes: Sequence[str]) -> str:
+    """The notes as a JSON list; of very many, the first."""
+    while len(text := json.dumps(notes)) > _NOTES_LENGTH:
+        notes = [*notes[: max(1, len(notes) // 2) - 1], "more than there is room for in a header is not kept"]
+    return text
+
+
+def _tell_errors_in_one_line(app: FastAPI) -> None:
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        told = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
+        return JSONResponse({"error": told}, 400)

@@ -1,0 +1,77 @@
+"""Listening until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kornia_srgan.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+TOKEN_VARIABLE = "KORNIA_SRGAN_TOKEN"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def require_server() -> None:
+    """Fail early and in one line.
+
+    Raises:
+        MissingExtraError: If a package of the extra is not installed.
+    """
+    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f'the server needs {", ".join(missing)}; install it: pip install "kornia-srgan[serve]"'
+        )
+
+
+def find_token(host: str, file: Path | None) -> tuple[str | None, bool]:
+    """The token that clients must send, and whether it was made just now.
+
+    From a file or the environment; on other addresses than the loopback one is made where there is none.
+
+    Raises:
+        UserError: If the file cannot be read or is empty.
+    """
+    if file is not None:
+        try:
+            token = file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"--token-file {file}: cannot be read ({error})") from error
+        if not token:
+            raise UserError(f"--token-file {file}: it is empty")
+        return token, False
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token:
+        return token, False
+    return (None, False) if host in LOOPBACK else (secrets.token_urlsafe(24), True)
+
+
+def serve(app: FastAPI, listener: socket.socket, ready: Callable[[], Any]) -> None:
+    """Serve until Ctrl-C or a signal to stop; pictures in work are broken off.
+
+    Args:
+        app: From `build_app`.
+        listener: Where.
+        ready: Called when it can be reached.
+    """
+    import uvicorn
+
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(settings)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    try:
+        ready()
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # how a server is stopped

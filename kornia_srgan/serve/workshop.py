@@ -1,0 +1,275 @@
+"""The work behind the server, without the server: orders in, files out, one at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from kornia_srgan.batch.jobs import Job
+from kornia_srgan.batch.run import run_job
+from kornia_srgan.demo.choices import Choices
+from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did_you_mean
+from kornia_srgan.inference.rescale import Rescaler, Wanted
+from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.formats import Format, WriteOptions, default_format
+from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.photo import Pixels
+
+_KEPT = 4  # upscalers that stay loaded
+
+
+class BusyError(KorniaSRGANError):
+    """As many orders wait as may."""
+
+
+class TooLargeError(ImageError):
+    """A picture, or what it would become, is over the limit."""
+
+
+class CancelledError(KorniaSRGANError):
+    """Who ordered does not wait any more."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a picture is enlarged, apart from its size.
+
+    Attributes:
+        weights: One of the labels that are offered.
+        ensemble: The mean over eight flips and turns.
+        color_fix: Take the coarse colour from the picture.
+        restore: For weights with a dial: how much noise and compression to take away, 0 to 1, or `auto`.
+    """
+
+    weights: str
+    ensemble: bool = False
+    color_fix: bool = False
+    restore: float | Literal["auto"] = "auto"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A picture to enlarge.
+
+    Attributes:
+        data: The file.
+        making: How.
+        wanted: How large.
+        form: The format of the result; None for one that loses nothing.
+        options: How to write it.
+    """
+
+    data: bytes
+    making: Making
+    wanted: Wanted = field(default_factory=Wanted)
+    form: Format | None = None
+    options: WriteOptions = field(default_factory=WriteOptions)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A result.
+
+    Attributes:
+        path: The file.
+        form: Its format.
+        notes: What could not be kept, one sentence each.
+        megapixels: Of the picture.
+        waited: Seconds in the queue.
+        worked: Seconds from decoding to the written file.
+    """
+
+    path: Path
+    form: Format
+    notes: tuple[str, ...]
+    megapixels: float
+    waited: float
+    worked: float
+
+
+@dataclass
+class Ticket:
+    """An order that was taken."""
+
+    result: Future[Delivery] = field(default_factory=Future)
+    work: Future[None] | None = None
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Do not start it, or break it off after its next rows."""
+        self._cancelled.set()
+        self.result.cancel()
+        if self.work is not None:
+            self.work.cancel()  # makes room in the queue at once
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it."""
+        return self._cancelled.is_set()
+
+
+class _Limited(Rescaler):
+    """A `Rescaler` that refuses results of too many pixels."""
+
+    def __init__(self, upscaler: Upscaler, wanted: Wanted, most: int) -> None:
+        super().__init__(upscaler, wanted)
+        self._most = most
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        size = super().size(height, width)
+        if size[0] * size[1] > self._most:
+            raise TooLargeError(
+                f"the result would be {size[1]} x {size[0]}, over the limit of {self._most / 1e6:g} "
+                "megapixels"
+            )
+        return size
+
+    def tuned(self, pixels: Pixels, quality: int | None = None) -> _Limited:
+        return _Limited(self.upscaler.tuned(pixels, quality), self.wanted, self._most)
+
+
+class Workshop:
+    """Enlarges one picture at a time; others wait in a queue.
+
+    One thread loads and computes: a generator is fastest in the thread that ran it first.
+
+    Args:
+        choices: The weights that are offered, by label; the first is the usual one.
+        device: Where to compute; None for the fastest device here.
+        dtype: What to compute in.
+        tile: Side of a tile, or `"auto"`.
+        max_pixels: Refuse larger pictures.
+        max_result: Refuse larger results, in pixels.
+        max_waiting: Orders that may wait; more are refused.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        *,
+        device: str | None = None,
+        dtype: str = "float32",
+        tile: int | Literal["auto"] = "auto",
+        max_pixels: int = 25_000_000,
+        max_result: int = 400_000_000,
+        max_waiting: int = 16,
+    ) -> None:
+        self.choices = choices
+        self._device, self._dtype = device, dtype
+        self._tile: int | Literal["auto"] = tile
+        self._max_pixels, self._max_result, self._max_waiting = max_pixels, max_result, max_waiting
+        self._ready: OrderedDict[Making, Upscaler] = OrderedDict()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="kornia-srgan-work")
+        self._lock = threading.Lock()
+        self._open = 0
+        self._stopped = threading.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Orders in the queue, without the one in work."""
+        return max(0, self._open - 1)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an order is in work."""
+        return self._open > 0
+
+    def warm_up(self) -> None:
+        """Load the usual weights, so that the first order does not wait for them."""
+        usual = Making(next(iter(self.choices)))
+        self._pool.submit(self._upscaler, usual).result()
+
+    def take(self, order: Order, folder: Path) -> Ticket:
+        """Put an order into the queue; its file will be in `folder`.
+
+        Raises:
+            BusyError: If the queue is full.
+            ArgumentError: If there are no such weights.
+            TooLargeError: If the picture has too many pixels, by its header.
+        """
+        self._check(order)
+        with self._lock:
+            if self._stopped.is_set() or self._open > self._max_waiting:
+                raise BusyError(f"{self._open} pictures are waiting already; try again later")
+            self._open += 1
+        ticket, came = Ticket(), time.perf_counter()
+        ticket.work = self._pool.submit(self._work, order, folder, ticket, came)
+        ticket.work.add_done_callback(self._count_off)
+        return ticket
+
+    def stop(self) -> None:
+        """Break off what is in work, after its next rows, and start nothing more."""
+        self._stopped.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _check(self, order: Order) -> None:
+        label = order.making.weights
+        if label not in self.choices:
+            known = did_you_mean(label, self.choices) or f"; there are {', '.join(self.choices)}"
+            raise ArgumentError(f"weights '{label}' are not offered{known}", where="weights")
+        header = peek(order.data)
+        if header is not None and header.megapixels * 1e6 > self._max_pixels:
+            raise TooLargeError(
+                f"the picture has {header.megapixels:.1f} megapixels, over the limit of "
+                f"{self._max_pixels / 1e6:g}"
+            )
+
+    def _count_off(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._open -= 1
+
+    def _work(self, order: Order, folder: Path, ticket: Ticket, came: float) -> None:
+        if not ticket.result.set_running_or_notify_cancel():
+            return
+        try:
+            ticket.result.set_result(self._enlarged(order, folder, ticket, time.perf_counter() - came))
+        except Exception as error:
+            ticket.result.set_exception(error)
+
+    def _enlarged(self, order: Order, folder: Path, ticket: Ticket, waited: float) -> Delivery:
+        enlarger = _Limited(self._upscaler(order.making), order.wanted, self._max_result)
+        header = peek(order.data)
+        form = order.form or (default_format(header) if header else _lossless())
+        job = Job(order.data, folder / f"result{form.suffixes[0]}", form, "the picture", target_label="it")
+        outcome = run_job(
+            job, enlarger, order.options, max_pixels=self._max_pixels, on_rows=self._watcher(ticket)
+        )
+        if outcome.error is not None:
+            raise outcome.error
+        return Delivery(job.target, form, outcome.notes, outcome.megapixels, waited, outcome.seconds)
+
+    def _watcher(self, ticket: Ticket) -> Callable[[float], None]:
+        def on_rows(_: float) -> None:
+            if ticket.cancelled or self._stopped.is_set():
+                raise CancelledError("nobody waits for it any more")
+
+        return on_rows
+
+    def _upscaler(self, making: Making) -> Upscaler:
+        """A loaded one; the one that was used longest ago makes room for another."""
+        if making not in self._ready:
+            while len(self._ready) >= _KEPT:
+                self._ready.popitem(last=False)
+            self._ready[making] = Upscaler.from_pretrained(
+                self.choices[making.weights].source,
+                ensemble=making.ensemble,
+                color_fix=making.color_fix,
+                restore=making.restore,
+                tile=self._tile,
+                device=self._device,
+                dtype=self._dtype,
+            )
+        self._ready.move_to_end(making)
+        return self._ready[making]
+
+
+def _lossless() -> Format:
+    from kornia_srgan.photos.formats import FORMATS
+
+    return FORMATS["PNG"]
