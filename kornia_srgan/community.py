@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,9 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
         return None
     name = found.architecture.id
     try:
-        described = found.architecture.load(dict(state))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            described = found.architecture.load(dict(state))
     except Exception as error:  # from shapes that it did not expect: any kind
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"it looks like {name}, but spandrel cannot load it: {reason}") from None
@@ -116,8 +119,10 @@ def build_community(
         if key in parameters and key not in given:
             given[key] = scale
     try:
-        network = made(**given)
-        described = known[name].load(dict(network.state_dict()))
+        with warnings.catch_warnings():  # of torch, about how these networks are written
+            warnings.simplefilter("ignore")
+            network = made(**given)
+            described = known[name].load(dict(network.state_dict()))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ArgumentError(f"{name} cannot be built of {given}: {reason}") from error

@@ -34,6 +34,10 @@ def command(
         str | None,
         typer.Option(help="A packaged name (edsr-x4 is the fastest on a CPU) or a .safetensors file."),
     ] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WEIGHTS", help="Weights the result goes through next; can be repeated."),
+    ] = None,
     interpolate: Annotated[
         tuple[str, str, float] | None,
         typer.Option(metavar="A B X", help="Between two weights: 0 is A, 1 is B, instead of --weights."),
@@ -115,7 +119,16 @@ def command(
         load_plugins(plugin or ())
         keep_freed_memory()
         upscaler = _upscaler(
-            weights, interpolate, ensemble, color_fix, _restore(restore), sharp, _tile(tile), device, dtype
+            weights,
+            then or [],
+            interpolate,
+            ensemble,
+            color_fix,
+            _restore(restore),
+            sharp,
+            _tile(tile),
+            device,
+            dtype,
         )
         show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale
@@ -199,6 +212,7 @@ def _to_stdout(path: Path) -> None:
 
 def _upscaler(
     weights: str | None,
+    then: list[str],
     interpolate: tuple[str, str, float] | None,
     ensemble: bool,
     color_fix: bool,
@@ -214,6 +228,7 @@ def _upscaler(
         raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
     return Upscaler.from_pretrained(
         weights,
+        then=then,
         interpolate=interpolate,
         ensemble=ensemble,
         color_fix=color_fix,

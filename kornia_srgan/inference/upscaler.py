@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -118,6 +118,7 @@ class Upscaler:
         color_fix: bool = False,
         restore: float | Literal["auto"] = "auto",
         sharp: float = 0.0,
+        then: Sequence[str | Path] = (),
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | str = torch.float32,
@@ -133,6 +134,8 @@ class Upscaler:
             restore: For weights with a dial (`photo-x4`, `photo-x2`): how much noise and compression to take
                 away, 0 to 1; `auto` reads it from each picture.
             sharp: For `photo-x4`: how far to go towards the GAN weights, 0 to 1.
+            then: Weights that the result goes through next, in order: `("1x.pth",)`, or after a network that
+                cleans, one that enlarges.
             tile: See the class, as for all that follow.
             device: Where to compute.
             dtype: What to compute in.
@@ -142,7 +145,7 @@ class Upscaler:
             WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
             ArgumentError: If an argument cannot be used.
         """
-        recipe = Recipe(source, interpolate, ensemble, color_fix, restore, sharp)
+        recipe = Recipe(source, interpolate, ensemble, color_fix, restore, sharp, tuple(then))
         generator, dial = recipe.build()
         made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)
         if recipe.has_dial and restore != "auto":

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.geometry import geometry_of, supported_dtypes
+from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.weights.blend import mix, same_tensors
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
@@ -139,6 +140,7 @@ class Recipe:
         color_fix: Put a `ColorFix` around all.
         restore: Where the dial of a family stands, 0 to 1, or `auto`; see `Dial`.
         sharp: How far to go towards the family's GAN weights, 0 to 1.
+        then: Weights whose generators the result goes through next, in order; see `Chained`.
     """
 
     weights: str | Path | None = None
@@ -147,6 +149,7 @@ class Recipe:
     color_fix: bool = False
     restore: float | Literal["auto"] = "auto"
     sharp: float = 0.0
+    then: tuple[str | Path, ...] = ()
 
     @property
     def family(self) -> Family | None:
@@ -191,6 +194,8 @@ class Recipe:
         return interpolated(load_network(first), load_network(second), share)
 
     def _around(self, generator: nn.Module) -> nn.Module:
+        if self.then:
+            generator = Chained([generator, *map(load_network, self.then)])
         if self.ensemble:
             generator = SelfEnsemble(generator)
         return ColorFix(generator) if self.color_fix else generator
@@ -199,4 +204,4 @@ class Recipe:
     def names_only(self) -> bool:
         """Whether all weights have names that mean the same on every machine: no file of this one."""
         sources = (self.weights,) if self.interpolate is None else self.interpolate[:2]
-        return all(source is None or source in zoo_names() for source in sources)
+        return all(source is None or source in zoo_names() for source in (*sources, *self.then))

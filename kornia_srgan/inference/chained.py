@@ -1,0 +1,55 @@
+"""Generators one after the other, as one: a network that cleans and one that enlarges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from kornia_srgan.contracts import Geometry
+from kornia_srgan.errors import ArgumentError
+from kornia_srgan.geometry import geometry_of, supported_dtypes
+
+
+class Chained(nn.Module):
+    """The image through several generators; what lies between two of them is clamped to [0, 1].
+
+    `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`; the scale is the product of theirs. Tiles go
+    through all of them at once, with a halo that covers what all see together.
+
+    Args:
+        generators: At least two, in order.
+
+    Raises:
+        ArgumentError: If there are fewer, or one does not state its scale.
+    """
+
+    def __init__(self, generators: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if len(generators) < 2:
+            raise ArgumentError("a chain needs two generators or more")
+        self.generators = nn.ModuleList(generators)
+        whole = geometry_of(generators[0])
+        for generator in generators[1:]:
+            whole = _joined(whole, geometry_of(generator))
+        self.scale, self.halo, self.align, self.blend = whole.scale, whole.halo, whole.align, whole.blend
+        common = set.intersection(*(set(supported_dtypes(g)) for g in generators))
+        self.supported_dtypes = tuple(d for d in supported_dtypes(generators[0]) if d in common)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, 3, h, w)` in [0, 1]."""
+        image = lr
+        for index, generator in enumerate(self.generators):
+            image = generator(image.clamp(0, 1) if index else image)
+        return image
+
+
+def _joined(first: Geometry, second: Geometry) -> Geometry:
+    """The geometry of two generators in a row, in pixels of the first one's input."""
+    halo = None
+    if first.halo is not None and second.halo is not None:
+        halo = first.halo + -(-second.halo // first.scale)
+    align = math.lcm(first.align, second.align // math.gcd(second.align, first.scale))
+    blend = max(first.blend, -(-second.blend // first.scale))
+    return Geometry(first.scale * second.scale, halo, align, blend)
