@@ -322,6 +322,7 @@ def _again(
         color_fix=recipe.color_fix,
         restore=recipe.restore,
         sharp=recipe.sharp,
+        then=recipe.then,
         tile=tile,
         device=device,
         dtype=dtype,
