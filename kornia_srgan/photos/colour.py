@@ -74,6 +74,14 @@ def stated_profile(data: bytes, name: str, icc: bytes | None, space: Space) -> b
     return icc
 
 
+def states_colours(data: bytes, name: str) -> bool:
+    """Whether a file itself says what its colours are, be it sRGB; the mark in EXIF does not count then."""
+    if name == "PNG":
+        return any(chunk in (b"cICP", b"sRGB", b"gAMA", b"cHRM") for chunk, _ in png_chunks(data))
+    nclx = _nclx(data) if name in ("AVIF", "HEIF") else None
+    return nclx is not None and nclx[0] != _UNSPECIFIED
+
+
 def from_nclx(primaries: int, transfer: int, space: Space) -> bytes | None:
     """The profile for CICP code points, as they stand in an `nclx` box; None for sRGB.
 
@@ -88,9 +96,7 @@ def from_exif(exif: Image.Exif, space: Space) -> bytes | None:
     try:
         inner = exif.get_ifd(0x8769)
         marks = (exif.get_ifd(0xA005).get(1) if 0xA005 in inner else None, exif.get(1))
-    except (
-        Exception
-    ):  # what a damaged directory raises through Pillow is anything; reading it for us names it
+    except Exception:  # of a damaged directory, which is named where EXIF is read
         return None
     adobe = inner.get(0xA001) == 2 or any(str(m).strip("\0b' ") == "R03" for m in marks if m is not None)
     return _profile("Adobe RGB (1998)", ADOBE_RGB, profiles.power_curve(563 / 256), space) if adobe else None
@@ -127,8 +133,10 @@ def _by_curves(stated: Primaries, curves: Sequence[bytes]) -> bytes | None:
 
 def fit_profile(icc: bytes | None, space: Space) -> tuple[bytes | None, tuple[str, ...]]:
     """A profile for values of a space, made from one for another where that is possible, and notes."""
-    if icc is None or profiles.space_of(icc) == profiles.SPACES[space]:
+    if icc is None or (profiles.is_profile(icc) and profiles.space_of(icc) == profiles.SPACES[space]):
         return icc, ()
+    if not profiles.is_profile(icc):
+        return None, ("its ICC profile is damaged: left out",)
     kind = profiles.space_of(icc).decode("ascii", "replace").strip()
     made = None
     if (kind, space) == ("GRAY", "RGB"):

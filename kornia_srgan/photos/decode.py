@@ -13,7 +13,7 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame
-from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile
+from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile, states_colours
 from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, keeping_depth, mend_transparency
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
@@ -135,7 +135,9 @@ def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
         notes = ("its EXIF is left out: it is read from camera raw that is built like TIFF only",)
     frames, space = [decoded.frame], decoded.space
     icc = metadata.icc if metadata.icc is not None else decoded.icc
-    metadata, more = _coloured(metadata, stated_profile(b"", format_name, icc, space), space)
+    metadata, more = _coloured(
+        metadata, stated_profile(b"", format_name, icc, space), space, states_colours(data, format_name)
+    )
     _check_frames(frames, space)
     return Photo(frames, space, format_name, metadata, notes=(*notes, *decoded.notes, *more))
 
@@ -149,7 +151,7 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         frames, space, notes = _pillow_frames(image, data, count, max_pixels)
         metadata, orientation, more = read_metadata(image, data)
         icc = stated_profile(data, name, metadata.icc, space)
-        metadata, odd = _coloured(metadata, icc, space)
+        metadata, odd = _coloured(metadata, icc, space, states_colours(data, name))
         # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
         loop = image.info.get("loop", 0 if name == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
@@ -236,9 +238,11 @@ def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list
     return frames, space, False
 
 
-def _coloured(metadata: Metadata, icc: bytes | None, space: Space) -> tuple[Metadata, tuple[str, ...]]:
+def _coloured(
+    metadata: Metadata, icc: bytes | None, space: Space, stated: bool = False
+) -> tuple[Metadata, tuple[str, ...]]:
     """The metadata with a profile that fits the values, and notes on one that does not."""
-    if icc is None and metadata.exif is not None:
+    if icc is None and not stated and metadata.exif is not None:
         exif = Image.Exif()
         exif.load(metadata.exif)
         icc = from_exif(exif, space)

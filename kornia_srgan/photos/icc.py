@@ -44,6 +44,11 @@ def space_of(icc: bytes) -> bytes:
     return icc[16:20]
 
 
+def is_profile(icc: bytes) -> bool:
+    """Whether bytes begin as a profile does."""
+    return len(icc) > _HEADER and icc[36:40] == b"acsp"
+
+
 def find_tag(icc: bytes, name: bytes) -> bytes | None:
     """The data of a profile's tag; None where it has no such tag or is damaged."""
     if len(icc) < _HEADER + 4:

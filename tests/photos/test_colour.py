@@ -257,6 +257,34 @@ def test_a_profile_for_other_values_is_mended_or_named(tmp_path):
     assert "profile is for Lab and its values are RGB" in photo.notes[0]
 
 
+def test_what_is_no_profile_is_left_out_and_named(tmp_path):
+    Image.fromarray(pixels()).save(tmp_path / "in.jpg", icc_profile=bytes(range(200)))
+    photo = read_photo(tmp_path / "in.jpg")
+    assert photo.metadata.icc is None
+    assert photo.notes == ("its ICC profile is damaged: left out",)
+
+
+def test_nclx_and_marks_of_a_heic_are_kept():
+    heif = pytest.importorskip("pillow_heif", reason="HEIC needs pillow-heif")
+
+    def heic(primaries, transfer, exif=None):
+        file, image = io.BytesIO(), heif.HeifFile()
+        image.add_from_pillow(Image.fromarray(pixels((64, 64, 3))))
+        codes = {"color_primaries": primaries, "transfer_characteristics": transfer, "matrix_coefficients": 6}
+        image.save(file, quality=-1, **codes, **({"exif": exif.tobytes()} if exif else {}))
+        return read_photo(file.getvalue())
+
+    assert heic(1, 13).metadata.icc is None
+    assert heic(12, 13).metadata.icc == profiles.rgb_profile("CICP 12/13", P3, [profiles.SRGB_CURVE])
+    with pytest.raises(ImageError, match="PQ"):
+        heic(9, 16)
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    exif.get_ifd(0x8769)[0xA001] = 2
+    assert heic(2, 2, exif).metadata.icc is not None
+    assert heic(1, 13, exif).metadata.icc is None, "sRGB in so many words goes before the mark"
+
+
 def test_made_profiles_are_those_of_little_cms():
     """Against LittleCMS's own profile of the same colours, and its check."""
     codecs = pytest.importorskip("imagecodecs", reason="the oracle is in imagecodecs")
