@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METRICS = ("psnr", "ssim")
 SSIM_WINDOW = 11
+_SOURCES = ("backbone", "pretrained_model_path", "device")
 
 
 @dataclass(frozen=True)
@@ -142,25 +143,33 @@ def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
         MissingExtraError: If it needs a package that is not installed.
         OfflineError: If it needs weights that cannot be downloaded.
     """
-    return dict(_make_metric(text.strip()) for text in names)
+    texts = [text.strip() for text in names]
+    made = [_make_metric(text) for text in texts]
+    labels = [label for label, _ in made]
+    return {
+        label if labels.count(label) == 1 else text: metric
+        for text, (label, metric) in zip(texts, made, strict=True)
+    }
 
 
 def _make_metric(text: str) -> tuple[str, Metric]:
     """The name that its figures get, and the metric."""
     from kornia_srgan.evaluation.pyiqa_metrics import QUOTED, PyIQA, is_known
 
-    example = "lpips:net=vgg"
-    if text.startswith("pyiqa:"):
-        name, _, options = text.removeprefix("pyiqa:").partition(",")
-        arguments = parse_shorthand(f"{name}:{options}", "--metric", "pyiqa:musiq,device=cuda")[1]
-        return text if options or name in METRICS else name, PyIQA(metric=name, **arguments)
-    name, arguments = parse_shorthand(text, "--metric", example)
-    if name not in METRICS and is_known(name):
-        return text, PyIQA(metric=name, **arguments)
+    prefix = "pyiqa:"
+    wanted = text.removeprefix(prefix).replace(",", ":", 1) if text.startswith(prefix) else text
+    name, arguments = parse_shorthand(wanted, "--metric", "lpips:net=vgg")
+    if wanted != text or (name not in METRICS and is_known(name)):
+        return _label(prefix + name if name in METRICS else name, arguments), PyIQA(metric=name, **arguments)
     if name not in METRICS and not close_match(name, METRICS) and (likely := close_match(name, QUOTED)):
         raise UnknownComponentError(f"unknown metric '{name}'; did you mean '{likely}' of pyiqa?")
-    entry = METRICS.get(name)
-    return text if arguments else entry.name, METRICS.create(name, **arguments)
+    return _label(METRICS.get(name).name, arguments), METRICS.create(name, **arguments)
+
+
+def _label(name: str, arguments: Mapping[str, object]) -> str:
+    """The name with the arguments that change what is measured: not the file or the device it comes from."""
+    shown = {key: value for key, value in arguments.items() if key not in _SOURCES}
+    return name + "".join(f"{',' if index else ':'}{k}={v}" for index, (k, v) in enumerate(shown.items()))
 
 
 def _quantise(images: Tensor) -> Tensor:

@@ -195,7 +195,8 @@ def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> s
 
 def metric_title(name: str) -> str:
     """`PSNR` of `psnr`."""
-    return _METRICS[name][0] if name in _METRICS else name.upper()
+    plain, colon, arguments = name.partition(":")
+    return _METRICS[name][0] if name in _METRICS else f"{plain.upper()}{colon}{arguments}"
 
 
 def decimals(metric: str) -> int:

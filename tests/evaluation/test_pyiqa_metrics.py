@@ -21,6 +21,7 @@ from kornia_srgan.evaluation import metrics, pyiqa_metrics
 from kornia_srgan.evaluation.evaluate import evaluate
 from kornia_srgan.evaluation.metrics import luma
 from kornia_srgan.evaluation.protocols import get_protocol, make_metrics
+from kornia_srgan.evaluation.report import metric_title
 from kornia_srgan.registry.catalog import METRICS
 
 CONSTANTS = {"lpips": 0.2, "dists": 0.1, "clipiqa": 0.7, "maniqa": 0.5, "musiq": 60.0, "niqe": 4.0}
@@ -92,10 +93,17 @@ def test_a_name_that_is_pyiqas_is_found_there(stand_in, capsys):
 
 
 def test_ours_wins_unless_pyiqas_is_asked_for(stand_in):
-    made = make_metrics(["niqe", "pyiqa:niqe", "pyiqa:musiq", "pyiqa:clipiqa,device=cpu,backbone=RN50"])
+    made = make_metrics(["niqe", "pyiqa:niqe", "pyiqa:musiq", "pyiqa:clipiqa,device=cpu,net=RN50"])
     assert [type(m).__name__ for m in made.values()] == ["NIQE", "PyIQA", "PyIQA", "PyIQA"]
-    assert list(made) == ["niqe", "pyiqa:niqe", "musiq", "pyiqa:clipiqa,device=cpu,backbone=RN50"]
-    assert stand_in.made[-1] == ("clipiqa", "cpu", {"backbone": "RN50"})
+    assert list(made) == ["niqe", "pyiqa:niqe", "musiq", "clipiqa:net=RN50"]
+    assert stand_in.made[-1] == ("clipiqa", "cpu", {"net": "RN50"})
+
+
+def test_names_of_figures_are_short_and_differ(stand_in):
+    files = [f"distance:pretrained_model_path={name}.pth" for name in "ab"]
+    assert list(make_metrics(files[:1])) == ["distance"]
+    assert list(make_metrics(files)) == files
+    assert metric_title("lpips:net=vgg") == "LPIPS:net=vgg"
 
 
 def test_ntires_score_by_hand(stand_in):
