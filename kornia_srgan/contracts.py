@@ -231,6 +231,15 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class ScaledMetric(Metric, Protocol):
+    """A metric whose figure depends on the factor that images were enlarged by."""
+
+    def for_scale(self, scale: int) -> Metric:
+        """The metric for images of that factor."""
+        ...
+
+
 @dataclass(frozen=True)
 class Batch:
     """What a training step sees.

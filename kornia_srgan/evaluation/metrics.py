@@ -37,7 +37,7 @@ def psnr(image: Tensor | np.ndarray, reference: Tensor | np.ndarray, *, peak: fl
         >>> round(psnr(torch.zeros(3, 8, 8), torch.full((3, 8, 8), 0.1)).item(), 4)
         20.0
     """
-    image, reference = _batches(image, reference)
+    image, reference = as_batches(image, reference)
     error = (image - reference).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(peak**2 / error)
 
@@ -58,7 +58,7 @@ def ssim(image: Tensor | np.ndarray, reference: Tensor | np.ndarray, *, peak: fl
     """
     from kornia.metrics import ssim as ssim_map
 
-    image, reference = _batches(image, reference)
+    image, reference = as_batches(image, reference)
     if min(image.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs at least 11x11 pixels, got {tuple(image.shape[-2:])}")
     # kornia's default padding averages over a border that the literature leaves out
@@ -101,7 +101,12 @@ class SSIM:
         return ssim(images, references)
 
 
-def _batches(image: Tensor | np.ndarray, reference: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+def as_batches(image: Tensor | np.ndarray, reference: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    """Both as `(B, C, H, W)` float64.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
     first, second = _batch(image), _batch(reference)
     if first.shape != second.shape:
         raise ValueError(

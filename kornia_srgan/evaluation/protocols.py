@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kornia_srgan.config.shorthand import parse_shorthand
+from kornia_srgan.contracts import ScaledMetric
 from kornia_srgan.errors import UnknownComponentError, UserError, close_match, did_you_mean
 from kornia_srgan.evaluation.levels import PHOTO_LEVELS, Level
 from kornia_srgan.registry.catalog import METRICS
@@ -74,10 +75,11 @@ class ScoringProtocol:
         rgb = tuple(_cut_border(_quantise(image), self._border(scale)) for image in (sr, hr))
         scored = tuple(luma(image) for image in rgb) if self.channels == "y" else rgb
         metrics = make_metrics(DEFAULT_METRICS) if metrics is None else metrics
-        return {
-            name: metric(*(scored if metric.on == "protocol" else rgb)).item()
-            for name, metric in metrics.items()
-        }
+        scores: dict[str, float] = {}
+        for name, metric in metrics.items():
+            own = metric.for_scale(scale) if isinstance(metric, ScaledMetric) else metric
+            scores[name] = own(*(scored if own.on == "protocol" else rgb)).item()
+        return scores
 
 
 PROTOCOLS = {

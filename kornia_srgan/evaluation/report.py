@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 # Title and decimals; a metric that is not here is written in capitals with four.
-_METRICS = {"psnr": ("PSNR", 2), "ssim": ("SSIM", 4), "niqe": ("NIQE", 2)}
+_METRICS = {
+    "psnr": ("PSNR", 2),
+    "ssim": ("SSIM", 4),
+    "niqe": ("NIQE", 2),
+    "sam": ("SAM", 2),
+    "ergas": ("ERGAS", 2),
+}
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,18 @@ METRICS.declare(
     paper="Ding et al. 2020, arXiv 2004.07728",
 )
 METRICS.declare(
+    "sam",
+    f"{_METRICS}.spectral:SAM",
+    summary="Mean angle between the spectra of pixels, in degrees; lower is better",
+    paper="Yuhas et al. 1992, JPL Airborne Geoscience Workshop",
+)
+METRICS.declare(
+    "ergas",
+    f"{_METRICS}.spectral:ERGAS",
+    summary="Relative error of all bands together; lower is better",
+    paper="Wald 2000, hal-00395027",
+)
+METRICS.declare(
     "ntire",
     f"{_METRICS}.pyiqa_metrics:NTIREPerceptual",
     aliases=("ntire_perceptual",),
