@@ -81,9 +81,9 @@ def oklab(rgb: Tensor) -> Tensor:
     it goes on as a straight line, also for values below 0; values above 1 are taken as they are.
     """
     light = torch.where(rgb > 0.04045, ((rgb.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
-    cones = torch.einsum("ij,bjhw->bihw", rgb.new_tensor(_TO_CONES), light)
+    cones = torch.einsum("ij,bjhw->bihw", torch.tensor(_TO_CONES, device=rgb.device, dtype=rgb.dtype), light)
     roots = torch.where(cones > _DARK, cones.clamp_min(_DARK) ** (1 / 3), cones / _DARK ** (2 / 3))
-    return torch.einsum("ij,bjhw->bihw", rgb.new_tensor(_TO_LAB), roots)
+    return torch.einsum("ij,bjhw->bihw", torch.tensor(_TO_LAB, device=rgb.device, dtype=rgb.dtype), roots)
 
 
 class ColorLoss(nn.Module):
@@ -113,7 +113,7 @@ class ColorLoss(nn.Module):
         """The mean over cells of `lightness * |dL| + |da| + |db|`, of `(B, 3, H, W)` in [0, 1]."""
         with torch.autocast(sr.device.type, enabled=False):
             a, b = (F.avg_pool2d(x.float(), self.cell, ceil_mode=True) for x in (sr, hr))
-            factors = a.new_tensor((self.lightness, 1.0, 1.0))[:, None, None]
+            factors = torch.tensor((self.lightness, 1.0, 1.0), device=a.device, dtype=a.dtype)[:, None, None]
             return ((oklab(a) - oklab(b)).abs() * factors).sum(1).mean()
 
 
