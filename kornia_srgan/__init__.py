@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 from kornia_srgan._version import __version__
 
 if TYPE_CHECKING:
-    from kornia_srgan.assembly import assemble, load_generator
+    from kornia_srgan.assembly import NamedLoss, assemble, load_generator
     from kornia_srgan.config.io import load_config
     from kornia_srgan.config.model import TrainConfig
+    from kornia_srgan.data.source import open_crops
     from kornia_srgan.errors import KorniaSRGANError, UserError
     from kornia_srgan.evaluation.evaluate import evaluate
-    from kornia_srgan.inference.kornia_module import SuperResolve
+    from kornia_srgan.export import export_generator
+    from kornia_srgan.inference.kornia_module import SuperResolve, as_kornia
+    from kornia_srgan.inference.picture import enlarge
     from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.optimize.optimize import optimize_for_inference
+    from kornia_srgan.photos.decode import read_photo
+    from kornia_srgan.photos.encode import write_photo
     from kornia_srgan.registry.catalog import (
         ADVERSARIAL_LOSSES,
         AUGMENTATIONS,
@@ -33,7 +39,11 @@ if TYPE_CHECKING:
     )
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.registry.registry import Registry
+    from kornia_srgan.training.run import train
+    from kornia_srgan.training.steps import discriminator_loss, generator_loss, make_batch
+    from kornia_srgan.weights.card import model_card
     from kornia_srgan.weights.files import load_weights, read_spec, save_weights
+    from kornia_srgan.weights.publish import push_to_hub
     from kornia_srgan.weights.spec import WeightSpec
 
 __all__ = [
@@ -48,6 +58,7 @@ __all__ = [
     "METRICS",
     "RESIZERS",
     "KorniaSRGANError",
+    "NamedLoss",
     "Registry",
     "SuperResolve",
     "TrainConfig",
@@ -55,19 +66,54 @@ __all__ = [
     "UserError",
     "WeightSpec",
     "__version__",
+    "as_kornia",
     "assemble",
+    "discriminator_loss",
+    "enlarge",
     "evaluate",
+    "export_generator",
+    "generator_loss",
     "get_registry",
     "load_config",
     "load_generator",
     "load_plugins",
     "load_weights",
+    "make_batch",
+    "model_card",
+    "open_crops",
+    "optimize_for_inference",
+    "push_to_hub",
+    "read_photo",
     "read_spec",
     "save_weights",
+    "train",
+    "write_photo",
 ]
 
 _HOMES = {
-    "assembly": ("assemble", "load_generator"),
+    "assembly": (
+        "NamedLoss",
+        "assemble",
+        "load_generator",
+    ),
+    "config.io": ("load_config",),
+    "config.model": ("TrainConfig",),
+    "data.source": ("open_crops",),
+    "errors": (
+        "KorniaSRGANError",
+        "UserError",
+    ),
+    "evaluation.evaluate": ("evaluate",),
+    "export": ("export_generator",),
+    "inference.kornia_module": (
+        "SuperResolve",
+        "as_kornia",
+    ),
+    "inference.picture": ("enlarge",),
+    "inference.upscaler": ("Upscaler",),
+    "optimize.optimize": ("optimize_for_inference",),
+    "photos.decode": ("read_photo",),
+    "photos.encode": ("write_photo",),
     "registry.catalog": (
         "ADVERSARIAL_LOSSES",
         "AUGMENTATIONS",
@@ -81,15 +127,22 @@ _HOMES = {
         "RESIZERS",
         "get_registry",
     ),
-    "config.model": ("TrainConfig",),
-    "config.io": ("load_config",),
-    "errors": ("KorniaSRGANError", "UserError"),
-    "evaluation.evaluate": ("evaluate",),
-    "inference.kornia_module": ("SuperResolve",),
-    "inference.upscaler": ("Upscaler",),
     "registry.plugins": ("load_plugins",),
     "registry.registry": ("Registry",),
-    "weights.files": ("load_weights", "read_spec", "save_weights"),
+    "training.run": ("train",),
+    "training.steps": (
+        "discriminator_loss",
+        "enlarge",
+        "generator_loss",
+        "make_batch",
+    ),
+    "weights.card": ("model_card",),
+    "weights.files": (
+        "load_weights",
+        "read_spec",
+        "save_weights",
+    ),
+    "weights.publish": ("push_to_hub",),
     "weights.spec": ("WeightSpec",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

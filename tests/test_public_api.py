@@ -1,6 +1,7 @@
 """A snapshot of the public surface: a change here is a change for users, and belongs into CHANGELOG.md."""
 
 import importlib
+import importlib.util
 
 import pytest
 
@@ -15,9 +16,10 @@ PUBLIC = {
     "FEATURE_EXTRACTORS",
     "GENERATORS",
     "IMAGE_LOSSES",
-    "METRICS",
-    "RESIZERS",
     "KorniaSRGANError",
+    "METRICS",
+    "NamedLoss",
+    "RESIZERS",
     "Registry",
     "SuperResolve",
     "TrainConfig",
@@ -25,15 +27,28 @@ PUBLIC = {
     "UserError",
     "WeightSpec",
     "__version__",
+    "as_kornia",
     "assemble",
+    "discriminator_loss",
+    "enlarge",
     "evaluate",
+    "export_generator",
+    "generator_loss",
     "get_registry",
     "load_config",
     "load_generator",
     "load_plugins",
     "load_weights",
+    "make_batch",
+    "model_card",
+    "open_crops",
+    "optimize_for_inference",
+    "push_to_hub",
+    "read_photo",
     "read_spec",
     "save_weights",
+    "train",
+    "write_photo",
 }
 
 
@@ -65,3 +80,9 @@ def test_submodules_can_still_be_imported():
     from kornia_srgan import errors
 
     assert errors.UserError is kornia_srgan.UserError
+
+
+def test_train_is_the_function_and_the_module_is_still_there():
+    """`accelerate launch -m kornia_srgan.train` runs the module; nobody imports it."""
+    assert callable(kornia_srgan.train)
+    assert importlib.util.find_spec("kornia_srgan.train") is not None

@@ -16,7 +16,7 @@ from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, Ou
 from kornia_srgan.inference.picture import Enlarger, enlarge, tuned_for
 from kornia_srgan.inference.tiling import is_out_of_memory
 from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
-from kornia_srgan.photos.encode import durations, write_rasters
+from kornia_srgan.photos.encode import write_photo
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Photo, Pixels, Raster
 
@@ -262,10 +262,7 @@ def _write(
         _watched(raster, frame.pixels.shape[0] * frame.pixels.shape[1], on_rows)
         for raster, frame in zip(larger, photo.frames, strict=True)
     )
-    times = durations(photo)
-    return write_rasters(
-        job.target, rasters, photo.metadata, options, form=job.form, durations=times, loop=photo.loop
-    )
+    return write_photo(job.target, photo, options, rasters=rasters, form=job.form)
 
 
 def _computed_at(desk: _Desk, rasters: Iterator[Raster]) -> Iterator[Raster]:

@@ -22,17 +22,35 @@ from kornia_srgan.photos.png16 import write_deep_png
 from kornia_srgan.photos.tiff import write_tiff
 
 
-def write_photo(path: str | Path, photo: Photo, options: WriteOptions | None = None) -> tuple[str, ...]:
-    """Write a photo that is in memory; see `write_rasters`."""
-    rasters = (raster(frame, photo.space) for frame in photo.frames)
+def write_photo(
+    path: str | Path,
+    photo: Photo,
+    options: WriteOptions | None = None,
+    *,
+    rasters: Iterable[Raster] | None = None,
+    form: Format | None = None,
+) -> tuple[str, ...]:
+    """Write a photo, or what was made of its frames, with the photo's metadata and timing.
+
+    Args:
+        path: Takes the place of what is there, when all is written.
+        photo: What to write, or whose metadata to write.
+        options: Quality and the like.
+        rasters: Written in place of the photo's own frames, one for each; see `enlarge`.
+        form: The format; by the path's suffix when it is not given.
+
+    Returns:
+        What could not be kept, one sentence each.
+
+    Raises:
+        ImageError: If it cannot be written or the format cannot hold it.
+    """
+    if rasters is None:
+        rasters = (raster(frame, photo.space) for frame in photo.frames)
+    times = [frame.duration for frame in photo.frames] if photo.animated else None
     return write_rasters(
-        Path(path), rasters, photo.metadata, options, durations=durations(photo), loop=photo.loop
+        Path(path), rasters, photo.metadata, options, form=form, durations=times, loop=photo.loop
     )
-
-
-def durations(photo: Photo) -> list[float] | None:
-    """How long each frame of an animation is shown, in milliseconds; None for what is no animation."""
-    return [frame.duration for frame in photo.frames] if photo.animated else None
 
 
 def write_rasters(
