@@ -132,7 +132,6 @@ _HOMES = {
     "training.run": ("train",),
     "training.steps": (
         "discriminator_loss",
-        "enlarge",
         "generator_loss",
         "make_batch",
     ),
