@@ -26,6 +26,7 @@ COMMANDS = (
     "prepare",
     "list",
     "describe",
+    "models",
     "convert",
     "blend",
     "export",

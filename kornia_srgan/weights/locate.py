@@ -21,17 +21,21 @@ def locate(source: str | Path) -> Path:
 
     Args:
         source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter), the path of a file, or
-            `hf-hub:owner/name[/file][@revision]`, which is downloaded once. A name of the zoo wins over a
-            file of that name; write `./edsr-x4` for the file.
+            `hf-hub:owner/name[/file][@revision]` or `omdb:NAME` (a model of OpenModelDB), which are
+            downloaded once. A name of the zoo wins over a file of that name; write `./edsr-x4` for the file.
 
     Raises:
         WeightsError: If there is no such name or file; it names the closest and all packaged ones.
-        OfflineError: If the file is on the Hub, not in the cache, and the Hub cannot be reached.
+        OfflineError: If the file must be downloaded and the network cannot be reached.
     """
     if str(source).startswith("hf-hub:"):
         from kornia_srgan.weights.hub import fetch
 
         return fetch(str(source))
+    if str(source).startswith("omdb:"):
+        from kornia_srgan.weights.download import fetch_community
+
+        return fetch_community(str(source))
     if isinstance(source, str):
         packaged = _zoo().get(source.strip().lower().replace("_", "-"))
         if packaged is not None:
