@@ -49,7 +49,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME[:ARG=VALUE,...]",
-            help="psnr, ssim, niqe, lpips, dists, ntire, or any of pyiqa; several times "
+            help="psnr, ssim, niqe, lpips, dists, sam, ergas, ntire, or any of pyiqa; several times "
             "[default: psnr, ssim, niqe]",
         ),
     ] = None,

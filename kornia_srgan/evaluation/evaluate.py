@@ -12,7 +12,7 @@ from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, check_sizes, find_sets
 from kornia_srgan.evaluation.entrants import BASELINE, Entrant, make_entrants
 from kornia_srgan.evaluation.folders import ImageFolder
-from kornia_srgan.evaluation.known_sets import bicubic_note, check_set
+from kornia_srgan.evaluation.known_sets import Check, bicubic_note, check_set
 from kornia_srgan.evaluation.pairs import load_pair
 from kornia_srgan.evaluation.protocols import (
     DEFAULT_METRICS,
@@ -21,7 +21,7 @@ from kornia_srgan.evaluation.protocols import (
     get_protocol,
     make_metrics,
 )
-from kornia_srgan.evaluation.report import ImageScore, Report, Row, SetCheck
+from kornia_srgan.evaluation.report import ImageScore, Report, Row
 
 if TYPE_CHECKING:
     import torch
@@ -127,7 +127,7 @@ def evaluate(
     own = sorted({int(model.scale) for model in models.values()})
     common = scale or (own[0] if len(own) == 1 else DEFAULT_SCALE)
     rows: list[Row] = []
-    checks: dict[str, SetCheck] = {}
+    checks: dict[str, Check] = {}
     for factor in sorted({*own, common} if folders else (own or [common])):
         at_scale = {name: model for name, model in models.items() if int(model.scale) == factor}
         at_hand = folders if factor == common else {}
@@ -138,7 +138,7 @@ def evaluate(
             check_sizes(found, scoring.smallest(factor))
         for found in sets:
             if found.name not in checks and (check := check_set(found.name, [i.hr for i in found.images])):
-                checks[found.name] = SetCheck(check.images, check.digest, check.copy, check.notes)
+                checks[found.name] = check
         entrants = [  # of all first: what is missing shows before any work
             make_entrants(at_scale, at_hand, task.found, task.level.name if task.level else "", device)
             for task in tasks

@@ -9,6 +9,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kornia_srgan.evaluation.known_sets import Check
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,16 +77,6 @@ def _mean(values: list[float]) -> float:
 
 
 @dataclass(frozen=True)
-class SetCheck:
-    """What is known of a published set's HR files: how many, their digest, whose copy they are."""
-
-    images: int
-    digest: str
-    copy: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Report:
     """All rows of an evaluation.
 
@@ -101,7 +93,7 @@ class Report:
     rows: tuple[Row, ...]
     versions: dict[str, str] = field(default_factory=dict)
     higher_is_better: dict[str, bool] = field(default_factory=dict)
-    checks: dict[str, SetCheck] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -168,7 +160,10 @@ class Report:
             rows = tuple(_row(row) for row in content["rows"])
             if not rows:
                 raise ValueError("no rows")
-            checks = {name: SetCheck(**check) for name, check in content.get("checks", {}).items()}
+            checks = {
+                name: Check(**check | {"notes": tuple(check["notes"])})
+                for name, check in content.get("checks", {}).items()
+            }
             return cls(
                 content["protocol"],
                 rows,

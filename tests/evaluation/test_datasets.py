@@ -39,6 +39,29 @@ def test_usual_layouts(tmp_path, hr, lr):
     assert found.lr_source == "files"
 
 
+def test_of_several_splits_the_one_for_validation(tmp_path):
+    for split in ("train", "valid"):
+        put(
+            tmp_path / f"DIV2K_{split}_HR/{split}.png",
+            tmp_path / f"DIV2K_{split}_LR_bicubic/X4/{split}x4.png",
+        )
+    (found,) = find_sets(tmp_path, 4)
+    assert pairs(found) == {"valid": "validx4.png"}
+    assert found.images[0].lr == tmp_path / "DIV2K_valid_LR_bicubic/X4/validx4.png"
+
+
+def test_pairs_of_a_camera_side_by_side(tmp_path):
+    put(*(tmp_path / f"Canon/Test/4/Canon_{n}_{kind}.png" for n in ("001", "002") for kind in ("HR", "LR4")))
+    (found,) = find_sets(tmp_path / "Canon/Test/4", 4)
+    assert found.name == "Test 4"
+    assert pairs(found) == {"Canon_001": "Canon_001_LR4.png", "Canon_002": "Canon_002_LR4.png"}
+
+
+def test_names_that_end_in_hr_are_no_pairs_by_themselves(tmp_path):
+    put(tmp_path / "a_HR.png", tmp_path / "b.png")
+    assert pairs(find_sets(tmp_path, 4)[0]) == {"a_HR": None, "b": None}
+
+
 def test_hr_alone(tmp_path):
     put(tmp_path / "b.png", tmp_path / "a.png")
     (found,) = find_sets(tmp_path, 4)
