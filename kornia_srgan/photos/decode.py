@@ -114,13 +114,15 @@ def needs_own_reader(data: bytes, name: str) -> bool:
     kind = kind_of(data)
     if kind is None:
         return False
-    if kind.refusal or kind.name in _READERS or is_camera_raw(kind, data, name):
-        return True
-    try:
-        with open_image(data) as image:
-            return DNG_VERSION in getattr(image, "tag_v2", {})
-    except Exception:  # it may be a TIFF that Pillow does not know; if it is damaged, the reader says how
-        return kind.name in ("TIFF", "PPM") or depth_of(data, kind.name) > 8
+    if kind.name == "TIFF" and not is_camera_raw(kind, data, name):
+        try:
+            with open_image(data) as image:
+                return DNG_VERSION in getattr(image, "tag_v2", {})
+        except Exception:  # of a kind that Pillow does not know; if it is damaged, the reader says how
+            return True
+    if kind.name == "JPEG":
+        return depth_of(data, "JPEG") > 8
+    return bool(kind.refusal) or kind.name in ("TIFF", "PPM", *_READERS)
 
 
 def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
