@@ -152,9 +152,16 @@ def test_health_weights_metrics_and_openapi(client):
     assert {p["name"] for p in body["parameters"]} >= {"weights", "scale", "width", "format", "restore"}
 
 
-def test_a_full_queue_refuses_and_empties(client, workshop):
-    free = threading.Event()
-    workshop._pool.submit(free.wait)
+@pytest.fixture
+def free(workshop):
+    """Set, it lets the work go on."""
+    event = threading.Event()
+    workshop._pool.submit(event.wait)
+    yield event
+    event.set()
+
+
+def test_a_full_queue_refuses_and_empties(client, workshop, free):
     answers = []
     asking = [
         threading.Thread(target=lambda: answers.append(client.post("/upscale", content=picture())))
@@ -230,11 +237,10 @@ def test_the_process_serves_until_it_is_told_to_stop(weights):
     assert (process.returncode, told) == (0, "")
 
 
+@pytest.mark.usefixtures("free")
 def test_a_client_that_goes_away_is_not_waited_for(workshop, tmp_path):
     import uvicorn
 
-    free = threading.Event()
-    workshop._pool.submit(free.wait)
     app = build_app(workshop, tmp_path, max_upload=100_000)
     uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     listener = socket.create_server(("127.0.0.1", 0))
@@ -250,8 +256,8 @@ def test_a_client_that_goes_away_is_not_waited_for(workshop, tmp_path):
         assert workshop.busy
     while workshop.busy and time.monotonic() < until:
         time.sleep(0.02)
-    assert not workshop.busy
-    free.set()
+    left = workshop.busy
     uvicorn_server.should_exit = True
     serving.join(30)
+    assert not left
     assert list(tmp_path.iterdir()) == []
