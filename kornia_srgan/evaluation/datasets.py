@@ -12,6 +12,7 @@ A set of `known_sets` may be named instead of a folder.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from pathlib import Path
 
 from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.known_sets import locate_set
+
+logger = logging.getLogger("kornia_srgan")
 
 _HR_NAMES = ("hr", "gt", "gtmod12", "original", "hr_images", "target")
 _SRF = re.compile(r"^(?P<stem>.+)_SRF_(?P<scale>\d+)_(?P<kind>HR|LR)$", re.IGNORECASE)
@@ -65,7 +68,7 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     found = _one_set(folder, scale)
     if found:
         return [found]
-    sets = [s for child in _folders(folder) if (s := _one_set(child, scale))]
+    sets = [s for child in _sets_in(folder) if (s := _one_set(child, scale))]
     if not sets:
         raise DataError(
             f"no images in {folder}; expected HR images, or HR/ with LRx{scale}/, or a folder of such sets"
@@ -224,8 +227,19 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(folders, key=lambda f: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", f.name)])
 
 
-def images_in(folder: Path) -> list[Path]:
-    """The images directly in a folder; results of `upscale` as well, for they are what is judged."""
+def _sets_in(folder: Path) -> list[Path]:
+    """Its folders without those that a training run or `upscale` left behind, which the log names."""
+    from kornia_srgan.photos.find import is_output_folder
+
+    folders = _folders(folder)
+    ours = [str(f) for f in folders if is_output_folder(f)]
+    if ours:
+        logger.warning("left out as results of this program: %s", ", ".join(ours))
+    return [f for f in folders if str(f) not in ours]
+
+
+def images_in(folder: Path, *, results: bool = False) -> list[Path]:
+    """The images directly in a folder; results of `upscale` among others only if they are what is judged."""
     from kornia_srgan.photos.find import find_files
 
-    return list(find_files(folder, recursive=False, results=True).files)
+    return list(find_files(folder, recursive=False, results=results).files)

@@ -40,13 +40,13 @@ class ImageFolder:
             DataError: If it lacks an image, or two files could be meant.
         """
         places = self._places(found.name, level)
-        folder = next((place for place in places if place.is_dir() and images_in(place)), None)
+        folder = next((place for place in places if place.is_dir() and images_in(place, results=True)), None)
         if folder is None:
             wanted = " or ".join(str(place) for place in places)
             raise DataError(
                 f"images {self.name}: no images for {found.name} {level}".rstrip() + f" in {wanted}"
             )
-        files = _by_image([image.name for image in found.images], images_in(folder))
+        files = _by_image([image.name for image in found.images], images_in(folder, results=True))
         missing = [image.name for image in found.images if not files.get(image.name)]
         if missing:
             raise DataError(

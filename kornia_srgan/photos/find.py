@@ -117,6 +117,14 @@ def find_matches(
     return search.found()
 
 
+def is_output_folder(folder: Path) -> bool:
+    """Whether a folder is of a training run, or holds nothing but results of this package."""
+    written = written_in(folder)
+    if written.whole or not written.names:
+        return written.whole
+    return all(p.name in written.names for p in folder.iterdir() if looks_like_picture(p))
+
+
 def pattern_base(pattern: Path) -> Path:
     """The last folder of a pattern before its first wildcard."""
     return next(p for p in pattern.parents if not glob.has_magic(str(p)))

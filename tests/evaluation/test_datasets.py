@@ -4,6 +4,7 @@ from PIL import Image
 
 from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.datasets import find_sets
+from kornia_srgan.photos.outputs import mark_results
 
 
 def put(*paths):
@@ -106,3 +107,16 @@ def test_missing_lr_image_is_named(tmp_path):
     put(tmp_path / "HR/a.png", tmp_path / "HR/b.png", tmp_path / "LRx4/a.png")
     with pytest.raises(DataError, match=r"no LR image for b\.png \(1 of 2 missing\)"):
         find_sets(tmp_path, 4)
+
+
+def test_results_of_upscale_are_no_hr_images_and_no_sets(tmp_path, caplog):
+    put(tmp_path / "photos/a.png", tmp_path / "photos/a_x4.png")
+    mark_results([tmp_path / "photos/a_x4.png"])
+    (found,) = find_sets(tmp_path / "photos", 4)
+    assert [image.name for image in found.images] == ["a"]
+    put(tmp_path / "sets/Set5/baby.png", tmp_path / "sets/large/baby_x4.png")
+    mark_results([tmp_path / "sets/large/baby_x4.png"])
+    assert [s.name for s in find_sets(tmp_path / "sets", 4)] == ["Set5"]
+    assert "large" in caplog.text
+    (judged,) = find_sets(tmp_path / "sets/large", 4)  # named itself, it is what is meant
+    assert [image.name for image in judged.images] == ["baby_x4"]
