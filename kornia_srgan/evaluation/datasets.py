@@ -86,7 +86,8 @@ def check_sizes(found: EvalSet, smallest: int) -> None:
     Raises:
         DataError: If an HR image is smaller; it names the first, and how many there are.
     """
-    small = [(image.hr, size) for image in found.images if min(size := _size(image.hr, smallest)) < smallest]
+    sizes = {image.hr: picture_size(image.hr) for image in found.images}
+    small = [(path, size) for path, size in sizes.items() if size and min(size) < smallest]
     if small:
         path, (width, height) = small[0]
         others = f"; {len(small)} of {len(found.images)} images are too small" if len(small) > 1 else ""
@@ -96,15 +97,15 @@ def check_sizes(found: EvalSet, smallest: int) -> None:
         )
 
 
-def _size(path: Path, unknown: int) -> tuple[int, int]:
-    """Width and height by the file's header; `unknown` where reading the whole will tell."""
+def picture_size(path: Path) -> tuple[int, int] | None:
+    """Width and height by a file's header, as it is stored; None where only reading the whole can tell."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             return image.size
     except Exception:  # damaged files raise anything; the reader names them
-        return unknown, unknown
+        return None
 
 
 def _one_set(folder: Path, scale: int) -> EvalSet | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kornia_srgan.errors import DataError
-from kornia_srgan.evaluation.datasets import EvalImage, EvalSet
+from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, picture_size
 from kornia_srgan.evaluation.folders import ImageFolder
 from kornia_srgan.evaluation.pairs import read_image
 
@@ -39,13 +39,11 @@ def make_entrants(
         device: Where models run.
 
     Raises:
-        DataError: If a folder lacks an image.
+        DataError: If a folder lacks an image, or one has another size.
     """
     bicubic = _network(_Bicubic(found.scale), "cpu")
     networks = {name: _network(model, device) for name, model in models.items()}
-    others = {
-        name: _made_elsewhere(folder.pair(found, level), found.scale) for name, folder in folders.items()
-    }
+    others = {name: _made_elsewhere(folder.pair(found, level), found) for name, folder in folders.items()}
     return {BASELINE: bicubic, **networks, **others}
 
 
@@ -59,20 +57,36 @@ def _network(model: Generator, device: str | torch.device) -> Entrant:
     return enlarge
 
 
-def _made_elsewhere(files: Mapping[str, Path], scale: int) -> Entrant:
-    """Reads what another tool made; of a size that HR had before it was cropped, the top left."""
+def _made_elsewhere(files: Mapping[str, Path], found: EvalSet) -> Entrant:
+    """Reads what another tool made; of a size that HR had before it was cropped, the top left.
+
+    Raises:
+        DataError: If a file has another size by its header.
+    """
+    scale = found.scale
+    for image in found.images:
+        made, true = picture_size(files[image.name]), picture_size(image.hr)
+        if made and true and sorted(made) != sorted(true):  # one of them may be turned when it is read
+            _check_fits(
+                files[image.name], made, image, (true[0] - true[0] % scale, true[1] - true[1] % scale), scale
+            )
 
     def read(image: EvalImage, lr: Tensor) -> Tensor:
         sr = read_image(files[image.name])
         height, width = (side * scale for side in lr.shape[-2:])
-        if not (0 <= sr.shape[-2] - height < scale and 0 <= sr.shape[-1] - width < scale):
-            raise DataError(
-                f"{files[image.name]} has {sr.shape[-1]}x{sr.shape[-2]} pixels; {image.name} at x{scale} has "
-                f"{width}x{height}"
-            )
+        _check_fits(files[image.name], (sr.shape[-1], sr.shape[-2]), image, (width, height), scale)
         return sr[..., :height, :width]
 
     return read
+
+
+def _check_fits(
+    path: Path, made: tuple[int, int], image: EvalImage, wanted: tuple[int, int], scale: int
+) -> None:
+    if any(not 0 <= have - want < scale for have, want in zip(made, wanted, strict=True)):
+        raise DataError(
+            f"{path} has {made[0]}x{made[1]} pixels; {image.name} at x{scale} has {wanted[0]}x{wanted[1]}"
+        )
 
 
 class _Bicubic:

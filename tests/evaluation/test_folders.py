@@ -66,7 +66,9 @@ def test_what_is_wrong_is_named(tmp_path, hr):
         evaluate({}, tmp_path / "Set", images={"other": out})
     (out / "a_b_2.png").unlink()
     save(out / "a.png", hr["a"][:20])
+    seen = []
     with pytest.raises(DataError, match=r"a\.png has 45x20 pixels; a at x4 has 44x40"):
-        evaluate({}, tmp_path / "Set", images={"other": out})
+        evaluate({}, tmp_path / "Set", images={"other": out}, progress=lambda *who: seen.append(who))
+    assert seen == []  # before any work
     with pytest.raises(UserError, match="two rows would be called 'bicubic'"):
         evaluate({}, tmp_path / "Set", images={"bicubic": out})
