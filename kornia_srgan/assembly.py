@@ -31,7 +31,7 @@ from kornia_srgan.registry.catalog import (
     IMAGE_LOSSES,
     RESIZERS,
 )
-from kornia_srgan.registry.entry import BUILTIN_SOURCE
+from kornia_srgan.registry.entry import BUILTIN_SOURCE, normalise
 from kornia_srgan.registry.plugins import load_plugins
 from kornia_srgan.registry.registry import Registry
 from kornia_srgan.weights.files import load_into, load_matching, load_weights
@@ -40,6 +40,7 @@ from kornia_srgan.weights.locate import locate
 from kornia_srgan.weights.spec import WeightSpec
 
 T = TypeVar("T")
+FROM_INIT = "init"  # as a generator's name: the one whose weights the run starts from
 
 
 def build(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
@@ -134,9 +135,10 @@ def assemble(config: TrainConfig) -> Components:
     The initial weights are a function of `train.seed` alone.
     """
     load_plugins(config.plugins)
+    component = _component_of(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        generator = build_generator(config.generator, scale=config.scale)
+        generator = build_generator(component, scale=config.scale)
         stages = tuple(
             _stage(stage, path=f"stages.{index}", crop=stage.crop or config.data.crop)
             for index, stage in enumerate(config.stages)
@@ -153,9 +155,26 @@ def assemble(config: TrainConfig) -> Components:
             if config.data.degradation
             else None
         )
-    spec = generator_spec(config.generator, config.scale, license=config.license)
+    spec = generator_spec(component, config.scale, license=config.license)
     note = _initialise(generator, spec, config.init) if config.init else ""
     return Components(generator, spec, stages, augmentations, resizer, degradation, note)
+
+
+def _component_of(config: TrainConfig) -> Component:
+    """The generator that a config names; `init` stands for the one whose weights it starts from."""
+    if normalise(config.generator.name) != FROM_INIT:
+        return config.generator
+    if config.init is None:
+        raise ConfigError(
+            "generator: 'init' is the network of the weights in `init`; set init=NAME or a path"
+        )
+    found, _ = _read_weights(config.init)
+    if found.scale != config.scale:
+        raise ConfigError(
+            f"generator: {config.init} is x{found.scale}, the run has scale {config.scale}; "
+            f"set scale={found.scale}"
+        )
+    return Component(name=found.name, args=dict(found.args))
 
 
 def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from kornia_srgan.assembly import assemble, load_generator
+from kornia_srgan.assembly import FROM_INIT, assemble, load_generator
 from kornia_srgan.config.io import load_config, recipe_names
+from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.run import train
 from tests.helpers.training import cpu_accelerator, make_photos
 
@@ -34,9 +35,10 @@ def shrink(name: str) -> list[str]:
         "train.lr=1e-3",
         "train.log_every=8",
         "data.cache=ram",
-        "init=null",  # packaged weights do not fit small networks: `test_init_fits`
     ]
-    for key, value in SMALL_GENERATORS[config.generator.name].items():
+    if config.generator.name != FROM_INIT:
+        changes.append("init=null")  # packaged weights do not fit small networks: `test_init_fits`
+    for key, value in SMALL_GENERATORS.get(config.generator.name, {}).items():
         changes.append(f"generator.args.{key}={value}")
     for index, stage in enumerate(config.stages):
         changes += [f"stages.{index}.steps={STEPS // len(config.stages)}", f"stages.{index}.lr=1e-3"]
@@ -91,3 +93,30 @@ def test_the_papers_numbers() -> None:
     (content,) = second.losses
     assert content.args["feature_scale"] == pytest.approx(1 / 12.75)
     assert content.args["extractor"]["args"] == {"model": "vgg19", "layers": ["relu5_4"]}
+
+
+def test_the_generator_of_init_is_found(tmp_path: Path) -> None:
+    config = load_config("finetune")
+    made = assemble(config)
+    assert (made.spec.name, made.spec.args["channels"]) == ("edsr", 64)
+    with pytest.raises(ConfigError, match="edsr-x2 is x2, the run has scale 4; set scale=2"):
+        assemble(config.model_copy(update={"init": "edsr-x2"}))
+    with pytest.raises(ConfigError, match="set init=NAME or a path"):
+        assemble(config.model_copy(update={"init": None}))
+
+
+def test_a_network_of_the_community_is_trained_on(tmp_path: Path) -> None:
+    pytest.importorskip("spandrel", reason="spandrel (extra: community) is not installed")
+    from spandrel.architectures.SwiftSRGAN import SwiftSRGAN
+
+    file = tmp_path / "swift.pth"
+    torch.save(SwiftSRGAN(num_channels=8, num_blocks=1, upscale_factor=2).state_dict(), file)
+    photos = make_photos(tmp_path / "photos")
+    changes = [f"init={file}", "scale=2", "data.crop=32", "train.batch_size=2", "stages.0.steps=6"]
+    config = load_config("finetune", [*changes, "train.log_every=2"], data__folders=[str(photos)])
+    assert train(config, tmp_path / "run", accelerator=cpu_accelerator())
+    loaded = load_generator(tmp_path / "run/generator.safetensors")
+    assert (loaded.spec.name, loaded.spec.args["architecture"]) == ("spandrel", "SwiftSRGAN")
+    before = load_generator(file).module.state_dict()
+    changed = [not torch.equal(v, before[k]) for k, v in loaded.module.state_dict().items() if v.ndim == 4]
+    assert all(changed)
