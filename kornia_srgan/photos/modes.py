@@ -56,9 +56,24 @@ def all_frames(image: Image.Image, count: int, max_pixels: int) -> tuple[list[Fr
             f"its pages are in different colour spaces ({', '.join(sorted(spaces))}); split it first"
         )
     frames = [frame for frame, _ in found]
+    if image.format != "TIFF":  # whose pages may differ
+        frames = _on_one_canvas(frames)
     if any(f.alpha is not None for f in frames):
         frames = [Frame(f.pixels, _or_opaque(f), f.duration) for f in frames]
     return frames, found[0][1]
+
+
+def _on_one_canvas(frames: list[Frame]) -> list[Frame]:
+    """Frames of an animation in the size of the largest: some GIFs grow on the way, as browsers show them."""
+    height = max(frame.pixels.shape[0] for frame in frames)
+    width = max(frame.pixels.shape[1] for frame in frames)
+    if all(frame.pixels.shape[:2] == (height, width) for frame in frames):
+        return frames
+
+    def grown(pixels: Pixels) -> Pixels:
+        return np.pad(pixels, ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0)))
+
+    return [Frame(grown(frame.pixels), grown(_or_opaque(frame)), frame.duration) for frame in frames]
 
 
 def _indices(image: Image.Image, count: int) -> Iterator[int]:

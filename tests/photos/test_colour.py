@@ -207,6 +207,19 @@ def test_primaries_of_a_tiff_are_kept(tmp_path):
     assert np.abs(look(tmp_path / "out.png") - expected).max() <= 2
 
 
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgb, three curves"])
+def test_the_transfer_function_of_a_tiff_is_kept(tmp_path, kind):
+    curve = [round(65535 * (v / 255) ** 1.8) for v in range(256)]
+    values = pixels((16, 16)) if kind == "grey" else pixels()
+    tags = [(301, "H", 768 if "three" in kind else 256, tuple(curve * (3 if "three" in kind else 1)), True)]
+    photometric = "minisblack" if kind == "grey" else "rgb"
+    tifffile.imwrite(tmp_path / "in.tif", values, photometric=photometric, extratags=tags)
+    write_photo(tmp_path / "out.png", read_photo(tmp_path / "in.tif"))
+    shown = look(tmp_path / "out.png")
+    expected = as_srgb(linear(values.astype(float), 1.8))
+    assert np.abs((shown[..., 0] if kind == "grey" else shown) - expected).max() <= 2
+
+
 def test_a_bmp_s_profile_and_primaries_are_kept(tmp_path):
     icc = profiles.rgb_profile("in a BMP", P3, [profiles.power_curve(2.2)])
     file = io.BytesIO()

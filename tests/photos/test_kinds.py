@@ -237,6 +237,24 @@ def test_lab_becomes_srgb_without_its_profile():
     assert not photo.notes
 
 
+def test_an_animation_that_grows_is_of_one_size():
+    """A GIF whose second frame lies outside of the first."""
+    small = encoded("GIF", Image.new("RGB", (10, 10), "red"))
+    large = encoded("GIF", Image.new("RGB", (14, 12), "blue"))
+    image = large.index(b"\x2c")
+    table = bytes([large[image + 9] | 0x80 | (large[10] & 7)])  # the global colour table becomes its own
+    second = (
+        large[image : image + 9]
+        + table
+        + large[13 : 13 + 3 * 2 ** ((large[10] & 7) + 1)]
+        + large[image + 10 :]
+    )
+    photo = read_photo(small[:-1] + second)
+    assert [frame.pixels.shape for frame in photo.frames] == [(12, 14, 3)] * 2
+    assert photo.frames[0].alpha[11, 13] == 0
+    assert tuple(photo.frames[1].pixels[11, 13]) == (0, 0, 255)
+
+
 def test_damaged_is_what_is_damaged():
     whole = tiff(bigtiff=True)
     for data in (whole[: len(whole) // 2], psd()[:100], whole[:16], encoded("JPEG")[:200]):
