@@ -98,7 +98,7 @@ class TiffReader:
     def numbers(self, code: int) -> tuple[int, ...]:
         """The whole numbers of a tag of the first page; none where it is not there."""
         value = self.first.tags[code].value if code in self.first.tags else ()
-        return tuple(int(v) for v in value) if isinstance(value, tuple | np.ndarray) else ()
+        return tuple(int(v) for v in np.ravel(value)) if isinstance(value, tuple | np.ndarray) else ()
 
     def frames(self, max_pixels: int) -> tuple[Space, list[Frame]]:
         """The pages, without thumbnails.
