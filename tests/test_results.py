@@ -1,10 +1,13 @@
 """The figures that README and docs/results.md print are those of the packaged weights."""
 
+import importlib.util
 import re
 
 import pytest
 
 from kornia_srgan.weights.locate import zoo_names
+from tests.helpers import reports
+from tests.helpers.documents import made_up
 from tests.helpers.snippets import ROOT
 
 PAGES = ("README.md", "docs/results.md")
@@ -34,3 +37,32 @@ def test_the_figures_of_set5_are_what_evaluate_prints(shared_data, name):
     report = evaluate(models, shared_data / "eval/Set5", metrics=("psnr", "ssim", "niqe"))
     row = next(row for row in report.rows if row.model == name)
     assert rows("README.md")[name].split("|")[3].strip() == format_metrics(row.mean)
+
+
+def test_every_packaged_weight_is_in_the_tables_of_photographs():
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    block = re.search(r"<!-- photo -->\n(.*?)<!-- /photo -->", text, re.S)[1]
+    if not block:
+        pytest.skip("docs/update_results.py has not made them yet")
+    for table in re.findall(r"PSNR / SSIM:\n\n(.*?)\n\n", block, re.S):
+        assert {"bicubic", *zoo_names()} <= {line.split("|")[1].strip() for line in table.splitlines()[2:]}
+
+
+def test_the_tables_of_photographs_have_speed_beside_quality():
+    spec = importlib.util.spec_from_file_location("update_results", ROOT / "docs/update_results.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    levels = [
+        reports.row(model, [p, p + 2], [0.5, 0.7], dataset=f"{name} {level}", second="ssim", **facts)
+        for name in ("Set5", "Set 14")
+        for level, p in (("clean", 30), ("q75", 20))
+        for model, facts in (("bicubic", {}), ("edsr", {"parameters": 1_500_000}))
+    ]
+    lines = script.photo_tables(
+        reports.report(*levels), made_up({"kornia_srgan": [1.0, 2.0, 3.0]})
+    ).splitlines()
+    assert lines[0] == "Set5, PSNR / SSIM:"
+    assert lines[2] == "| model | scale | parameters | MP/s | clean | q75 |"
+    assert lines[4] == "| bicubic | x4 |  |  | 31.00 / 0.6000 | 21.00 / 0.6000 |"
+    assert lines[5] == "| edsr | x4 | 1.50 M | 2 [1.5, 2.5] | 31.00 / 0.6000 | 21.00 / 0.6000 |"
+    assert lines[7] == "Set 14, PSNR / SSIM:"

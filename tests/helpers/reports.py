@@ -3,11 +3,11 @@
 from kornia_srgan.evaluation.report import ImageScore, Report, Row
 
 
-def row(model, psnr, niqe=None, *, dataset="Set", scale=4, **facts):
-    """A row of images called 0, 1, 2..."""
+def row(model, psnr, niqe=None, *, dataset="Set", scale=4, second="niqe", **facts):
+    """A row of images called 0, 1, 2..., with PSNR and a second metric."""
     niqe = niqe or [5.0] * len(psnr)
     images = tuple(
-        ImageScore(str(index), {"psnr": float(p), "niqe": float(n)})
+        ImageScore(str(index), {"psnr": float(p), second: float(n)})
         for index, (p, n) in enumerate(zip(psnr, niqe, strict=True))
     )
     return Row(model, dataset, scale, "files", images, **facts)
