@@ -1,4 +1,4 @@
-"""`kornia-srgan describe`: one component, its arguments and its reference."""
+"""`kornia-srgan describe`: one component with its arguments and its reference, or some weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from kornia_srgan.cli.options import PluginOption, console
 
 
 def command(
-    kind: Annotated[str, typer.Argument(help="generator, discriminator, image_loss, ...")],
-    name: Annotated[str, typer.Argument(help="A name or alias, as `kornia-srgan list` shows it.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND|WEIGHTS", help="generator, image_loss, ...; or weights: name or file."),
+    ],
+    name: Annotated[
+        str | None, typer.Argument(help="A name or alias, as `kornia-srgan list` shows it; not for weights.")
+    ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Describe a component: arguments, types, defaults, documentation, reference."""
+    """Describe a component (arguments, types, defaults, documentation), or weights of any project."""
+    if name is None:
+        _describe_weights(kind, plugin or [])
+        return
     from rich.table import Table
     from rich.text import Text
 
@@ -46,3 +54,43 @@ def command(
     if described.doc:
         out.print()
         out.print(Text(described.doc))
+
+
+def _describe_weights(source: str, plugins: list[str]) -> None:
+    """What some weights are, whoever made them, and what they need when a picture is cut into tiles."""
+    from kornia_srgan.assembly import build_imported, load_generator
+    from kornia_srgan.errors import UnknownComponentError, UserError
+    from kornia_srgan.geometry import geometry_of, supported_dtypes
+    from kornia_srgan.registry.catalog import get_registry
+    from kornia_srgan.registry.plugins import load_plugins
+    from kornia_srgan.weights.foreign import import_weights, is_foreign
+    from kornia_srgan.weights.locate import locate
+
+    try:
+        names = ", ".join(get_registry(source).names())
+    except UnknownComponentError:
+        pass
+    else:
+        raise UserError(f"describe {source} needs a name: {names}")
+    load_plugins(plugins)
+    path = locate(source)
+    if is_foreign(path):
+        imported = import_weights(path)
+        module, lines = build_imported(imported, path), imported.report()
+    else:
+        loaded = load_generator(path)
+        module, spec = loaded.module, loaded.spec
+        arguments = ", ".join(f"{key}={value}" for key, value in spec.args.items())
+        origin = spec.training.get("imported_from") or spec.training.get("recipe")
+        lines = [f"generator: {spec.name} x{spec.scale} ({arguments})"]
+        lines += [f"made from: {origin}"] if origin else []
+        lines += [f"licence:   {spec.license or 'not stated'}"]
+    geometry = geometry_of(module)
+    tiles = (
+        "none, it sees the whole picture" if geometry.halo is None else f"overlap by {geometry.halo} pixels"
+    )
+    lines.append(f"tiles:     {tiles}{' and are blended' if geometry.blend else ''}")
+    lines.append(f"computes:  in {', '.join(d for d in supported_dtypes(module) if d != 'float64')}")
+    lines.append(f"size:      {sum(p.numel() for p in module.parameters()):,} parameters")
+    for line in lines:
+        typer.echo(line)

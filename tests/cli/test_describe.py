@@ -1,6 +1,8 @@
 import pytest
+import torch
 
 from kornia_srgan.registry.catalog import REGISTRIES
+from tests.helpers.layouts import compact
 from tests.helpers.runner import assert_user_error, invoke
 
 
@@ -24,3 +26,23 @@ def test_every_component_can_be_described(capsys, kind, name):
 def test_unknown_name_has_a_suggestion(capsys):
     result = invoke(capsys, "describe", "generator", "srresnt")
     assert_user_error(result, "unknown generator 'srresnt'", "did you mean 'srresnet'?")
+
+
+def test_weights_of_this_package_are_described(capsys):
+    shown = invoke(capsys, "describe", "edsr-x2").out.splitlines()
+    assert shown[0].startswith("generator: edsr x2 (")
+    assert any(line.startswith("licence:   ") for line in shown)
+    assert "tiles:     overlap by" in "\n".join(shown)
+
+
+def test_weights_of_other_projects_are_described(capsys, tmp_path):
+    torch.save({"params_ema": compact(2).make()}, tmp_path / "w.pth")
+    shown = invoke(capsys, "describe", tmp_path / "w.pth").out.splitlines()
+    assert shown[0] == "layout:    Real-ESRGAN SRVGGNetCompact"
+    assert "tiles:     overlap by 5 pixels" in shown
+    assert "computes:  in float32, float16, bfloat16" in shown
+
+
+def test_a_kind_alone_asks_for_a_name_and_no_weights_are_named(capsys):
+    assert_user_error(invoke(capsys, "describe", "resizer"), "needs a name", "matlab_bicubic")
+    assert_user_error(invoke(capsys, "describe", "nothing-x4"), "weights 'nothing-x4' not found")
