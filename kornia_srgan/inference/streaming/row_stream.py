@@ -12,7 +12,7 @@ from kornia_srgan.inference.streaming.row_graph import RowGraph
 from kornia_srgan.inference.streaming.row_ops import Convolution, RowOp
 from kornia_srgan.ops.winograd import ROWS
 
-_STEP_BYTES = 4 * 2**20  # of the rows that a layer makes at once: they stay in the processor's cache
+_STEP_BYTES = 8 * 2**20  # of the rows that a layer makes at once: fewer rows cost more calls, more leave the caches
 
 
 class _Rows:
@@ -122,13 +122,14 @@ class _Work:
         self.done += count
         self.output.append(result)
         if not self.step:
-            self.step = _step_of(op, result, seen, count)
+            self.step = _step_of(op, result, *seen)
 
 
-def _step_of(op: RowOp, result: Tensor, seen: list[Tensor], count: int) -> int:
+def _step_of(op: RowOp, result: Tensor, *seen: Tensor) -> int:
     """How many groups to make at once, by what the first ones took."""
-    most = max(t.numel() * t.element_size() for t in (result, *seen))
-    groups = max(1, _STEP_BYTES * count // max(1, most))
+    rows = [(op.give, result), *((op.take, x) for x in seen)]
+    most = max(per_group * x[:, :, :1].numel() * x.element_size() for per_group, x in rows)
+    groups = max(1, _STEP_BYTES // most)
     return max(ROWS, groups // ROWS * ROWS) if isinstance(op, Convolution) else groups
 
 
