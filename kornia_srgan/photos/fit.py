@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import fit_profile
 from kornia_srgan.photos.formats import Format, WriteOptions
-from kornia_srgan.photos.photo import Pixels, Raster, white_of
+from kornia_srgan.photos.photo import CHANNELS, Pixels, Raster, Space, white_of
 
 
 def fit_raster(
@@ -43,6 +43,11 @@ def fit_raster(
         notes.append(f"{form.name} has no {picture.dtype}: rounded to {target}")
         source = picture.dtype
         picture = _mapped(picture, lambda band: _in_depth(band, source, target), dtype=target)
+    if icc is not None and not form.icc:
+        convert = _to_srgb(icc, picture.space)
+        if convert is not None:
+            picture, icc = _mapped(picture, convert), None
+            notes.append(f"{form.name} has no place for an ICC profile: converted to sRGB")
     if picture.space == "L" and not form.grey:
         icc, odd = fit_profile(icc, "RGB")
         notes += odd
@@ -83,6 +88,23 @@ def _flattened(band: Pixels, background: tuple[int, int, int]) -> Pixels:
         under = under @ np.asarray([[0.299], [0.587], [0.114]], np.float32)
     mixed = colour * alpha + under * (1 - alpha)
     return (mixed + 0.5 * (band.dtype.kind == "u")).astype(band.dtype)
+
+
+def _to_srgb(icc: bytes, space: Space) -> Callable[[Pixels], Pixels] | None:
+    """From a profile's values of 8 bits to sRGB's; None where the profile does not work."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), space, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    colours = CHANNELS[space]
+
+    def convert(band: Pixels) -> Pixels:
+        colour = np.ascontiguousarray(band[..., 0] if space == "L" else band[..., :colours])
+        shown = np.asarray(ImageCms.applyTransform(Image.fromarray(colour), transform))
+        return np.concatenate([shown[..., :colours], band[..., colours:]], axis=-1)
+
+    return convert
 
 
 def _cmyk_to_rgb(icc: bytes | None) -> Callable[[Pixels], Pixels]:

@@ -87,6 +87,16 @@ def test_a_png_s_gamma_is_kept_in_every_format_with_profiles(tmp_path, suffix):
     assert np.abs(look(tmp_path / f"out{suffix}") - expected).max() <= (2 if suffix != ".avif" else 5)
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (16, 16, 3)], ids=["grey", "rgb"])
+def test_colours_become_srgb_where_a_format_has_no_profiles(tmp_path, shape):
+    source = with_chunks(tmp_path / "in.png", pixels(shape), gama(1 / 1.4))
+    notes = write_photo(tmp_path / "out.bmp", read_photo(source))
+    assert notes == ("BMP has no place for an ICC profile: converted to sRGB",)
+    expected = as_srgb(linear(pixels(shape).astype(float), 1.4))
+    with Image.open(tmp_path / "out.bmp") as image:
+        assert np.abs(np.asarray(image).astype(int) - expected).max() <= 2
+
+
 def test_a_png_s_gamma_of_grey_is_kept(tmp_path):
     source = with_chunks(tmp_path / "in.png", pixels((16, 16)), gama(1 / 1.4))
     write_photo(tmp_path / "out.png", read_photo(source))

@@ -159,5 +159,6 @@ def test_damaged_exif_is_left_out_and_said(photographs, tmp_path):
 
 
 def test_what_a_format_has_no_place_for_is_said(photographs, tmp_path):
-    (note,) = enlarge(photographs / "in.jpg", tmp_path / "out.bmp")
-    assert "ICC profile, EXIF, XMP" in note
+    colour, note = enlarge(photographs / "in.jpg", tmp_path / "out.bmp")
+    assert "converted to sRGB" in colour
+    assert "EXIF, XMP" in note
