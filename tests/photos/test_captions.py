@@ -254,6 +254,26 @@ def test_an_extension_that_is_not_whole_is_said(tmp_path):
     assert (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("mark", [b"XMP\0://ns.adobe.com/xap/1.0/\0", b"ns.adobe.com/xap/1.0/\0", b""])
+def test_xmp_behind_a_wrong_mark(tmp_path, mark):
+    """As GraphicsMagick wrote it for years."""
+    enlarge(jpeg(tmp_path / "in.jpg", jpeg_segment(0xE1, mark + packet(b"Titel"))), tmp_path / "out.jpg")
+    assert exiftool(tmp_path / "out.jpg")["XMP-dc:Title"] == "Titel"
+
+
+def test_exif_and_iptc_behind_wrong_marks(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    wrong = b"Exif\0\xff" + exif.tobytes().removeprefix(b"Exif\0\0")
+    old = b"Adobe_Photoshop2.5:\0\0\0\0\0" + BLOCK
+    jpeg(tmp_path / "in.jpg", jpeg_segment(0xE1, wrong), jpeg_segment(0xED, old))
+    enlarge(tmp_path / "in.jpg", tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.size == (12, 16)
+        assert image.getexif()[0x010F] == "Maker"
+        assert IptcImagePlugin.getiptcinfo(image)[(2, 90)] == b"Testville"
+
+
 IN_ALL = {"IFD0:Make": "Maker", "ExifIFD:ISO": 400, "XMP-dc:Title": "Titel"}
 
 

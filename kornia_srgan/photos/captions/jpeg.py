@@ -12,6 +12,8 @@ from kornia_srgan.photos.photo import Text
 from kornia_srgan.photos.segments import COM, app, jpeg_segments
 from kornia_srgan.photos.xmp import EXTENSION_MARK, MAIN_MARK, join_from_jpeg
 
+_OLD_PHOTOSHOP = b"Adobe_Photoshop2.5:"
+_ODD_XMP = re.compile(rb"[^<]{0,20}ns\.adobe\.com/xap/1\.0/\0")
 _PICTURE_KINDS = {0x020001: "a panorama", 0x020002: "a stereo pair", 0x020003: "several angles"}
 _PREVIEWS = {0x010001, 0x010002, 0x010003, 0x010004, 0x010005}
 
@@ -25,8 +27,12 @@ def read_jpeg(data: bytes, found: Captions) -> None:
             found.texts.append(Text(COMMENT, decoded(content)))
         elif marker == app(13) and content.startswith(photoshop.MARK):
             block += content[len(photoshop.MARK) :]
-        elif marker == app(1) and content.startswith(MAIN_MARK) and found.xmp is None:
-            found.xmp = content[len(MAIN_MARK) :]
+        elif marker == app(13) and content.startswith(_OLD_PHOTOSHOP):
+            block += content[max(0, content.find(b"8BIM")) :]
+        elif marker == app(1) and (packet := _packet(content)) is not None:
+            found.xmp = found.xmp or packet
+        elif marker == app(1) and content.startswith(b"Exif\0") and not content.startswith(b"Exif\0\0"):
+            found.exif = content[6:]  # of a program that got the mark wrong; Pillow passes it over
         elif marker == app(1) and content.startswith(EXTENSION_MARK):
             parts.append(content[len(EXTENSION_MARK) :])
         elif marker == app(1) and content.startswith(b"FLIR\0"):
@@ -46,6 +52,15 @@ def read_jpeg(data: bytes, found: Captions) -> None:
     xmp = found.xmp or b""
     gain_map = gain_map or b"GainMap" in xmp or b"hdr-gain-map" in xmp or 0x050000 in kinds
     found.notes += _notes_on_pictures(data, xmp, kinds, gain_map)
+
+
+def _packet(content: bytes) -> bytes | None:
+    """The XMP packet in a segment, also behind the marks that some versions of programs got wrong."""
+    if content.startswith(MAIN_MARK):
+        return content[len(MAIN_MARK) :]
+    if found := _ODD_XMP.match(content):
+        return content[found.end() :]
+    return content if content.startswith((b"<?xpacket", b"<x:xmpmeta")) else None
 
 
 def _kinds_of_pictures(content: bytes) -> list[int]:
