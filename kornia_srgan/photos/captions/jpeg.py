@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kornia_srgan.photos import photoshop
 from kornia_srgan.photos.captions.found import COMMENT, CREDENTIALS, GAIN_MAP, Captions, decoded
@@ -12,6 +12,7 @@ from kornia_srgan.photos.photo import Text
 from kornia_srgan.photos.segments import COM, app, jpeg_segments
 from kornia_srgan.photos.xmp import EXTENSION_MARK, MAIN_MARK, join_from_jpeg
 
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 _OLD_PHOTOSHOP = b"Adobe_Photoshop2.5:"
 _ODD_XMP = re.compile(rb"[^<]{0,20}ns\.adobe\.com/xap/1\.0/\0")
 _PICTURE_KINDS = {0x020001: "a panorama", 0x020002: "a stereo pair", 0x020003: "several angles"}
@@ -20,38 +21,44 @@ _PREVIEWS = {0x010001, 0x010002, 0x010003, 0x010004, 0x010005}
 
 def read_jpeg(data: bytes, found: Captions) -> None:
     """Comments, IPTC and XMP of a JPEG, and what lies behind its picture."""
-    block, parts, gain_map = b"", [], False
-    kinds: list[int] = []
-    for marker, content, _ in jpeg_segments(data):
-        if marker == COM:
-            found.texts.append(Text(COMMENT, decoded(content)))
-        elif marker == app(13) and content.startswith(photoshop.MARK):
-            block += content[len(photoshop.MARK) :]
-        elif marker == app(13) and content.startswith(_OLD_PHOTOSHOP):
-            block += content[max(0, content.find(b"8BIM")) :]
-        elif marker == app(1) and (packet := _packet(content)) is not None:
-            found.xmp = found.xmp or packet
-        elif marker == app(1) and content.startswith(b"Exif\0") and not content.startswith(b"Exif\0\0"):
-            found.exif = content[6:]  # of a program that got the mark wrong; Pillow passes it over
-        elif marker == app(1) and content.startswith(EXTENSION_MARK):
-            parts.append(content[len(EXTENSION_MARK) :])
-        elif marker == app(1) and content.startswith(b"FLIR\0"):
-            found.notes.append("its thermal measurements (FLIR) are left out")
-        elif marker == app(2) and content.startswith(b"urn:iso:std:iso:ts:21496:-1\0"):
-            gain_map = True
-        elif marker == app(2) and content.startswith(b"MPF\0"):
-            kinds = _kinds_of_pictures(content[4:])
-        elif marker == app(11) and content.startswith(b"JP") and b"c2pa" in content[:200]:
-            found.notes.append(CREDENTIALS)
+    segments = [(marker, content) for marker, content, _ in jpeg_segments(data)]
+    found.texts += [Text(COMMENT, decoded(content)) for marker, content in segments if marker == COM]
+    _take_first(_with_marker(segments, 1), found)
+    block = b"".join(map(_resources, _with_marker(segments, 13)))
     found.resources += photoshop.read_resources(block)
+    if any(c.startswith(b"JP") and b"c2pa" in c[:200] for c in _with_marker(segments, 11)):
+        found.notes.append(CREDENTIALS)
+    found.notes += _notes_on_pictures(data, found.xmp or b"", _with_marker(segments, 2))
+
+
+def _with_marker(segments: Sequence[tuple[int, bytes]], number: int) -> list[bytes]:
+    return [content for marker, content in segments if marker == app(number)]
+
+
+def _take_first(contents: Iterable[bytes], found: Captions) -> None:
+    """EXIF and XMP, which share a marker."""
+    parts = []
+    for content in contents:
+        if (packet := _packet(content)) is not None:
+            found.xmp = found.xmp or packet
+        elif content.startswith(EXTENSION_MARK):
+            parts.append(content[len(EXTENSION_MARK) :])
+        elif content.startswith(b"Exif\0") and not content.startswith(b"Exif\0\0"):
+            found.exif = content[6:]  # of a program that got the mark wrong; Pillow passes it over
+        elif content.startswith(b"FLIR\0"):
+            found.notes.append("its thermal measurements (FLIR) are left out")
     if parts:
         joined = join_from_jpeg(found.xmp or b"", parts)
         if joined is None:
             found.notes.append("the extended part of its XMP is damaged and left out")
         found.xmp = joined or found.xmp
-    xmp = found.xmp or b""
-    gain_map = gain_map or b"GainMap" in xmp or b"hdr-gain-map" in xmp or 0x050000 in kinds
-    found.notes += _notes_on_pictures(data, xmp, kinds, gain_map)
+
+
+def _resources(content: bytes) -> bytes:
+    """Photoshop's resources in a segment; a block may go on in the next."""
+    if content.startswith(photoshop.MARK):
+        return content[len(photoshop.MARK) :]
+    return content[max(0, content.find(b"8BIM")) :] if content.startswith(_OLD_PHOTOSHOP) else b""
 
 
 def _packet(content: bytes) -> bytes | None:
@@ -75,7 +82,10 @@ def _kinds_of_pictures(content: bytes) -> list[int]:
     return [int.from_bytes(row, little) & 0xFFFFFF for row in rows][1:]  # type: ignore[arg-type]
 
 
-def _notes_on_pictures(data: bytes, xmp: bytes, kinds: list[int], gain_map: bool) -> Iterator[str]:
+def _notes_on_pictures(data: bytes, xmp: bytes, contents: Sequence[bytes]) -> Iterator[str]:
+    kinds = [kind for c in contents if c.startswith(b"MPF\0") for kind in _kinds_of_pictures(c[4:])]
+    gain_map = b"GainMap" in xmp or b"hdr-gain-map" in xmp or 0x050000 in kinds
+    gain_map = gain_map or any(c.startswith(_ISO_GAIN_MAP) for c in contents)
     others = [kind for kind in kinds if kind not in _PREVIEWS]
     if others and (gain_map or b"HDRGainMap" in data):
         gain_map = True
