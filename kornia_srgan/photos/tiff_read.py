@@ -72,8 +72,8 @@ class TiffReader:
             ImageError: If there are any.
         """
         for page in self.pages:
-            colours = _COLOURS.get(int(page.photometric), page.samplesperpixel)
-            extra = page.samplesperpixel - colours
+            extra = _spare_bands(page)
+            colours = page.samplesperpixel - extra
             kinds = [int(e) for e in page.extrasamples]
             # Without a word on it a fourth band is taken for transparency, as all programs do.
             if extra <= 0 or (extra == 1 and (not kinds or kinds[0] != _UNSPECIFIED)):
@@ -87,7 +87,10 @@ class TiffReader:
     def notes(self) -> tuple[str, ...]:
         """What it says that is not kept."""
         geo = [self.first.tags[code].name for code in _GEO_TAGS if code in self.first.tags]
-        return (f"its map position (GeoTIFF) is left out: {', '.join(geo)}",) if geo else ()
+        notes = [f"its map position (GeoTIFF) is left out: {', '.join(geo)}"] if geo else []
+        if any(_spare_bands(page) == 1 and not page.extrasamples for page in self.pages):
+            notes.append("its last band is taken for transparency, though the file does not say what it is")
+        return tuple(notes)
 
     def fractions(self, code: int) -> tuple[float, ...]:
         """The fractions of a tag of the first page; none where it is not there or damaged."""
@@ -117,6 +120,11 @@ class TiffReader:
         for page in self._every:
             yield page
             yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
+
+
+def _spare_bands(page: tifffile.TiffPage) -> int:
+    """How many bands there are beside the colours."""
+    return page.samplesperpixel - _COLOURS.get(int(page.photometric), page.samplesperpixel)
 
 
 def _bits(page: tifffile.TiffPage) -> int:

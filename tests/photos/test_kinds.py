@@ -362,6 +362,17 @@ def test_photoshop_s_profile_and_resolution_and_what_is_not_there():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_fourth_band_of_which_nothing_is_said_is_kept_and_named(dtype):
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (8, 8, 4), dtype)
+    data = bytearray(tiff(values, extrasamples=["unassalpha"], metadata=None))
+    place = data.index(struct.pack("<HHI", 338, 3, 1))  # the tag ExtraSamples becomes a private one
+    struct.pack_into("<H", data, place, 337)
+    photo = read_photo(bytes(data))
+    np.testing.assert_array_equal(photo.frames[0].alpha[..., 0], values[..., 3])
+    assert any("last band is taken for transparency" in note for note in photo.notes)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_stated_opacity_is_kept(dtype):
     values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (8, 8, 4), dtype)
     frame = read_photo(tiff(values, extrasamples=["unassalpha"])).frames[0]
