@@ -24,7 +24,15 @@ from kornia_srgan.training.journal import plot_losses
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.validation import FolderValidator
-from tests.helpers.training import Killed, cpu_accelerator, make_photos, small_config, state_of, tensors_equal
+from tests.helpers.training import (
+    Killed,
+    cpu_accelerator,
+    killer,
+    make_photos,
+    small_config,
+    state_of,
+    tensors_equal,
+)
 
 TILE = 192
 
@@ -106,7 +114,7 @@ def test_the_best_generator_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     photos, images = make_photos(tmp_path / "photos"), make_photos(tmp_path / "val", 1)
     config = small_config(data__folders=[str(photos)], validation={"folder": str(images), "every": 4})
     with pytest.raises(Killed):
-        train(config, tmp_path / "run", accelerator=cpu_accelerator())
+        train(config, tmp_path / "run", accelerator=cpu_accelerator(), on_step=killer)
     kill_at(-1)
     assert train(config, tmp_path / "run", resume=True, accelerator=cpu_accelerator())
     best = load_file(tmp_path / "run/best.safetensors")
