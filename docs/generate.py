@@ -20,7 +20,7 @@ API = {
     "Recipes": ("config", "config_io"),
     "Weights": ("weights.spec", "weights.files", "weights.locate", "weights.blend"),
     "Data": ("data.images", "data.source"),
-    "Training": ("training.steps", "training.run", "training.trainer"),
+    "Training": ("training.steps", "training.run", "training.trainer", "training.hooks"),
     "Upscaling": ("inference.upscaler",),
     "Evaluation": (
         "evaluation.evaluate",
