@@ -6,8 +6,10 @@ and the weight file's description travels with it.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import io
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from torch.export import Dim, ExportedProgram
 
 from kornia_srgan.assembly import LoadedGenerator, load_generator
 from kornia_srgan.atomic import write_bytes
+from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.weights.header import METADATA_KEY
@@ -72,7 +75,8 @@ def export_generator(
 
     The exported program takes `lr`, float32 `(B, 3, h, w)` in [0, 1], and gives `sr`,
     `(B, 3, scale*h, scale*w)`, unclamped. An ONNX file has the weight file's description in its metadata
-    under `kornia_srgan`, a `.pt2` file in its extra file `kornia_srgan.json`.
+    under `kornia_srgan`, and `scale`, `halo` (empty: the whole picture) and `align` for those who tile; a
+    `.pt2` file has them in its extra files `kornia_srgan.json` and `geometry.json`.
 
     Args:
         source: Weights, as `load_generator` takes them, or a generator that it loaded.
@@ -93,7 +97,8 @@ def export_generator(
     align = geometry_of(module, measure=False).align
     with _quiet():
         program = _trace(module, loaded.spec.name, align)
-        data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec)
+        geometry = geometry_of(module)
+        data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec, geometry)
         smallest = (1, _smallest(align), _smallest(align))
         checks = (*_CHECKS, smallest)
         parity = tuple(_compare(module, run, batch, h * align, w * align) for batch, h, w in checks)
@@ -150,9 +155,27 @@ def _smallest(align: int) -> int:
 Run = Callable[[Tensor], Tensor]
 
 
-def _to_onnx(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
-    import onnxruntime
+def module_to_onnx(module: nn.Module) -> bytes:
+    """A generator without weights' description as ONNX with free sizes and its geometry; not checked.
 
+    Raises:
+        UserError: If it cannot be traced.
+        MissingExtraError: If ONNX's packages are not installed.
+    """
+    _require_onnx()
+    plain = copy.deepcopy(module).to("cpu", torch.float32).eval()
+    with _quiet():
+        program = _trace(plain, type(module).__name__, geometry_of(plain, measure=False).align)
+        return _serialised(program, _told(geometry_of(plain)))
+
+
+def _told(geometry: Geometry) -> dict[str, str]:
+    """The geometry as metadata."""
+    halo = "" if geometry.halo is None else str(geometry.halo)
+    return {"scale": str(geometry.scale), "halo": halo, "align": str(geometry.align)}
+
+
+def _serialised(program: ExportedProgram, metadata: dict[str, str]) -> bytes:
     exported = torch.onnx.export(
         program, dynamo=True, external_data=False, input_names=[INPUT], output_names=[OUTPUT], verbose=False
     )
@@ -160,10 +183,16 @@ def _to_onnx(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
         raise KorniaSRGANError("torch.onnx.export returned nothing")
     proto: Any = exported.model_proto
     proto.producer_name = "kornia_srgan"
-    for key, value in ((METADATA_KEY, spec.to_json()), ("scale", str(spec.scale))):
+    for key, value in metadata.items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value
-    data = proto.SerializeToString()
+    return proto.SerializeToString()
+
+
+def _to_onnx(program: ExportedProgram, spec: WeightSpec, geometry: Geometry) -> tuple[bytes, Run]:
+    import onnxruntime
+
+    data = _serialised(program, {METADATA_KEY: spec.to_json(), **_told(geometry)})
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
 
     def run(lr: Tensor) -> Tensor:
@@ -172,9 +201,10 @@ def _to_onnx(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
     return data, run
 
 
-def _to_pt2(program: ExportedProgram, spec: WeightSpec) -> tuple[bytes, Run]:
+def _to_pt2(program: ExportedProgram, spec: WeightSpec, geometry: Geometry) -> tuple[bytes, Run]:
     buffer = io.BytesIO()
-    torch.export.save(program, buffer, extra_files={f"{METADATA_KEY}.json": spec.to_json()})
+    extra = {f"{METADATA_KEY}.json": spec.to_json(), "geometry.json": json.dumps(_told(geometry))}
+    torch.export.save(program, buffer, extra_files=extra)
     buffer.seek(0)
     return buffer.getvalue(), torch.export.load(buffer).module()
 

@@ -70,12 +70,14 @@ def devices() -> Iterator[Finding]:
 
     import torch
 
+    from kornia_srgan.engines.sessions import installed
     from kornia_srgan.processor import instructions, usable_processors
 
     usable, threads = usable_processors(), torch.get_num_threads()
     yield "cpu", f"{os.cpu_count()} cores, {usable} usable, {threads} threads, precision {_cpu_precisions()}"
     yield "instructions", ", ".join(instructions()) or "not known"
     yield "dtype auto", _auto()
+    yield "engines", ", ".join(["torch", *installed()])
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         precisions = "fp32, fp16" + (", bf16" if torch.cuda.is_bf16_supported(False) else "")

@@ -32,7 +32,9 @@ def command(
     ],
     weights: Annotated[
         str | None,
-        typer.Option(help="A packaged name (edsr-x4 is the fastest on a CPU) or a .safetensors file."),
+        typer.Option(
+            help="A packaged name (edsr-x4 is the fastest on a CPU) or a .safetensors or .onnx file."
+        ),
     ] = None,
     then: Annotated[
         list[str] | None,
@@ -64,6 +66,12 @@ def command(
         str,
         typer.Option(help="auto: the fastest with the same picture; float32: exact; float16; bfloat16."),
     ] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, onnxruntime, openvino, or auto: what is measured to be the fastest.")
+    ] = "torch",
+    provider: Annotated[
+        str | None, typer.Option(help="Of onnxruntime: cpu, cuda, tensorrt, directml, coreml, openvino.")
+    ] = None,
     threads: ThreadsOption = None,
     file_format: Annotated[
         str | None, typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif, bmp [default: lossless]")
@@ -129,6 +137,8 @@ def command(
             _tile(tile),
             device,
             dtype,
+            engine,
+            provider,
         )
         show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale
@@ -221,6 +231,8 @@ def _upscaler(
     tile: int | Literal["auto"],
     device: str,
     dtype: str,
+    engine: str,
+    provider: str | None,
 ) -> Upscaler:
     from kornia_srgan.inference.upscaler import Upscaler
 
@@ -237,4 +249,6 @@ def _upscaler(
         tile=tile,
         device=device,
         dtype=dtype,
+        engine=engine,
+        provider=provider,
     )

@@ -40,6 +40,8 @@ def _reach(generator: nn.Module, length: int) -> int | None:
     with torch.inference_mode(False), torch.enable_grad():
         image = noise.to(reference.device, reference.dtype).requires_grad_()
         output: Tensor = generator(image)
+        if not output.requires_grad:  # another engine computes it
+            return None
         centre = output[0, :, output.shape[-2] // 2, output.shape[-1] // 2].abs().sum()
         (gradient,) = torch.autograd.grad(centre, image)
     weight = gradient[0].float().abs().sum(dim=(0, 1)).cpu()

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kornia_srgan.assembly import load_generator
+from kornia_srgan.engines.choice import with_engine
+from kornia_srgan.engines.onnx_generator import SUFFIX, read_onnx
+from kornia_srgan.engines.sessions import check_engine
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.geometry import geometry_of, supported_dtypes
 from kornia_srgan.inference.chained import Chained
@@ -120,12 +123,21 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
     return result
 
 
-def load_network(source: str | Path | None = None) -> nn.Module:
+def load_network(
+    source: str | Path | None = None, engine: str = "torch", provider: str | None = None
+) -> nn.Module:
     """A generator from weights: a zoo name, a file, or None for the default.
+
+    Args:
+        source: Also an ONNX file, which another engine than PyTorch computes.
+        engine: What computes an ONNX file; `torch` and `auto` take the first that is installed.
+        provider: For ONNX Runtime.
 
     Raises:
         WeightsError: If there are no such weights or they are damaged.
     """
+    if source is not None and Path(source).suffix.lower() == SUFFIX:
+        return read_onnx(source, engine, provider)
     return load_generator(source if source is not None else DEFAULT_WEIGHTS).module
 
 
@@ -141,6 +153,9 @@ class Recipe:
         restore: Where the dial of a family stands, 0 to 1, or `auto`; see `Dial`.
         sharp: How far to go towards the family's GAN weights, 0 to 1.
         then: Weights whose generators the result goes through next, in order; see `Chained`.
+        engine: What computes: see `engines.choice.with_engine`.
+        provider: For ONNX Runtime.
+        dtype: What PyTorch would compute in, for the engine `auto`.
     """
 
     weights: str | Path | None = None
@@ -150,6 +165,9 @@ class Recipe:
     restore: float | Literal["auto"] = "auto"
     sharp: float = 0.0
     then: tuple[str | Path, ...] = ()
+    engine: str = "torch"
+    provider: str | None = None
+    dtype: torch.dtype | str = torch.float32
 
     @property
     def family(self) -> Family | None:
@@ -171,10 +189,17 @@ class Recipe:
         """
         if self.family is None:
             self._check_no_dial()
-            return self._around(self._fixed()), None
+            return self._around(self._served(self._fixed())), None
         dial = Dial.of(self.family)
         if self.restore != "auto":
-            return self._around(dial.at(self.restore, self.sharp)), None
+            return self._around(self._served(dial.at(self.restore, self.sharp))), None
+        if self.engine not in ("torch", "auto"):
+            check_engine(self.engine)
+            raise ArgumentError(
+                f"engine '{self.engine}' computes one network, and these weights have one for each picture; "
+                "set restore to a number from 0 to 1",
+                where="engine",
+            )
         auto = AutoDial(dial, sharp=self.sharp, around=self._around)
         return auto.network(0.0), auto
 
@@ -187,15 +212,19 @@ class Recipe:
 
     def _fixed(self) -> nn.Module:
         if self.interpolate is None:
-            return load_network(self.weights)
+            return load_network(self.weights, self.engine, self.provider)
         if self.weights is not None:
             raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
         first, second, share = self.interpolate
         return interpolated(load_network(first), load_network(second), share)
 
+    def _served(self, generator: nn.Module) -> nn.Module:
+        return with_engine(generator, self.engine, self.provider, dtype=self.dtype)
+
     def _around(self, generator: nn.Module) -> nn.Module:
         if self.then:
-            generator = Chained([generator, *map(load_network, self.then)])
+            more = (self._served(load_network(source, self.engine, self.provider)) for source in self.then)
+            generator = Chained([generator, *more])
         if self.ensemble:
             generator = SelfEnsemble(generator)
         return ColorFix(generator) if self.color_fix else generator

@@ -136,7 +136,7 @@ class PackedConv2d(WinogradConv2d):
             and x.is_contiguous(memory_format=torch.channels_last)
             and not torch.is_autocast_enabled("cpu")
             and torch.backends.mkldnn.is_available()
-            and torch.backends.mkldnn.enabled  # pyright: ignore[reportAttributeAccessIssue]
+            and bool(torch.backends.mkldnn.enabled)
         )
 
     def _packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:

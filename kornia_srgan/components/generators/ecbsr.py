@@ -113,8 +113,9 @@ class ECBSR(nn.Module):
         self.body = nn.Sequential(*layers)
         self.tail = nn.Sequential(EdgeConv2d(channels, 3 * scale**2), nn.PixelShuffle(scale))
         with torch.no_grad():  # start near the enlarged image
-            last = self.tail[0]
-            for part in (last.plain, last.expand[1]):
+            for name in ("plain", "expand.1"):
+                part = self.tail[0].get_submodule(name)
+                assert isinstance(part, nn.Conv2d)
                 part.weight.mul_(0.1)
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -1,0 +1,149 @@
+"""Which engine computes a generator: the one asked for, or the fastest by a calibration that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.atomic import write_bytes, write_text
+from kornia_srgan.engines.onnx_generator import OnnxGenerator
+from kornia_srgan.engines.sessions import EngineName, check_engine, installed
+from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
+from kornia_srgan.export import module_to_onnx
+from kornia_srgan.optimize.optimize import optimize_for_inference
+
+_GAIN = 1.1
+_SIDE, _REPEATS = 96, 3
+
+
+def with_engine(
+    generator: nn.Module, engine: str = "torch", provider: str | None = None, *, dtype: Any = torch.float32
+) -> nn.Module:
+    """The generator as an engine computes it.
+
+    Args:
+        generator: A `contracts.Generator` on the CPU.
+        engine: `torch`: itself; `onnxruntime`, `openvino`; `auto`: an installed one that is measured to be
+            more than 10 % faster here, else itself. Measured once for a machine and weights.
+        provider: For ONNX Runtime, see `sessions.open_session`.
+        dtype: What PyTorch would compute in, for `auto`.
+
+    Raises:
+        UserError: If the engine or provider is not known, or the generator cannot be exported.
+        MissingExtraError: If the engine, or what exporting needs, is not installed.
+    """
+    check_engine(engine)
+    if computed_elsewhere(generator):
+        return generator
+    if engine == "torch":
+        if provider is not None:
+            raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
+        return generator
+    if engine == "auto":
+        return _fastest(generator, provider, dtype)
+    return _exported(generator, cast(EngineName, engine), provider)
+
+
+def computed_elsewhere(generator: nn.Module) -> bool:
+    """Whether another engine than PyTorch computes it, or a part of it."""
+    return any(isinstance(m, OnnxGenerator) for m in generator.modules())
+
+
+def _exported(generator: nn.Module, engine: EngineName, provider: str | None) -> OnnxGenerator:
+    kept = _cache() / f"{_fingerprint(generator)}.onnx"
+    try:
+        data = kept.read_bytes()
+    except OSError:
+        data = module_to_onnx(generator)
+        _keep(lambda: write_bytes(kept, data))
+    return OnnxGenerator(data, engine, provider, name=type(generator).__name__)
+
+
+def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Module:
+    names = ["onnxruntime"] if provider else installed()
+    if not names:
+        return generator
+    key = _machine() | {"weights": _fingerprint(generator), "provider": provider, "dtype": str(dtype)}
+    kept = _cache() / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.json"
+    try:
+        chosen = str(json.loads(kept.read_text())["engine"])
+    except (OSError, ValueError, KeyError, TypeError):
+        chosen = ""
+    if chosen == "torch":
+        return generator
+    if chosen in names:
+        return _exported(generator, cast(EngineName, chosen), provider)
+    seconds = {"torch": _seconds(optimize_for_inference(generator, dtype=dtype), dtype)}
+    served: dict[str, nn.Module] = {"torch": generator}
+    for name in names:
+        try:
+            served[name] = _exported(generator, cast(EngineName, name), provider)
+            seconds[name] = _GAIN * _seconds(served[name], torch.float32)
+        except (UserError, MissingExtraError):
+            continue  # it cannot serve this generator; PyTorch can
+    chosen = min(seconds, key=lambda name: seconds[name])
+    _keep(lambda: write_text(kept, json.dumps(key | {"engine": chosen, "seconds": seconds}, indent=1)))
+    return served[chosen]
+
+
+@torch.inference_mode()
+def _seconds(generator: nn.Module, dtype: Any) -> float:
+    image: Tensor = torch.rand(1, 3, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
+    image = image.to(dtype if isinstance(dtype, torch.dtype) else torch.float32)
+    image = image.contiguous(memory_format=torch.channels_last)
+    generator(image)
+    found = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        generator(image)
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def _machine() -> dict[str, object]:
+    """What decides which engine is faster, besides the weights."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        model = ""
+    packages = {name: version(name) for name in ("torch", *installed())}
+    return {
+        "processor": model or platform.processor(),
+        "limits": [os.environ.get(n, "") for n in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")],
+        "threads": torch.get_num_threads(),
+        "packages": packages,
+    }
+
+
+def _fingerprint(generator: nn.Module) -> str:
+    """Of the network and its weights."""
+    found = hashlib.sha256(repr(generator).encode())
+    for key, value in generator.state_dict().items():
+        found.update(key.encode())
+        found.update(value.detach().to("cpu", torch.float64).numpy().tobytes())
+    return found.hexdigest()[:32]
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "kornia_srgan" / "engines"
+
+
+def _keep(write: Callable[[], object]) -> None:
+    """Write what spares work next time; a disk that is full or read-only stops nothing."""
+    try:
+        _cache().mkdir(parents=True, exist_ok=True)
+        write()
+    except (OSError, UserError):
+        pass

@@ -1,0 +1,155 @@
+"""A generator that another engine computes: an ONNX file as an `nn.Module` with a geometry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kornia_srgan.engines.sessions import EXTRA, EngineName, Session, installed, open_session
+from kornia_srgan.errors import MissingExtraError, UserError, WeightsError, WeightsNotFoundError
+from kornia_srgan.ops.padding import pad_to, pad_to_multiple
+
+SUFFIX = ".onnx"
+_PROBE = 16
+_LENGTHS = (64, 256, 1024)
+_TRIES = 3  # pictures of noise: an activation may stop in one what it lets through in another
+
+
+class OnnxGenerator(nn.Module):
+    """Maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` by ONNX Runtime or OpenVINO.
+
+    It takes and gives any floating dtype on any device; the engine computes in float32 from memory. Files of
+    `export_generator` say their scale, halo and alignment; of others scale and halo are measured. It gives no
+    gradients, and is pickled and copied by its file.
+
+    Args:
+        data: The bytes of an ONNX file with one input, float32 or float16, whose height and width are free.
+        engine: What computes.
+        provider: For ONNX Runtime, see `open_session`.
+        name: What messages call it.
+
+    Raises:
+        UserError: If the file is none that can serve.
+    """
+
+    def __init__(
+        self, data: bytes, engine: EngineName, provider: str | None = None, *, name: str = "the ONNX file"
+    ) -> None:
+        super().__init__()
+        self._made_of = (data, engine, provider, name)
+        self.engine = engine
+        self._session: Session = open_session(data, engine, provider)
+        sizes, told = self._session.sizes, self._session.metadata
+        if len(sizes) != 4 or sizes[1] not in (3, None):
+            raise UserError(f"{name} takes {list(sizes)}; a generator takes (batch, 3, height, width)")
+        if sizes[2] is not None or sizes[3] is not None:
+            raise UserError(
+                f"{name} takes {sizes[2]} x {sizes[3]} pixels only; export it with free height and width"
+            )
+        self.align = int(told.get("align", 1))
+        self.scale = int(told["scale"]) if "scale" in told else self._measured_scale(name)
+        self.halo = _halo(told["halo"]) if "halo" in told else self._measured_halo()
+
+    def _measured_scale(self, name: str) -> int:
+        shape = self._run(np.zeros((1, 3, _PROBE, _PROBE), np.float32)).shape
+        scale = shape[-1] / _PROBE
+        if len(shape) != 4 or shape[1] != 3 or shape[-2] != shape[-1] or scale != int(scale) or scale < 1:
+            raise UserError(
+                f"{name} makes {shape} of (1, 3, {_PROBE}, {_PROBE}), which is no enlarged picture"
+            )
+        return int(scale)
+
+    def _measured_halo(self) -> int | None:
+        """How far a pixel reaches in the picture of noise when it changes; None for further than 512.
+
+        Not by NaN, as `geometry.measure_halo` does it: engines may lose one in an activation.
+        """
+        for length in _LENGTHS:
+            found = [self._reach(length, upright=upright) for upright in (False, True)]
+            if max(found) < length // 2 - 1:
+                return max(found)
+        return None
+
+    def _reach(self, length: int, *, upright: bool) -> int:
+        random, centre, reach = np.random.default_rng(0), length // 2, 0
+        for _ in range(_TRIES):
+            noise = random.random((1, 3, _PROBE, length), np.float32)
+            changed = noise.copy()
+            changed[..., centre] = 4 * (1 - changed[..., centre])  # beyond what a picture holds: it must show
+            pair = [np.ascontiguousarray(x.swapaxes(2, 3) if upright else x) for x in (noise, changed)]
+            first, second = (self._run(x) for x in pair)
+            hit = np.flatnonzero((first != second).any((0, 1, 3) if upright else (0, 1, 2))) // self.scale
+            reach = max(reach, *(abs(int(end) - centre) for end in hit[[0, -1]])) if len(hit) else reach
+        return reach
+
+    def _run(self, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return self._session.run(images.astype(np.float16 if self._session.half else np.float32, copy=False))
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, 3, h, w)`; one picture at a time where the file has a batch of one."""
+        height, width = lr.shape[-2:]
+        whole = lr.detach().to("cpu", torch.float32)
+        if self.align > 1:  # exported for multiples, two at least
+            whole = pad_to_multiple(pad_to(whole, 2 * self.align, 2 * self.align), self.align)
+        images = np.ascontiguousarray(whole.numpy())
+        parts = images if self._session.sizes[0] is None else np.split(images, len(images))
+        found = self._run(images) if parts is images else np.concatenate([self._run(part) for part in parts])
+        result = torch.from_numpy(found)[..., : self.scale * height, : self.scale * width]
+        return result.to(lr.device, lr.dtype)
+
+    def __reduce__(self) -> Any:
+        """By its file."""
+        data, engine, provider, name = self._made_of
+        return _again, (data, engine, provider, name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OnnxGenerator:
+        """Itself: it never changes."""
+        return self
+
+    def extra_repr(self) -> str:
+        """The engine and the scale."""
+        return f"{self.engine}, x{self.scale}"
+
+
+def _again(data: bytes, engine: EngineName, provider: str | None, name: str) -> OnnxGenerator:
+    return OnnxGenerator(data, engine, provider, name=name)
+
+
+def _halo(text: str) -> int | None:
+    return None if text in ("", "None") else int(text)
+
+
+def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = None) -> OnnxGenerator:
+    """A generator from an ONNX file.
+
+    Args:
+        path: The file.
+        engine: `onnxruntime`, `openvino`, or `auto` (or `torch`, which cannot run one) for the first that is
+            installed.
+        provider: See `open_session`.
+
+    Raises:
+        WeightsError: If the file is missing or cannot be read.
+        UserError: If it is none that can serve.
+        MissingExtraError: If no engine is installed.
+    """
+    path = Path(path)
+    chosen: Any = engine
+    if engine in ("auto", "torch"):
+        if not installed():
+            raise MissingExtraError(
+                "an ONNX file needs onnxruntime or openvino; "
+                f"install them with `pip install 'kornia-srgan[{EXTRA}]'`"
+            )
+        chosen = installed()[0]
+    if not path.exists():
+        raise WeightsNotFoundError(f"weights '{path}' not found", where=path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+    return OnnxGenerator(data, chosen, provider, name=str(path))

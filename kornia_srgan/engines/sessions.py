@@ -1,0 +1,159 @@
+"""An ONNX file, ready to run: by ONNX Runtime or by OpenVINO."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, did_you_mean
+
+EngineName = Literal["onnxruntime", "openvino"]
+ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino")
+CHOICES = ("torch", *ENGINES, "auto")
+EXTRA = "engines"
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+}
+Run = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A network that an engine has loaded.
+
+    Attributes:
+        run: From `(B, 3, h, w)` to `(B, 3, scale*h, scale*w)`, float32 in [0, 1]; any number of threads.
+        sizes: Batch, channels, height, width of the input, None where free.
+        half: Whether the network takes float16.
+        metadata: What the file says about itself.
+    """
+
+    run: Run
+    sizes: tuple[int | None, ...]
+    half: bool
+    metadata: Mapping[str, str]
+
+
+def installed() -> list[EngineName]:
+    """The engines that are installed."""
+    return [name for name in ENGINES if importlib.util.find_spec(name) is not None]
+
+
+def check_engine(name: str) -> None:
+    """Refuse what is no engine, or none that is installed.
+
+    Raises:
+        ArgumentError: If the name is not known.
+        MissingExtraError: If it is not installed.
+    """
+    if name not in CHOICES:
+        raise ArgumentError(
+            f"engine '{name}' is not known{did_you_mean(name, CHOICES)}; use {', '.join(CHOICES)}",
+            where="engine",
+        )
+    if name in ENGINES and name not in installed():
+        raise MissingExtraError(
+            f"engine '{name}' is not installed; install it with `pip install 'kornia-srgan[{EXTRA}]'`"
+        )
+
+
+def open_session(data: bytes, engine: EngineName, provider: str | None = None) -> Session:
+    """Load an ONNX file's bytes.
+
+    Args:
+        data: The file; large ones with weights beside them are not read.
+        engine: Which engine.
+        provider: For ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino, rocm, or its own name for
+            one; None for the CPU.
+
+    Raises:
+        UserError: If the provider is not there, or the engine cannot read the file.
+    """
+    check_engine(engine)
+    if engine == "openvino" and provider is not None:
+        raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
+    try:
+        return _onnxruntime(data, provider) if engine == "onnxruntime" else _openvino(data)
+    except UserError:
+        raise
+    except Exception as error:  # each engine has its own kinds, without a common base
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{engine} cannot read the ONNX file: {reason}") from error
+
+
+def _onnxruntime(data: bytes, provider: str | None) -> Session:
+    ort = importlib.import_module("onnxruntime")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = ort.InferenceSession(
+        data, options, providers=_providers(provider, ort.get_available_providers())
+    )
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    name, output = _only_one([i.name for i in inputs], [o.name for o in outputs])
+    sizes = tuple(side if isinstance(side, int) else None for side in inputs[0].shape)
+
+    def run(images: NDArray[Any]) -> NDArray[Any]:
+        return session.run([output], {name: images})[0]
+
+    half = inputs[0].type == "tensor(float16)"
+    return Session(run, sizes, half, dict(session.get_modelmeta().custom_metadata_map))
+
+
+def _providers(wanted: str | None, available: list[str]) -> list[str]:
+    name = _PROVIDERS.get((wanted or "cpu").lower(), wanted)
+    if name not in available:
+        short = {long: key for key, long in _PROVIDERS.items()}
+        have = ", ".join(short.get(a, a) for a in available)
+        raise ArgumentError(
+            f"provider '{wanted}' is not in the installed onnxruntime, which has {have}; "
+            "install the package of onnxruntime for it",
+            where="provider",
+        )
+    return list(dict.fromkeys([name, _PROVIDERS["cpu"]]))
+
+
+def _openvino(data: bytes) -> Session:
+    openvino = importlib.import_module("openvino")
+    core = openvino.Core()
+    model = core.read_model(data, b"")
+    _only_one(model.inputs, model.outputs)
+    settings: dict[str, Any] = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": "f32",  # left alone it may take bfloat16 for float32
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = core.compile_model(model, "CPU", settings)
+    shape = model.inputs[0].partial_shape
+    sizes = tuple(None if side.is_dynamic else side.get_length() for side in shape)
+    told: Any = dict(model.get_rt_info().items()).get("framework", {})
+    metadata = {
+        str(key): str(getattr(value, "value", value)) for key, value in getattr(told, "value", told).items()
+    }
+
+    def run(images: NDArray[Any]) -> NDArray[Any]:
+        request = compiled.create_infer_request()  # one for each call: threads do not share them
+        return np.array(request.infer([images])[0])
+
+    return Session(run, sizes, "f16" in str(model.inputs[0].element_type), metadata)
+
+
+def _only_one(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:
+    if len(inputs) != 1 or not outputs:
+        raise UserError(f"the ONNX file takes {len(inputs)} inputs; a generator takes one picture")
+    return inputs[0], outputs[0]

@@ -1,0 +1,174 @@
+"""Other engines give PyTorch's picture, in tiles, whatever the kind of generator."""
+
+import importlib.util
+import json
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kornia_srgan.components.generators.edsr import EDSR
+from kornia_srgan.components.generators.rrdb import RRDB
+from kornia_srgan.components.generators.span import SPAN
+from kornia_srgan.components.generators.srresnet import SRResNet
+from kornia_srgan.engines import choice
+from kornia_srgan.engines.onnx_generator import OnnxGenerator, read_onnx
+from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
+from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
+from kornia_srgan.export import module_to_onnx
+from kornia_srgan.inference.upscaler import Upscaler
+
+if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript")):
+    pytest.skip("onnx and onnxscript are not installed", allow_module_level=True)
+
+NETS = {
+    "edsr": lambda: EDSR(scale=2, channels=8, num_blocks=1),
+    "srresnet": lambda: SRResNet(scale=3, channels=8, num_blocks=1),
+    "span": lambda: SPAN(scale=4, channels=8, num_blocks=1),
+    "rrdb x2, aligned": lambda: RRDB(scale=2, channels=8, num_blocks=1, growth_channels=4),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(choice, "module_to_onnx", exported)
+
+
+@cache
+def exported_bytes(name):
+    return module_to_onnx(made(name))
+
+
+def exported(net):
+    """Once for all tests: exporting takes seconds."""
+    (name,) = (n for n, make in NETS.items() if type(make()) is type(net))
+    return exported_bytes(name)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    pytest.importorskip(request.param, reason=f"{request.param} is not installed")
+    return request.param
+
+
+def made(name):
+    torch.manual_seed(0)
+    return NETS[name]().eval()
+
+
+def pixels(height=37, width=29, channels=3):
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_gives_the_picture_of_pytorch_in_tiles(name, engine):
+    net = made(name)
+    served = Upscaler(net, engine=engine, tile=16)
+    assert served.generator.engine == engine
+    # Exported for two multiples of the alignment at least: smaller pictures see their border repeated.
+    smallest = 2 * served.generator.align if served.generator.align > 1 else 1
+    for image in (pixels(), pixels(smallest, smallest), pixels(23, 18, 1)):
+        difference = served(image).astype(int) - Upscaler(net, device="cpu", tile=0)(image)
+        assert abs(difference).max() <= 1
+
+
+def test_metadata_say_the_geometry_and_foreign_files_are_measured(engine):
+    net = made("edsr")
+    data = exported(net)
+    told = OnnxGenerator(data, engine)
+    assert (told.scale, told.halo, told.align) == (net.scale, net.halo, 1)
+    onnx = pytest.importorskip("onnx")
+    proto = onnx.load_from_string(data)
+    del proto.metadata_props[:]
+    measured = OnnxGenerator(proto.SerializeToString(), engine)
+    assert (measured.scale, measured.halo) == (net.scale, net.halo)
+
+
+def test_files_are_weights(tmp_path, engine):
+    path = tmp_path / "m.onnx"
+    net = made("edsr")
+    path.write_bytes(exported(net))
+    served = Upscaler.from_pretrained(path, engine=engine, ensemble=True)
+    assert served.scale == 2
+    assert served(pixels()).shape == (74, 58, 3)
+    again = pickle.loads(pickle.dumps(read_onnx(path, engine)))
+    lr = torch.rand(2, 3, 9, 8)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(lr), net(lr), atol=1e-4, rtol=0)
+    assert read_onnx(path, "torch").engine in ENGINES
+
+
+class Fixed(nn.Module):
+    def forward(self, x):
+        return nn.functional.interpolate(x, scale_factor=2)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "told"),
+    [
+        (Fixed(), (1, 3, 8, 8), "8 x 8 pixels only"),
+        (nn.Conv2d(1, 1, 1), (1, 1, 8, 8), "takes"),
+    ],
+)
+def test_what_cannot_serve_is_explained(module, shape, told, engine, tmp_path):
+    path = tmp_path / "m.onnx"
+    torch.onnx.export(
+        module.eval(), (torch.rand(shape),), str(path), dynamo=True, external_data=False, verbose=False
+    )
+    with pytest.raises(UserError, match=told):
+        read_onnx(path, engine)
+
+
+def test_wrong_files_and_names(tmp_path, engine):
+    (tmp_path / "m.onnx").write_bytes(b"no network")
+    with pytest.raises(UserError, match=f"{engine} cannot read the ONNX file"):
+        read_onnx(tmp_path / "m.onnx", engine)
+    with pytest.raises(WeightsNotFoundError):
+        read_onnx(tmp_path / "none.onnx", engine)
+    with pytest.raises(ArgumentError, match="did you mean 'openvino'"):
+        check_engine("openvin")
+    with pytest.raises(ArgumentError, match="provider"):
+        open_session(exported_bytes("edsr"), engine, "abacus")
+    with pytest.raises(ArgumentError, match="provider"):
+        Upscaler(made("edsr"), provider="cuda")
+
+
+def test_an_engine_that_is_not_installed_names_the_extra(monkeypatch):
+    monkeypatch.setattr("kornia_srgan.engines.sessions.installed", list)
+    with pytest.raises(MissingExtraError, match=r"kornia-srgan\[engines\]"):
+        Upscaler(made("edsr"), engine="openvino")
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(1.05, False), (1.3, True)])
+def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
+    gain, expected, engine, monkeypatch, tmp_path
+):
+    calls = []
+
+    def seconds(generator, dtype):
+        calls.append(generator)
+        return 1 / gain if isinstance(generator, OnnxGenerator) else 1.0
+
+    monkeypatch.setattr(choice, "_seconds", seconds)
+    monkeypatch.setattr(choice, "installed", lambda: [engine])
+    net = made("edsr")
+    for _ in range(2):
+        assert isinstance(choice.with_engine(net, "auto"), OnnxGenerator) is expected
+    assert len(calls) == 2  # once each; the second time it is known
+    (kept,) = (tmp_path / "cache/kornia_srgan/engines").glob("*.json")
+    assert json.loads(kept.read_text())["engine"] == (engine if expected else "torch")
+    other = made("edsr")
+    with torch.no_grad():
+        other.head.weight.mul_(2)
+    choice.with_engine(other, "auto")
+    assert len(calls) == 4
+
+
+def test_auto_without_engines_is_pytorch(monkeypatch):
+    monkeypatch.setattr(choice, "installed", list)
+    net = made("edsr")
+    assert choice.with_engine(net, "auto") is net
