@@ -54,8 +54,7 @@ class Upscaler:
         dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA; on a CPU
             float32 with convolutions in bfloat16 where that is faster and within 2 grey levels; else float32.
         compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
-        engine: What computes: `torch`, `onnxruntime`, `openvino`, or `auto`, an installed one that is more
-            than 10 % faster, as measured here once; they compute in float32, in tiles.
+        engine: `torch`, `onnxruntime`, `openvino`, or `auto`; see `engines.choice.with_engine`.
         provider: For ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino.
         dial: Where given, each picture gets a network of its own, by what `restore_amount` reads from it;
             `generator` is then the network of the dial's clean end.
@@ -158,10 +157,8 @@ class Upscaler:
             WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
             ArgumentError: If an argument cannot be used.
         """
-        chain = tuple(then)
-        recipe = Recipe(
-            source, interpolate, ensemble, color_fix, restore, sharp, chain, engine, provider, dtype
-        )
+        around = (interpolate, ensemble, color_fix, restore, sharp, tuple(then))
+        recipe = Recipe(source, *around, engine, provider, dtype)
         generator, dial = recipe.build()
         made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)
         if recipe.has_dial and restore != "auto":
