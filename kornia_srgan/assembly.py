@@ -17,6 +17,7 @@ from kornia_srgan.contracts import (
     GradientPenalizedLoss,
     ImageLoss,
     Resizer,
+    StartsFromWeights,
 )
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
 from kornia_srgan.geometry import geometry_of
@@ -104,7 +105,9 @@ def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec
     """
     entry = GENERATORS.get(component.name)
     plugin = "" if entry.source == BUILTIN_SOURCE else entry.source
-    args = recorded_arguments(entry, component.args)
+    factory = entry.load()
+    fixed = dict(factory.start_arguments) if isinstance(factory, StartsFromWeights) else {}
+    args = recorded_arguments(entry, component.args | fixed)
     return WeightSpec(name=entry.name, args=args, scale=scale, plugin=plugin, **facts)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +56,16 @@ class LimitedPrecision(Protocol):
     """A generator that cannot compute in every floating dtype; `supported_dtypes` names those that it can."""
 
     supported_dtypes: tuple[str, ...]
+
+
+@runtime_checkable
+class StartsFromWeights(Protocol):
+    """A generator's class with arguments that matter until training alone, such as pretrained features.
+
+    `start_arguments` are what a weight file's header says instead: rebuilding needs no download then.
+    """
+
+    start_arguments: Mapping[str, Any]
 
 
 @runtime_checkable

@@ -19,6 +19,8 @@ from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.registry.plugins import load_entry_points
 from kornia_srgan.weights.locate import locate
 
+_WRAPPERS = ("spandrel", "timm_backbone")  # other libraries' networks: only one of them is one case
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -53,7 +55,7 @@ def find_subjects(
     named, sources = list(generators), list(weights)
     if not named and not sources:
         load_entry_points()
-        named = GENERATORS.names()
+        named = [name for name in GENERATORS.names() if name not in _WRAPPERS]
     subjects = {subject.label: subject for subject in (_generator(text, scale) for text in named)}
     for source in sources:
         locate(source)

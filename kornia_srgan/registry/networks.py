@@ -67,6 +67,11 @@ def declare_networks(
         summary="Any architecture of spandrel: HAT, SwinIR, DAT and some forty more (extra: community)",
     )
 
+    generators.declare(
+        "timm_backbone",
+        f"{_GENERATORS}.timm_backbone:TimmGenerator",
+        summary="Any timm backbone with a head that upsamples its features; for research",
+    )
     discriminators.declare(
         "vgg",
         f"{_DISCRIMINATORS}.vgg:VGGDiscriminator",
