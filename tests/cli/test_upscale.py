@@ -162,7 +162,7 @@ def test_a_fault_of_ours_is_said_to_be_one_and_ends_nothing(capsys, monkeypatch,
     assert [p.name for p in (folder / "out").glob("[!.]*")] == ["a_x4.png"]
     result = invoke(capsys, *line, folder / "b.jpg")
     assert result.code == 1
-    assert "fault of kornia-srgan" in result.err
+    assert "bug in kornia-srgan" in result.err
 
 
 @pytest.fixture

@@ -84,15 +84,19 @@ class RRDB(RRDBNet):
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge `x`, `(B, 3, h, w)` in [0, 1]."""
         height, width = x.shape[-2:]
+        image = self.forward_aligned(pad_to_multiple(x, self.align) if self.align > 1 else x)
+        return image[..., : self.scale * height, : self.scale * width]
+
+    def forward_aligned(self, x: Tensor) -> Tensor:
+        """`forward` for sizes that are multiples of `align`, without a look at them."""
         if self.align > 1:
-            x = F.pixel_unshuffle(pad_to_multiple(x, self.align), self.align)
+            x = F.pixel_unshuffle(x, self.align)
         feat = self.conv_first(x)
         feat = feat + self.conv_body(self.body(feat))
         for step in range(1, self._doublings + 1):
             enlarge = cast(nn.Conv2d, self.get_submodule(f"conv_up{step}"))
             feat = self.lrelu(enlarge(F.interpolate(feat, scale_factor=2.0, mode="nearest")))
-        image = self.conv_last(self.lrelu(self.conv_hr(feat)))
-        return image[..., : self.scale * height, : self.scale * width]
+        return self.conv_last(self.lrelu(self.conv_hr(feat)))
 
 
 class PlusBlock(ResidualDenseBlock):

@@ -6,15 +6,13 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from kornia.models.rrdbnet import RRDBNet
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 
-from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.inference.streaming.layers import (
     LEAVES,
     NotByRowsError,
@@ -103,8 +101,11 @@ def _gated(block: GatedResidual, x: Any) -> Any:
     return half.tracer.create_proxy("call_function", gate, (half, x), {}), first
 
 
-def _rrdb(net: RRDB, x: Any) -> Any:
-    return RRDBNet.forward(net, x)  # sizes are multiples of `align` already
+@runtime_checkable
+class _Aligned(Protocol):
+    """A generator that says what it does to sizes that are multiples of its `align`."""
+
+    def forward_aligned(self, x: Any) -> Any: ...
 
 
 # What modules do, without what depends on sizes, devices and gradients.
@@ -112,7 +113,6 @@ _PLAIN: dict[type[nn.Module], Callable[[Any, Any], Any]] = {
     Residual: _residual,
     Tail: _tail,
     GatedResidual: _gated,
-    RRDB: _rrdb,
 }
 
 
@@ -124,7 +124,11 @@ class _Tracer(fx.Tracer):
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         plain = _PLAIN.get(type(m))
-        return super().call_module(m, forward if plain is None else partial(plain, m), args, kwargs)
+        if plain is not None:
+            forward = partial(plain, m)
+        elif isinstance(m, _Aligned):
+            forward = m.forward_aligned
+        return super().call_module(m, forward, args, kwargs)
 
 
 _POINTWISE_FUNCTIONS: set[Any] = {
