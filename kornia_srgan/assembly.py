@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -297,8 +297,3 @@ def _rebuild(spec: WeightSpec, where: str) -> nn.Module:
         raise WeightsError(
             f"{where}: its header does not fit this version's '{spec.name}': {error}"
         ) from error
-
-
-def with_training(components: Components, training: dict[str, Any]) -> WeightSpec:
-    """The generator's header with how it was trained."""
-    return replace(components.spec, training=cast("dict[str, Any]", training))

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.assembly import LoadedGenerator
 from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
@@ -76,6 +77,8 @@ def ours(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) ->
         module = optimize_for_inference(
             work.network.module, dtype=images.dtype, channels_last=channels_last, device=images.device
         )
+        if images.device.type == "cpu":
+            warm_allocator()  # as Upscaler does
     else:
         module = work.plain
     if channels_last:

@@ -51,12 +51,12 @@ def command(
             f"packaged recipes: {', '.join(recipe_names())}"
         )
     load_plugins(plugin or [])
-    sections: dict[str, object] = {}
+    values: dict[str, object] = {}
     if data:
-        sections["data__folders"] = [str(folder) for folder in data]
+        values["data.folders"] = [str(folder) for folder in data]
     if validate:
-        sections["validation__folder"] = str(validate)
-    resolved = load_config(source, override or [], **sections)
+        values["validation.folder"] = str(validate)
+    resolved = load_config(source, override or [], values=values)
     if dry_run:
         from kornia_srgan.training.plan import describe_run
 

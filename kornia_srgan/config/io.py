@@ -21,14 +21,16 @@ def recipe_names() -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
-def load_config(source: str | Path, overrides: Iterable[str] = (), **sections: Any) -> TrainConfig:
+def load_config(
+    source: str | Path, overrides: Iterable[str] = (), *, values: Mapping[str, Any] | None = None
+) -> TrainConfig:
     """Read a recipe and check it.
 
     Args:
         source: A packaged recipe's name (`srgan`) or the path of a YAML file.
         overrides: `key=value` strings with dotted keys and YAML values: `train.lr=2e-4`,
             `stages.0.steps=100`. They are checked like the file.
-        **sections: Dotted overrides with Python values, `__` for the dot: `data__folders=[...]`.
+        values: Python values under dotted keys, set after the overrides: `{"data.folders": ["photos"]}`.
 
     Raises:
         ConfigError: For a missing file, broken YAML, or a wrong key or value, with its path.
@@ -39,8 +41,8 @@ def load_config(source: str | Path, overrides: Iterable[str] = (), **sections: A
         if not equals:
             raise ConfigError(f"--set {override}: expected key=value, such as train.lr=2e-4")
         _set(raw, key.strip(), _parse_value(value, f"--set {override}"))
-    for key, value in sections.items():
-        _set(raw, key.replace("__", "."), value)
+    for key, value in (values or {}).items():
+        _set(raw, key, value)
     return parse_config(raw, str(source))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.optimize.optimize import mixes_precision, optimize_for_inference
 
 _CPU = torch.device("cpu")
@@ -70,6 +71,8 @@ class Networks:
                 assert self._source is not None
                 found = optimize_for_inference(self._source, dtype=dtype, device=device, compile=compile)
                 self._made[device, dtype] = found
+                if device.type == "cpu":
+                    warm_allocator()
             return found
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.contracts import KeepsLayout
 from kornia_srgan.ops.measured import bfloat16_pays
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
@@ -91,7 +90,6 @@ def optimize_for_inference(
         ready = cast(Any, ready).to(memory_format=torch.channels_last)
         if plain and not _keeps_layout(ready):
             ready = _packed(ready, mixed=mixed and not compile)
-            warm_allocator()
     ready = ready.eval().requires_grad_(False)
     if compile:
         ready.compile()

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from kornia_srgan.assembly import Components, StageComponents, with_training
+from kornia_srgan.assembly import Components, StageComponents
 from kornia_srgan.config.model import Train
 from kornia_srgan.data.sampling import step_seed
 from kornia_srgan.data.source import CropBatch
@@ -303,4 +303,4 @@ class Trainer:
 
     def _save_weights(self, generator: nn.Module, path: Any, progress: Progress) -> None:
         facts = {**self.training_facts, "steps": progress.total}
-        save_weights(path, generator.state_dict(), with_training(self.components, facts))
+        save_weights(path, generator.state_dict(), replace(self.components.spec, training=facts))

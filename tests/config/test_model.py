@@ -65,8 +65,8 @@ def test_overrides(write, override, read):
     assert read(load_config(write(MINIMAL), [override]))
 
 
-def test_sections_override_with_python_values(write, tmp_path):
-    assert load_config(write(MINIMAL), data__folders=[tmp_path]).data.folders == (tmp_path,)
+def test_python_values_are_set_under_dotted_keys(write, tmp_path):
+    assert load_config(write(MINIMAL), values={"data.folders": [tmp_path]}).data.folders == (tmp_path,)
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_the_dry_run_of_the_paper(dry: Callable[..., str]) -> None:
 def test_the_dry_run_prints_the_resolved_config(dry: Callable[..., str], tmp_path: Path) -> None:
     out = dry("tiny", "--set", "train.lr=5e-4", "--set", "stages.1.crop=64")
     resolved = out[: out.index("stage ")]
-    expected = load_config("tiny", ["train.lr=5e-4", "stages.1.crop=64"], data__folders=["photos"])
+    expected = load_config("tiny", ["train.lr=5e-4", "stages.1.crop=64"], values={"data.folders": ["photos"]})
     (tmp_path / "printed.yaml").write_text(resolved)
     assert load_config(str(tmp_path / "printed.yaml")) == expected
     assert "360 steps, 2,880 crops of 48x48, then 64x64" in out

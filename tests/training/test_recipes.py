@@ -56,7 +56,7 @@ def shrink(name: str) -> list[str]:
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipe_trains(name: str, tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos")
-    config = load_config(name, shrink(name), data__folders=[str(photos)])
+    config = load_config(name, shrink(name), values={"data.folders": [str(photos)]})
     assert train(config, tmp_path / "run", accelerator=cpu_accelerator())
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert {line["stage"] for line in lines} == {stage.name for stage in config.stages}
@@ -113,7 +113,7 @@ def test_a_network_of_the_community_is_trained_on(tmp_path: Path) -> None:
     torch.save(SwiftSRGAN(num_channels=8, num_blocks=1, upscale_factor=2).state_dict(), file)
     photos = make_photos(tmp_path / "photos")
     changes = [f"init={file}", "scale=2", "data.crop=32", "train.batch_size=2", "stages.0.steps=6"]
-    config = load_config("finetune", [*changes, "train.log_every=2"], data__folders=[str(photos)])
+    config = load_config("finetune", [*changes, "train.log_every=2"], values={"data.folders": [str(photos)]})
     assert train(config, tmp_path / "run", accelerator=cpu_accelerator())
     loaded = load_generator(tmp_path / "run/generator.safetensors")
     assert (loaded.spec.name, loaded.spec.args["architecture"]) == ("spandrel", "SwiftSRGAN")
