@@ -71,7 +71,8 @@ def test_unknown_command_and_option_are_one_line(capsys):
         invoke(capsys, "lisst"), "No such command 'lisst'; did you mean 'list'? See: kornia-srgan --help"
     )
     assert_user_error(invoke(capsys, "list", "--kind"), "--kind", "kornia-srgan list --help")
-    assert_user_error(invoke(capsys, "describe", "generator"), "Missing argument")
+    assert_user_error(invoke(capsys, "describe", "generator"), "needs a name", "edsr")
+    assert_user_error(invoke(capsys, "upscale", "-o", "x"), "Missing argument")
 
 
 def fail_with(error):
