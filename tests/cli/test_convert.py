@@ -6,6 +6,7 @@ from kornia_srgan.weights.files import load_weights, read_spec, save_weights
 from kornia_srgan.weights.spec import WeightSpec
 from tests.helpers.layouts import leftthomas
 from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.tolerances import assert_near
 
 
 @pytest.fixture
@@ -39,9 +40,7 @@ def test_half_stores_float16(checkpoint, tmp_path, capsys):
     assert invoke(capsys, "convert", checkpoint, "-o", out, "--half").code == 0
     assert load_weights(out)[1]["tail.weight"].dtype == torch.float16
     lr = torch.rand(1, 3, 5, 7)
-    torch.testing.assert_close(
-        load_generator(out).module(lr), load_generator(checkpoint).module(lr), atol=1e-2, rtol=1e-2
-    )
+    assert_near(load_generator(out).module(lr), load_generator(checkpoint).module(lr), torch.float16)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from kornia_srgan.components.discriminators.vgg import VGGDiscriminator
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import DISCRIMINATORS
 from tests.helpers.small_discriminators import small
+from tests.helpers.tolerances import assert_near
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS.names())
@@ -51,7 +52,7 @@ class TestEveryDiscriminator:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             mixed = net(images)
         with torch.no_grad():
-            torch.testing.assert_close(mixed.float(), net(images), atol=0.05, rtol=0.1)
+            assert_near(mixed, net(images), torch.bfloat16)
 
     def test_an_image_does_not_depend_on_its_neighbours_in_eval_mode(self, name: str) -> None:
         net = small(name).eval()

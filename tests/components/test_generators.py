@@ -8,6 +8,7 @@ from kornia_srgan.errors import UserError
 from tests.helpers.halo import measured_halo
 from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
+from tests.helpers.tolerances import assert_near
 
 
 @pytest.mark.parametrize("name", generator_names())
@@ -43,8 +44,8 @@ class TestEveryGenerator:
                 mixed = net(lr)
             half = net.to(torch.bfloat16)(lr.bfloat16())
         assert half.dtype == torch.bfloat16
-        torch.testing.assert_close(mixed.float(), plain, atol=0.05, rtol=0.05)
-        torch.testing.assert_close(half.float(), plain, atol=0.05, rtol=0.05)
+        assert_near(mixed, plain, torch.bfloat16)
+        assert_near(half, plain, torch.bfloat16)
 
     @pytest.mark.parametrize("scale", [2, 4])
     def test_halo_covers_what_an_output_pixel_depends_on(self, name: str, scale: int) -> None:

@@ -18,6 +18,7 @@ from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from tests.helpers.runner import invoke
+from tests.helpers.tolerances import assert_near
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 45, 3), np.uint8)
 
@@ -121,9 +122,7 @@ def test_a_graph_gives_the_plain_image(cuda: torch.device, kind: Any, dtype: tor
         results.append((ready(lr.to(dtype)), net(lr)))
     for found, expected in results:  # a later replay leaves an earlier result alone
         assert found.dtype == dtype
-        torch.testing.assert_close(
-            found.float(), expected, atol=1e-4 if dtype == torch.float32 else 1e-2, rtol=0
-        )
+        assert_near(found, expected, dtype)
 
 
 def test_a_graph_runs_no_code_of_the_generator(cuda: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:

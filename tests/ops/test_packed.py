@@ -11,6 +11,7 @@ from kornia_srgan.ops import packed
 from kornia_srgan.ops.packed import Activation, PackedConv2d, can_become_packed
 from kornia_srgan.ops.precise import PreciseConv2d, with_rests
 from kornia_srgan.ops.rounding import round_to
+from tests.helpers.tolerances import assert_near
 
 SIZES = ((1, 1, 1), (1, 2, 5), (2, 5, 3), (1, 8, 7), (2, 13, 6))
 ACTIVATIONS = {
@@ -115,7 +116,7 @@ def test_copies_pickles_and_new_weights():
     torch.testing.assert_close(ready(x).double(), exact(conv, x), atol=1e-5, rtol=0)
     assert ready.state_dict().keys() == conv.state_dict().keys()
     half = ready.bfloat16()(x.bfloat16())
-    torch.testing.assert_close(half.double(), exact(conv, x), atol=0.2, rtol=0.1)
+    assert_near(half, exact(conv, x), torch.bfloat16)
 
 
 @pytest.mark.parametrize(
