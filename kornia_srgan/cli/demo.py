@@ -22,7 +22,7 @@ def command(
     max_upload: Annotated[int, typer.Option(min=1, help="Refuse larger files, in megabytes.")] = 100,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photographs, in megapixels.")] = 25,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
     plugin: PluginOption = None,
 ) -> None:
     """Open a page in the browser to enlarge photographs; nothing leaves this machine.

@@ -1,10 +1,12 @@
 """The command up to where the page would open."""
 
+import inspect
 import os
 import socket
 
 import pytest
 
+from kornia_srgan.cli import demo, upscale
 from kornia_srgan.demo import server
 from kornia_srgan.errors import UserError
 from tests.helpers.runner import assert_user_error, invoke
@@ -69,3 +71,8 @@ def test_the_working_folder_goes_and_the_environment_is_as_before(monkeypatch):
         assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
     assert not folder.exists()
     assert dict(os.environ) == before
+
+
+def test_the_page_computes_as_upscale_does_unless_told_otherwise() -> None:
+    defaults = [inspect.signature(module.command).parameters["dtype"].default for module in (demo, upscale)]
+    assert defaults[0] == defaults[1]
