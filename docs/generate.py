@@ -56,8 +56,8 @@ def cli_page() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
     context = typer.Context(group, info_name="kornia-srgan")
     yield "# Command line\n"
-    yield "`kornia-srgan` and `python -m kornia_srgan` are the same. Exit codes: 0 done, 1 our fault, 2"
-    yield "something in the input that you can mend, 130 interrupted.\n"
+    yield "`kornia-srgan` and `python -m kornia_srgan` are the same. Exit codes: 0 for success, 2 for a"
+    yield "mistake in the input that you can correct, 1 for a bug in kornia-srgan, 130 after Ctrl-C.\n"
     yield from _parameters(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)

@@ -1,7 +1,7 @@
 """The errors a user can meet.
 
 Every message is one line: what was wrong, where, and what would be right. The command line prints it and
-exits with `exit_code`: 2 for a mistake of the user, 1 for a bug of ours.
+exits with `exit_code`: 2 for a mistake that the user can correct, 1 for a bug in this package.
 """
 
 from __future__ import annotations

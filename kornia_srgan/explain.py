@@ -9,7 +9,7 @@ def explain(error: Exception) -> tuple[str, int]:
     """The line to show for an exception, and the exit code.
 
     Returns:
-        One line that begins with `error:`; 2 for the user's mistake, 1 for ours.
+        One line that begins with `error:`; 2 for a mistake in the input, 1 for a bug in this package.
     """
     if isinstance(error, KorniaSRGANError):
         return f"error: {one_line(str(error))}", error.exit_code

@@ -35,7 +35,7 @@ class Outcome:
     Attributes:
         job: The job.
         status: `done`, `skipped` or `failed`.
-        error: Why it failed; its text is one line that names the file, unless it is a fault of ours.
+        error: Why it failed; its text is one line that names the file, unless it is a bug in this package.
         notes: What could not be kept, one sentence each.
         width: Of the input.
         height: Of the input.

@@ -45,7 +45,7 @@ def exit_code_of(action: Callable[[], int], *, debug: bool = False) -> int:
         debug: Show the traceback before the line.
 
     Returns:
-        What `action` returned; 2 for the user's mistake, 130 after Ctrl-C, otherwise 1.
+        What `action` returned; 2 for a mistake in the input, 130 after Ctrl-C, otherwise 1.
     """
     try:
         code = action()

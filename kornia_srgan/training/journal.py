@@ -167,7 +167,7 @@ def _append(file: Path, line: str) -> None:
             handle.write(line + "\n")
     except OSError as error:
         raise TrainingError(
-            f"{file} could not be written: {error.strerror}; mend that and go on with --resume"
+            f"{file} could not be written: {error.strerror}; fix that, then continue with --resume"
         ) from error
 
 
