@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.errors import ArgumentError, MissingExtraError, WeightsError, did_you_mean
+from kornia_srgan.explain import one_line
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor
@@ -70,7 +71,7 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
             warnings.simplefilter("ignore")
             described = found.architecture.load(dict(state))
     except Exception as error:  # from shapes that it did not expect: any kind
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise WeightsError(f"it looks like {name}, but spandrel cannot load it: {reason}") from None
     if not isinstance(described, ImageModelDescriptor):
         raise WeightsError(f"it is {name}, which fills in masked parts of pictures; that is not offered here")
@@ -124,7 +125,7 @@ def build_community(
             network = made(**given)
             described = known[name].load(dict(network.state_dict()))
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ArgumentError(f"{name} cannot be built of {given}: {reason}") from error
     if described.scale != scale:
         raise ArgumentError(f"these arguments of {name} give x{described.scale}, not x{scale}")

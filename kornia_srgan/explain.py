@@ -21,6 +21,15 @@ def explain(error: Exception) -> tuple[str, int]:
     return f"error: {what} (this is a bug in kornia-srgan; add --debug for the traceback to report)", 1
 
 
-def one_line(text: str) -> str:
-    """The text with every run of white space as one space."""
-    return " ".join(text.split())
+def one_line(problem: object, most: int | None = None) -> str:
+    """What a problem says, in one line.
+
+    Args:
+        problem: An exception or a text.
+        most: Cut after so many characters.
+
+    Returns:
+        Its text with every run of white space as one space; the kind of an exception that says nothing.
+    """
+    text = " ".join(str(problem).split())[:most]
+    return text or (type(problem).__name__ if isinstance(problem, BaseException) else "")

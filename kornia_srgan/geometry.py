@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.contracts import Geometry, LimitedPrecision
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.explain import one_line
 
 _LONGEST = 1024  # a receptive field wider than half of this counts as the whole image
 # Height of the images to measure on: one pixel is cheap, networks that reflect their border need more.
@@ -84,7 +85,7 @@ def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None
                 return None if None in radii else max(r for r in radii if r is not None)
     finally:
         generator.train(was_training)
-    reason = " ".join(str(failure).split()) or type(failure).__name__
+    reason = one_line(failure)
     raise ArgumentError(
         f"the halo of {type(generator).__name__} cannot be measured, it fails on small images ({reason}); "
         "state it: self.halo = LR pixels on each side that an output pixel depends on, None for all"

@@ -4,6 +4,7 @@ import pickle
 import pytest
 
 from kornia_srgan import errors
+from kornia_srgan.explain import one_line
 
 KINDS = [
     kind
@@ -55,3 +56,9 @@ def test_what_is_missing_is_a_file_not_found(tmp_path):
         with pytest.raises(FileNotFoundError) as caught:
             call()
         assert str(tmp_path) in caught.value.where
+
+
+def test_a_problem_is_told_in_one_line() -> None:
+    assert one_line(OSError("no\n  space\tleft")) == "no space left"
+    assert one_line(ValueError("a b c"), 3) == "a b"
+    assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
+from kornia_srgan.explain import one_line
 from kornia_srgan.inference.picture import Enlarger, enlarge, tuned_for
 from kornia_srgan.inference.tiling import is_out_of_memory
 from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
@@ -229,7 +230,7 @@ def _run(
 
 def _named(error: Exception, label: str) -> Exception:
     """The error as one that says which file it is about."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     named: KorniaSRGANError
     if isinstance(error, NotFiniteError):
         named = NotFiniteError(f"cannot enlarge '{label}': {text}")

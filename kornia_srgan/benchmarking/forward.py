@@ -18,6 +18,7 @@ from kornia_srgan.benchmarking.memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, document
 from kornia_srgan.benchmarking.subjects import Subject
 from kornia_srgan.errors import KorniaSRGANError
+from kornia_srgan.explain import one_line
 from kornia_srgan.optimize.device import pick_dtype
 
 MemoryFormat = Literal["channels_last", "contiguous"]
@@ -323,4 +324,4 @@ def _own_version() -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error, 300)

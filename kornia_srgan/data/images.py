@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kornia_srgan.errors import DataError, DataNotFoundError, ImageError
+from kornia_srgan.explain import one_line
 from kornia_srgan.photos import find
 from kornia_srgan.photos.decode import MAX_PIXELS, needs_own_reader, read_photo
 from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
@@ -185,5 +186,5 @@ def _unreadable(path: str | Path, error: Exception) -> ImageError:
     elif isinstance(error, Image.UnidentifiedImageError):
         reason = "it is not an image in a format that Pillow knows"
     else:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
     return ImageError(f"cannot read image '{path}': {reason}")

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, did_you_mean
+from kornia_srgan.explain import one_line
 
 EngineName = Literal["onnxruntime", "openvino"]
 ENGINES: tuple[EngineName, ...] = ("onnxruntime", "openvino")
@@ -90,7 +91,7 @@ def open_session(data: bytes, engine: EngineName, provider: str | None = None) -
     except UserError:
         raise
     except Exception as error:  # each engine has its own kinds, without a common base
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error, 200)
         raise UserError(f"{engine} cannot read the ONNX file: {reason}") from error
 
 

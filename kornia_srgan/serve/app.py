@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from kornia_srgan._version import __version__
 from kornia_srgan.errors import ArgumentError, ImageError, OutOfMemoryError, UserError
+from kornia_srgan.explain import one_line
 from kornia_srgan.inference.rescale import Wanted
 from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
 from kornia_srgan.serve.metrics import CONTENT_TYPE, Metrics
@@ -193,7 +194,7 @@ async def _delivered(ticket: Ticket, request: Request) -> Delivery:
 
 def _refusal(error: BaseException) -> HTTPException | None:
     """The answer to an error that a client can meet."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if isinstance(error, HTTPException):
         return error
     if isinstance(error, BusyError):

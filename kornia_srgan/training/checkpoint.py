@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 
 from kornia_srgan.errors import ConfigError, TrainingError
+from kornia_srgan.explain import one_line
 
 _STATE = "state.json"
 _PARTIAL = ".partial"
@@ -105,7 +106,7 @@ def _reason(error: Exception, folder: Path) -> str:
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if shutil.disk_usage(there).free < _LEAST_SPACE:
         return "no space is left on the disk"
-    return " ".join(str(error).split())
+    return one_line(error)
 
 
 def _flush(file: Path) -> None:

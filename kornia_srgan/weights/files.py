@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kornia_srgan.atomic import write_bytes
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.explain import one_line
 from kornia_srgan.weights.header import METADATA_KEY, read_header, spec_in
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -86,7 +87,7 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged: {_one_line(error)}") from None
+        raise WeightsError(f"{path} is damaged: {one_line(error)}") from None
     if tensor_hash(tensors) != spec.tensor_hash:
         raise WeightsError(
             f"{path} is damaged: its tensors do not match the hash in its header; fetch it again"
@@ -202,7 +203,3 @@ def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
     if torch.isfinite(tensor).all() and not torch.isfinite(stored).all():
         raise WeightsError(f"'{key}' has values too large for {dtype}; store the weights as float32")
     return stored
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

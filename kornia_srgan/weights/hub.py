@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kornia_srgan.errors import OfflineError, UserError, WeightsError
+from kornia_srgan.explain import one_line
 
 PREFIX = "hf-hub:"
 FILE = "model.safetensors"
@@ -149,8 +150,3 @@ def explain(error: Exception, wanted: HubFile) -> NoReturn:
         case _:
             problem = WeightsError(f"{wanted}: the Hub refused: {one_line(error)}")
     raise problem from error
-
-
-def one_line(error: Exception) -> str:
-    """An error's text without line breaks."""
-    return " ".join(str(error).split())

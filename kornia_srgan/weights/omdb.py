@@ -128,7 +128,8 @@ def _download(address: str) -> bytes:
     """The catalogue from the cache while it is fresh, else from its address; offline from the cache."""
     from urllib.request import Request, urlopen
 
-    from kornia_srgan.weights.hub import one_line, reachable
+    from kornia_srgan.explain import one_line
+    from kornia_srgan.weights.hub import reachable
 
     kept = cache_folder() / "omdb" / "models.json"
     own = address == CATALOGUE

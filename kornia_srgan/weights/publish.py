@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.explain import one_line
 from kornia_srgan.weights.card import count_parameters, model_card
 from kornia_srgan.weights.files import load_weights
-from kornia_srgan.weights.hub import FILE, PREFIX, HubFile, endpoint, explain, offline, one_line, reachable
+from kornia_srgan.weights.hub import FILE, PREFIX, HubFile, endpoint, explain, offline, reachable
 
 
 def push_to_hub(
