@@ -7,7 +7,6 @@ and the weight file's description travels with it.
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
 import json
 import logging
@@ -25,7 +24,8 @@ from torch.export import Dim, ExportedProgram
 from kornia_srgan.assembly import LoadedGenerator, load_generator
 from kornia_srgan.atomic import write_bytes
 from kornia_srgan.contracts import Geometry
-from kornia_srgan.errors import KorniaSRGANError, MissingExtraError, UserError
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.weights.header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
@@ -124,12 +124,7 @@ def _pick_format(path: Path, format: str | None) -> Format:
 
 
 def _require_onnx() -> None:
-    missing = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"export to ONNX needs {', '.join(missing)}; "
-            "install them with `pip install 'kornia-srgan[export]'`"
-        )
+    require_extra("export", *_ONNX_PACKAGES, purpose="export to ONNX")
 
 
 def _trace(module: nn.Module, name: str, align: int) -> ExportedProgram:

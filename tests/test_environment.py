@@ -1,6 +1,9 @@
 import subprocess
 
-from kornia_srgan.environment import revision
+import pytest
+
+from kornia_srgan.environment import package_version, require_extra, revision
+from kornia_srgan.errors import MissingExtraError
 
 
 def test_the_revision_is_that_of_this_tree_only(tmp_path):
@@ -15,3 +18,17 @@ def test_the_revision_is_that_of_this_tree_only(tmp_path):
     ).stdout.strip()
     assert revision(tmp_path) == head[:12]
     assert revision(inside) == ""
+
+
+def test_versions_of_what_is_and_is_not_installed():
+    assert package_version("torch") is not None
+    assert package_version("no-such-distribution") is None
+
+
+def test_a_missing_extra_is_named_with_the_command_that_installs_it():
+    require_extra("dev", "json", purpose="this test")
+    with pytest.raises(MissingExtraError) as caught:
+        require_extra("demo", "json", "no_such_module", purpose="the demo")
+    assert str(caught.value) == (
+        "the demo needs no_such_module, which is not installed; run: pip install 'kornia-srgan[demo]'"
+    )

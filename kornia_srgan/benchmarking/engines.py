@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from torch import Tensor, nn
 
 from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.assembly import LoadedGenerator
-from kornia_srgan.errors import MissingExtraError, UserError, did_you_mean
+from kornia_srgan.environment import package_version, require_extra
+from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
 from kornia_srgan.optimize.optimize import optimize_for_inference
 
@@ -160,10 +160,7 @@ class Engine:
     @property
     def version(self) -> str:
         """The installed version."""
-        try:
-            return version(self.packages[-1])
-        except PackageNotFoundError:
-            return ""
+        return package_version(self.packages[-1]) or ""
 
 
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
@@ -192,11 +189,6 @@ def find_engines(names: Iterable[str]) -> list[Engine]:
                 f"engine '{name}' is not known{did_you_mean(name, ENGINES)}; use {', '.join(ENGINES)}"
             )
         engine = ENGINES[name]
-        missing = [package for package in engine.packages if importlib.util.find_spec(package) is None]
-        if missing:
-            raise MissingExtraError(
-                f"engine '{name}' needs {', '.join(missing)}; "
-                f'install with `pip install "kornia-srgan[{EXTRA}]"`'
-            )
+        require_extra(EXTRA, *engine.packages, purpose=f"engine '{name}'")
         found.append(engine)
     return found

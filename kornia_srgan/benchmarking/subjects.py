@@ -15,6 +15,7 @@ from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_sp
 from kornia_srgan.config.model import Component
 from kornia_srgan.config.shorthand import parse_shorthand
 from kornia_srgan.errors import UserError
+from kornia_srgan.ops.norms import batch_norms, norm_momentum
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.registry.plugins import load_entry_points
 from kornia_srgan.weights.locate import locate
@@ -86,15 +87,12 @@ def _settle(module: nn.Module) -> None:
     With those it starts with, values grow from block to block into the hundreds, where engines differ by
     rounding and half precision overflows.
     """
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
+    norms = batch_norms(module)
     for norm in norms:
-        norm.momentum = None  # the plain mean over all it sees
         norm.reset_running_stats()
     if norms:
-        module.train()(torch.rand(2, 3, 32, 32))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+        with norm_momentum(module, None):  # the plain mean over all it sees
+            module.train()(torch.rand(2, 3, 32, 32))
     module.eval()
 
 

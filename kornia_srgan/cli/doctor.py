@@ -51,17 +51,14 @@ def command(
 def versions() -> Iterator[Finding]:
     """This package, Python, the system and what we stand on."""
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     from kornia_srgan._version import __version__
+    from kornia_srgan.environment import package_version
 
     yield "kornia_srgan", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            yield package, "missing"
+        yield package, package_version(package) or "missing"
 
 
 def devices() -> Iterator[Finding]:

@@ -8,12 +8,12 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from kornia_srgan.errors import MissingExtraError, UserError
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import UserError
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -34,8 +34,7 @@ def require_gradio() -> None:
     Raises:
         MissingExtraError: If Gradio is not installed.
     """
-    if find_spec("gradio") is None:
-        raise MissingExtraError('the demo needs Gradio; install it: pip install "kornia-srgan[demo]"')
+    require_extra("demo", "gradio", purpose="the demo")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -238,12 +238,13 @@ def _baseline_notes(rows: Sequence[Row], protocol: str) -> list[str]:
 
 def _versions(metrics: Mapping[str, Metric]) -> dict[str, str]:
     """What figures depend on."""
-    from importlib.metadata import version
-
     from kornia_srgan._version import __version__
+    from kornia_srgan.environment import package_version
     from kornia_srgan.evaluation.perceptual import DISTS, LPIPS
     from kornia_srgan.evaluation.pyiqa_metrics import NTIREPerceptual, PyIQA
 
-    found = {"kornia_srgan": __version__} | {name: version(name) for name in ("torch", "kornia", "pillow")}
+    found = {"kornia_srgan": __version__} | {
+        name: package_version(name) or "" for name in ("torch", "kornia", "pillow")
+    }
     made_with = (PyIQA, NTIREPerceptual, LPIPS, DISTS)
     return found | {name: metric.version for name, metric in metrics.items() if isinstance(metric, made_with)}

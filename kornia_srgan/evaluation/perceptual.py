@@ -11,7 +11,8 @@ from urllib.error import URLError
 
 from torch import Tensor
 
-from kornia_srgan.errors import ArgumentError, MissingExtraError, OfflineError, WeightsError
+from kornia_srgan.environment import package_version, require_extra
+from kornia_srgan.errors import ArgumentError, OfflineError, WeightsError
 
 _BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 
@@ -149,9 +150,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 def _version(backbone: str | None) -> str:
     """What the figures depend on: torchmetrics, and the file they were made with."""
-    from importlib.metadata import version
-
-    made = f"torchmetrics {version('torchmetrics')}"
+    made = f"torchmetrics {package_version('torchmetrics')}"
     if backbone is None:
         return made
     digest = hashlib.sha256(Path(backbone).expanduser().read_bytes()).hexdigest()[:16]
@@ -159,12 +158,9 @@ def _version(backbone: str | None) -> str:
 
 
 def _torchmetrics() -> Any:
-    try:
-        import torchmetrics.image
-    except ImportError:
-        raise MissingExtraError(
-            "LPIPS and DISTS need torchmetrics: pip install 'kornia-srgan[perceptual]'"
-        ) from None
+    require_extra("perceptual", "torchmetrics", purpose="LPIPS and DISTS")
+    import torchmetrics.image
+
     return torchmetrics.image
 
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from kornia_srgan.errors import ArgumentError, MissingExtraError, OfflineError, UserError, did_you_mean
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import ArgumentError, OfflineError, UserError, did_you_mean
 from kornia_srgan.evaluation.perceptual import swapped
 from kornia_srgan.weights.hub import endpoint, reachable
 
@@ -119,7 +120,7 @@ def is_known(name: str) -> bool:
 def _pyiqa() -> Any:
     found = _installed()
     if found is None:
-        raise MissingExtraError("metrics of pyiqa need it: pip install 'kornia-srgan[iqa]'")
+        require_extra("iqa", "pyiqa", purpose="this metric")
     return found
 
 

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kornia_srgan.components.transforms.resize import cubic
+from kornia_srgan.ops.bicubic import Taps, bicubic_taps
 from kornia_srgan.photos.photo import Pixels, white_of
 
 
-@dataclass(frozen=True)
-class Taps:
-    """One axis: output pixel i is the sum over t of `weights[i, t]` times input pixel `indices[i, t]`."""
-
-    indices: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-
 def cubic_taps(size_in: int, size_out: int) -> Taps:
-    """The same numbers as `MatlabBicubic`, without the zeros: indices outside are clamped to the border."""
-    scale = size_out / size_in
-    shrink = min(scale, 1.0)
-    width = 4.0 / shrink
-    centre = (np.arange(size_out) + 0.5) / scale - 0.5
-    first = np.floor(centre - width / 2).astype(np.int64)
-    indices = first[:, None] + np.arange(int(np.ceil(width)) + 2)[None, :]
-    weights = cubic((centre[:, None] - indices) * shrink)
-    weights /= weights.sum(axis=1, keepdims=True)
-    used = np.abs(weights).max(axis=0) > 0
-    return Taps(indices.clip(0, size_in - 1)[:, used], weights[:, used].astype(np.float32))
+    """`bicubic_taps` without the columns that are zero everywhere."""
+    taps = bicubic_taps(size_in, size_out)
+    used = np.abs(taps.weights).max(axis=0) > 0
+    return Taps(taps.indices[:, used], taps.weights[:, used])
 
 
 def resampled(

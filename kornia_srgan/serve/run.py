@@ -7,11 +7,11 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kornia_srgan.errors import MissingExtraError, UserError
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import UserError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,11 +26,7 @@ def require_server() -> None:
     Raises:
         MissingExtraError: If a package of the extra is not installed.
     """
-    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f'the server needs {", ".join(missing)}; install it: pip install "kornia-srgan[serve]"'
-        )
+    require_extra("serve", "fastapi", "uvicorn", "prometheus_client", purpose="the server")
 
 
 def find_token(host: str, file: Path | None) -> tuple[str | None, bool]:

@@ -8,7 +8,6 @@ import platform
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from kornia_srgan._version import __version__
 from kornia_srgan.atomic import write_text
 from kornia_srgan.config.io import dump_config
 from kornia_srgan.config.model import TrainConfig
-from kornia_srgan.environment import revision
+from kornia_srgan.environment import package_version, revision
 from kornia_srgan.errors import DataError
 
 _PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
@@ -103,14 +102,7 @@ def environment() -> dict[str, Any]:
         "git": revision() or None,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: package_version(name) for name in _PACKAGES},
         "command": sys.argv,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

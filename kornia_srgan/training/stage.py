@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.contracts import Batch, LossReport
 from kornia_srgan.errors import TrainingError
+from kornia_srgan.ops.norms import norm_momentum
 from kornia_srgan.training.players import ActiveStage, Player
 from kornia_srgan.training.steps import discriminator_loss, generator_loss
 
@@ -231,12 +232,5 @@ def _frozen(module: nn.Module | None) -> Iterator[None]:
 @torch.no_grad()
 def _generate_only(player: Player, lr: Tensor) -> Tensor:
     """The generator's images for the discriminator's turn; its BatchNorm statistics stay as they were."""
-    norms = [m for m in player.plain.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [m.momentum for m in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
+    with norm_momentum(player.plain, 0.0):
         return player.plain(lr)
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum

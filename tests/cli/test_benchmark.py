@@ -131,7 +131,7 @@ def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
     find = engines.importlib.util.find_spec
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda n: None if n == "openvino" else find(n))
     shown = invoke(capsys, *QUICK, "--against", "openvino")
-    assert_user_error(shown, "engine 'openvino' needs", 'pip install "kornia-srgan[benchmark]"')
+    assert_user_error(shown, "engine 'openvino' needs", "pip install 'kornia-srgan[benchmark]'")
 
 
 @pytest.mark.parametrize(

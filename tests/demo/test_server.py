@@ -14,7 +14,7 @@ from tests.helpers.runner import assert_user_error, invoke
 
 def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(server, "find_spec", lambda name: None)
-    assert_user_error(invoke(capsys, "demo"), 'pip install "kornia-srgan[demo]"')
+    assert_user_error(invoke(capsys, "demo"), "pip install 'kornia-srgan[demo]'")
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ def test_a_token_is_made_where_others_can_ask(monkeypatch, tmp_path, capsys):
 
 def test_without_its_packages_it_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(server, "find_spec", lambda name: None)
-    assert_user_error(invoke(capsys, "serve"), 'pip install "kornia-srgan[serve]"')
+    assert_user_error(invoke(capsys, "serve"), "pip install 'kornia-srgan[serve]'")
 
 
 def test_the_process_serves_until_it_is_told_to_stop(weights):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.bicubic import keys_cubic
 
 Kernel = Literal["area", "bilinear", "bicubic", "antialiased", "antialiased_bilinear", "lanczos"]
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
@@ -74,19 +75,13 @@ def _weights(
         centre = torch.minimum(centre.clamp(min=0), n_in - 1)
         return (1 - (taps - centre).abs()).clamp(min=0)
     if kernel == "bicubic":
-        return _cubic((taps - centre).abs(), -0.75)
+        return keys_cubic((taps - centre).abs(), -0.75)
     x = (taps - centre).abs() / ratio.clamp(min=1)
     if kernel == "antialiased_bilinear":
         return (1 - x).clamp(min=0)
     if kernel == "lanczos":
         return torch.where(x < _LANCZOS, torch.sinc(x) * torch.sinc(x / _LANCZOS), 0.0)
-    return _cubic(x, -0.5)
-
-
-def _cubic(x: Tensor, a: float) -> Tensor:
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return torch.where(x <= 1, near, torch.where(x < 2, far, 0.0))
+    return keys_cubic(x)
 
 
 def _fold(weights: Tensor, taps: Tensor, n_in: Tensor) -> Tensor:

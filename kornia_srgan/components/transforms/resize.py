@@ -10,13 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-def cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic kernel with a = -0.5, support [-2, 2]."""
-    x = np.abs(x)
-    near = 1.5 * x**3 - 2.5 * x**2 + 1
-    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+from kornia_srgan.ops.bicubic import bicubic_taps
 
 
 @lru_cache(maxsize=64)
@@ -28,17 +22,10 @@ def bicubic_matrix(size_in: int, size_out: int) -> np.ndarray:
     Returns:
         float64 of shape `(size_out, size_in)`; rows add up to 1.
     """
-    scale = size_out / size_in
-    shrink = min(scale, 1.0)
-    width = 4.0 / shrink
-    centre = (np.arange(size_out) + 0.5) / scale - 0.5
-    first = np.floor(centre - width / 2).astype(np.int64)
-    taps = first[:, None] + np.arange(int(np.ceil(width)) + 2)[None, :]
-    weights = cubic((centre[:, None] - taps) * shrink)
-    weights /= weights.sum(axis=1, keepdims=True)
+    taps = bicubic_taps(size_in, size_out)
     matrix = np.zeros((size_out, size_in))
-    rows = np.broadcast_to(np.arange(size_out)[:, None], taps.shape)
-    np.add.at(matrix, (rows, np.clip(taps, 0, size_in - 1)), weights)
+    rows = np.broadcast_to(np.arange(size_out)[:, None], taps.indices.shape)
+    np.add.at(matrix, (rows, taps.indices), taps.weights)
     return matrix
 
 
