@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Train one of the packaged weights again, as it was trained:
 #
-#   docs/train_weights.sh NAME FOLDER [FOLDER...]      (NAME: edsr-x4, edsr-x2, srresnet-x4 or srgan-x4; folders of photographs)
+#   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
+#   srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16. docs/results.md says what
 # each cost.
@@ -39,11 +40,22 @@ srresnet_x4() { # from the packaged edsr-x4
   train srresnet-light srresnet-x4 --set "init=$out/srresnet-grown.safetensors"
 }
 
+photo_x4() { # from the packaged edsr-x4
+  train photo photo
+  local stages=data.degradation.args.stages
+  train photo photo-x4 --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
+    --set data.crop=192 --set train.batch_size=6 --set stages.0.steps=10000 \
+    --set "$stages.2.args.p=0.6" --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[25.0,93.0]"
+}
+
 case $name in
   edsr-x4) edsr_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) train srgan-light srgan-x4 ;;   # from the packaged srresnet-x4
-  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4 or srgan-x4" >&2; exit 2 ;;
+  photo-x4) photo_x4 ;;
+  photo-x2) train photo-x2 photo-x2 ;;   # from the packaged edsr-x2
+  photo-gan-x4) train photo-gan photo-gan-x4 ;;   # from the packaged photo-x4
+  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from kornia_srgan.benchmarking import engines
+from kornia_srgan import environment
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.schema import read_forward
 from kornia_srgan.errors import UserError
@@ -128,8 +128,8 @@ def test_a_plugin_that_fails_is_a_row_and_an_exit_code(capsys, tmp_path):
 
 
 def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
-    find = engines.importlib.util.find_spec
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda n: None if n == "openvino" else find(n))
+    find = environment.find_spec
+    monkeypatch.setattr(environment, "find_spec", lambda n: None if n == "openvino" else find(n))
     shown = invoke(capsys, *QUICK, "--against", "openvino")
     assert_user_error(shown, "engine 'openvino' needs", "pip install 'kornia-srgan[benchmark]'")
 
