@@ -214,14 +214,14 @@ def _folders(named: list[str]) -> dict[str, Path]:
 def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> list[str]:
     """The weights that were asked for; where nothing is to be scored, the packaged ones of the scale."""
     from kornia_srgan.weights.files import read_spec
-    from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate, zoo_names
+    from kornia_srgan.weights.locate import CLEAN_WEIGHTS, locate, zoo_names
 
     if weights:
         return [source for source in weights if source != BASELINE]
     if not alone:
         return []
-    if scale in (None, read_spec(locate(DEFAULT_WEIGHTS)).scale):
-        return [DEFAULT_WEIGHTS]
+    if scale in (None, read_spec(locate(CLEAN_WEIGHTS)).scale):
+        return [CLEAN_WEIGHTS]
     found = [name for name in zoo_names() if read_spec(locate(name)).scale == scale]
     if not found:
         typer.echo(f"note: no weights of x{scale} are packaged; bicubic is scored alone", err=True)

@@ -29,7 +29,7 @@ def command(
     max_waiting: Annotated[int, typer.Option(min=0, help="Refuse more pictures than wait already.")] = 16,
     tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "auto",
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge pictures for other programs: POST a picture to /upscale, get a picture.

@@ -170,13 +170,13 @@ def command(
 
 
 def _restore(text: str) -> float | Literal["auto"]:
-    if text == "auto":
-        return "auto"
+    from kornia_srgan.errors import ArgumentError
+    from kornia_srgan.inference.restore import parse_restore
+
     try:
-        return float(text)
-    except ValueError:
-        told = f"'{text}' is neither 'auto' nor a number from 0 to 1"
-        raise typer.BadParameter(told, param_hint="--restore") from None
+        return parse_restore(text)
+    except ArgumentError as error:
+        raise typer.BadParameter(str(error), param_hint="--restore") from error
 
 
 def _tile(text: str) -> int | Literal["auto"]:

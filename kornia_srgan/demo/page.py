@@ -16,6 +16,7 @@ from kornia_srgan.demo.choices import Choice, Choices, chosen, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.explain import explain
+from kornia_srgan.inference.restore import parse_restore
 from kornia_srgan.inference.tile_size import parse_tile
 
 OWN_SCALE = "what the weights make"
@@ -58,6 +59,9 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
                     scale = gr.Dropdown(list(SCALES), value=OWN_SCALE, label="Size")
                     form = gr.Dropdown(list(FORMAT_NAMES), value=SAME, label="File format")
                 with gr.Accordion("More", open=False):
+                    restore = gr.Textbox(
+                        "auto", label="Restore", info="Noise and compression to take away: auto, or 0 to 1."
+                    )
                     color_fix = gr.Checkbox(label="Colour fix", info="Coarse colour from the photograph.")
                     ensemble = gr.Checkbox(
                         label="Ensemble", info="Mean of eight turns; eight times the work."
@@ -92,14 +96,15 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
             tile: str,
             color_fix: bool,
             ensemble: bool,
+            restore: str,
             known: Choices,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio wants it
         ) -> tuple[Any, ...]:
             if path is None:
                 raise UserError("choose a photograph first")
-            wish = Wish(
-                chosen(known, label).source, SCALES[size], form, parse_tile(tile), color_fix, ensemble
-            )
+            source = chosen(known, label).source
+            side, dial = parse_tile(tile), parse_restore(restore)
+            wish = Wish(source, SCALES[size], form, side, color_fix, ensemble, dial)
             progress(0, desc="Enlarging")
             target = Path(tempfile.mkdtemp(dir=folder))
             result = service.enlarge(Path(path), target, wish, lambda part: progress(part, desc="Enlarging"))
@@ -107,7 +112,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
 
         go.click(
             _told(enlarge),
-            [photo, weights, scale, form, tile, color_fix, ensemble, known],
+            [photo, weights, scale, form, tile, color_fix, ensemble, restore, known],
             [sizes, view, slider, download, shown],
             show_progress_on=slider,
             concurrency_limit=1,
@@ -161,9 +166,10 @@ def _result(result: Result) -> tuple[Any, ...]:
     }
     view = DETAIL if result.reduced else WHOLE
     size = result.path.stat().st_size / 1e6
+    dial = "" if result.restore is None else f", restore {result.restore:.2f}"
     lines = [
         f"<p class='size'>{html.escape(result.words)}</p>",
-        f"<p>{html.escape(result.path.name)}, {size:.1f} MB, {result.seconds:.1f} s</p>",
+        f"<p>{html.escape(result.path.name)}, {size:.1f} MB, {result.seconds:.1f} s{dial}</p>",
         *(f"<p class='note'>Note: {html.escape(note)}</p>" for note in result.notes),
     ]
     button = gr.DownloadButton(value=str(result.path), visible=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Literal
@@ -41,6 +41,7 @@ class Wish:
         tile: Side of a tile in pixels, `"auto"`, or 0 for all at once.
         color_fix: Take the coarse colour from the photograph.
         ensemble: The mean over eight flips and turns.
+        restore: How much noise and compression to take away, for weights with a dial.
     """
 
     weights: Source
@@ -49,6 +50,7 @@ class Wish:
     tile: int | Literal["auto"] = "auto"
     color_fix: bool = False
     ensemble: bool = False
+    restore: float | Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Result:
         whole: All of it, before and after, small enough for a screen.
         detail: A part, pixel for pixel.
         reduced: `whole` is smaller than the result.
+        restore: How much noise and compression was taken away; None for weights without a dial.
     """
 
     path: Path
@@ -72,6 +75,7 @@ class Result:
     whole: Pair
     detail: Pair
     reduced: bool
+    restore: float | None = None
 
 
 @dataclass
@@ -141,7 +145,9 @@ class Service:
             enlarged = read_photo(job.target, max_pixels=_NO_LIMIT, name=name)
             whole, detail, reduced = pairs(photo, enlarged, folder)
             words = size_in_words(photo, enlarged.width, enlarged.height)
-            return Result(job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced)
+            return Result(
+                job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced, outcome.restore
+            )
 
     def stop(self) -> None:
         """Break off what is being done and wait until it has let go of its files; nothing starts after it."""
@@ -151,13 +157,14 @@ class Service:
 
     def _upscaler(self, wish: Wish) -> Upscaler:
         """The one of last time where it still fits: another takes its place."""
-        key = Wish(wish.weights, tile=wish.tile, color_fix=wish.color_fix, ensemble=wish.ensemble)
+        key = replace(wish, scale=None, form=SAME)
         if key not in self._ready:
             self._ready.clear()
             self._ready[key] = Upscaler.from_pretrained(
                 wish.weights,
                 ensemble=wish.ensemble,
                 color_fix=wish.color_fix,
+                restore=wish.restore,
                 tile=wish.tile,
                 device=self.device,
                 dtype=self.dtype,

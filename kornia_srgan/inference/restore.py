@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kornia_srgan.errors import ArgumentError
 from kornia_srgan.photos.photo import Pixels, white_of
 
 STEPS = 20
@@ -51,6 +53,24 @@ class RestoreEstimator(nn.Module):
         vote, weight = self.body(lr - 0.5).unbind(1)
         weight = F.softplus(weight)
         return torch.sigmoid((vote * weight).sum((-1, -2)) / weight.sum((-1, -2)))
+
+
+def parse_restore(text: str) -> float | Literal["auto"]:
+    """The setting of the dial as it is typed.
+
+    Raises:
+        ArgumentError: If it is neither `auto` nor a number from 0 to 1.
+    """
+    text = text.strip().lower()
+    if text in ("", "auto"):
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ArgumentError(f"restore is '{text}'; it must be auto or a number from 0 to 1", where="restore")
+    return value
 
 
 @cache

@@ -21,7 +21,7 @@ from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.weights.blend import mix, same_tensors
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
+from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, zoo_names
 
 
 class _Around(nn.Module):
@@ -138,7 +138,7 @@ def load_network(
     """
     if source is not None and Path(source).suffix.lower() == SUFFIX:
         return read_onnx(source, engine, provider)
-    return load_generator(source if source is not None else DEFAULT_WEIGHTS).module
+    return load_generator(source if source is not None else CLEAN_WEIGHTS).module
 
 
 @dataclass(frozen=True)

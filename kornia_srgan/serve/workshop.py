@@ -154,7 +154,7 @@ class Workshop:
         choices: Choices,
         *,
         device: str | None = None,
-        dtype: str = "float32",
+        dtype: str = "auto",
         tile: int | Literal["auto"] = "auto",
         max_pixels: int = 25_000_000,
         max_result: int = 400_000_000,

@@ -7,7 +7,12 @@ from pathlib import Path
 
 from kornia_srgan.errors import WeightsError, WeightsNotFoundError, did_you_mean
 
-DEFAULT_WEIGHTS = "srresnet-x4"
+DEFAULT_WEIGHTS = "photo-x4"
+"""For photographs as people have them; has a dial."""
+
+CLEAN_WEIGHTS = "srresnet-x4"
+"""For clean pictures: what figures are compared with, and what Kornia pipelines get."""
+
 SUFFIX = ".safetensors"
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
+from kornia_srgan.weights.locate import CLEAN_WEIGHTS, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
 from tests.helpers.runner import assert_user_error, invoke
 
@@ -44,7 +44,7 @@ def test_without_weights_the_default_ones_are_scored(capsys, folder):
     shown = invoke(capsys, "evaluate", "--data", folder)
     assert shown.code == 0, shown.err
     assert "bicubic" in shown.out
-    assert DEFAULT_WEIGHTS in shown.out
+    assert CLEAN_WEIGHTS in shown.out
     assert "ledig-y/v1" in shown.out
 
 

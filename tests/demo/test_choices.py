@@ -12,7 +12,7 @@ def test_packaged_weights_with_the_default_first():
     assert sorted(choices) == zoo_names()
     assert next(iter(choices)) == DEFAULT_WEIGHTS
     assert choices[DEFAULT_WEIGHTS].scale == 4
-    assert choices[DEFAULT_WEIGHTS].text.startswith("srresnet, ×4")
+    assert choices[DEFAULT_WEIGHTS].text.startswith("edsr, ×4")
 
 
 def test_given_weights_come_first_and_once(weights):
