@@ -48,9 +48,6 @@ def command(
         str,
         typer.Option(metavar="auto|0..1", help="How much noise and compression to take away; auto reads it."),
     ] = "auto",
-    sharp: Annotated[
-        float, typer.Option(metavar="0..1", help="How far to go towards the GAN: crisper, invents texture.")
-    ] = 0.0,
     scale: Annotated[float | None, typer.Option(help="Times the input [default: the model's]")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
     long_side: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
@@ -133,7 +130,6 @@ def command(
             ensemble,
             color_fix,
             _restore(restore),
-            sharp,
             _tile(tile),
             device,
             dtype,
@@ -227,7 +223,6 @@ def _upscaler(
     ensemble: bool,
     color_fix: bool,
     restore: float | Literal["auto"],
-    sharp: float,
     tile: int | Literal["auto"],
     device: str,
     dtype: str,
@@ -245,7 +240,6 @@ def _upscaler(
         ensemble=ensemble,
         color_fix=color_fix,
         restore=restore,
-        sharp=sharp,
         tile=tile,
         device=device,
         dtype=dtype,

@@ -125,7 +125,6 @@ class Upscaler:
         ensemble: bool = False,
         color_fix: bool = False,
         restore: float | Literal["auto"] = "auto",
-        sharp: float = 0.0,
         then: Sequence[str | Path] = (),
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
@@ -143,7 +142,6 @@ class Upscaler:
             color_fix: Take the coarse colour from the input.
             restore: For weights with a dial (`photo-x4`, `photo-x2`): how much noise and compression to take
                 away, 0 to 1; `auto` reads it from each picture.
-            sharp: For `photo-x4`: how far to go towards the GAN weights, 0 to 1.
             then: Weights that the result goes through next, in order: `("1x.pth",)`, or after a network that
                 cleans, one that enlarges.
             tile: See the class, as for all that follow.
@@ -157,7 +155,7 @@ class Upscaler:
             WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
             ArgumentError: If an argument cannot be used.
         """
-        around = (interpolate, ensemble, color_fix, restore, sharp, tuple(then))
+        around = (interpolate, ensemble, color_fix, restore, tuple(then))
         recipe = Recipe(source, *around, engine, provider, dtype)
         generator, dial = recipe.build()
         made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)

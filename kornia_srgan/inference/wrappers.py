@@ -151,7 +151,6 @@ class Recipe:
         ensemble: Put a `SelfEnsemble` around them.
         color_fix: Put a `ColorFix` around all.
         restore: Where the dial of a family stands, 0 to 1, or `auto`; see `Dial`.
-        sharp: How far to go towards the family's GAN weights, 0 to 1.
         then: Weights whose generators the result goes through next, in order; see `Chained`.
         engine: What computes: see `engines.choice.with_engine`.
         provider: For ONNX Runtime.
@@ -163,7 +162,6 @@ class Recipe:
     ensemble: bool = False
     color_fix: bool = False
     restore: float | Literal["auto"] = "auto"
-    sharp: float = 0.0
     then: tuple[str | Path, ...] = ()
     engine: str = "torch"
     provider: str | None = None
@@ -176,7 +174,7 @@ class Recipe:
 
     @property
     def has_dial(self) -> bool:
-        """Whether `restore` and `sharp` mean anything to these weights."""
+        """Whether `restore` means anything to these weights."""
         return self.family is not None
 
     def build(self) -> tuple[nn.Module, AutoDial | None]:
@@ -192,7 +190,7 @@ class Recipe:
             return self._around(self._served(self._fixed())), None
         dial = Dial.of(self.family)
         if self.restore != "auto":
-            return self._around(self._served(dial.at(self.restore, self.sharp))), None
+            return self._around(self._served(dial.at(self.restore))), None
         if self.engine not in ("torch", "auto"):
             check_engine(self.engine)
             raise ArgumentError(
@@ -200,15 +198,14 @@ class Recipe:
                 "set restore to a number from 0 to 1",
                 where="engine",
             )
-        auto = AutoDial(dial, sharp=self.sharp, around=self._around)
+        auto = AutoDial(dial, around=self._around)
         return auto.network(0.0), auto
 
     def _check_no_dial(self) -> None:
-        for name, turned in (("restore", self.restore != "auto"), ("sharp", self.sharp != 0)):
-            if turned:
-                told = "weights between two others" if self.interpolate else f"'{self.weights}'"
-                having = ", ".join(f.photo for f in FAMILIES)
-                raise ArgumentError(f"{name}: {told} has no dial; these have: {having}", where=name)
+        if self.restore != "auto":
+            told = "weights between two others" if self.interpolate else f"'{self.weights}'"
+            having = ", ".join(family.photo for family in FAMILIES)
+            raise ArgumentError(f"restore: {told} has no dial; these have: {having}", where="restore")
 
     def _fixed(self) -> nn.Module:
         if self.interpolate is None:

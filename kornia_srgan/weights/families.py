@@ -13,15 +13,13 @@ class Family:
     Attributes:
         clean: For pictures without noise and compression.
         photo: Takes noise and compression away.
-        gan: Trained from `photo` with an adversarial loss: crisper, invents texture; None if there is none.
     """
 
     clean: str
     photo: str
-    gan: str | None = None
 
 
-FAMILIES = (Family("edsr-x4", "photo-x4", "photo-gan-x4"), Family("edsr-x2", "photo-x2"))
+FAMILIES = (Family("edsr-x4", "photo-x4"),)
 
 
 def family_of(source: str | Path) -> Family | None:
