@@ -29,9 +29,12 @@ edsr_x4() {
     --output "$out/edsr-blend.safetensors"
   train edsr edsr-mse "${large[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
     --set train.lr=1e-4 --set train.grad_clip=0.1 --set stages.0.steps=1300 --set 'stages.0.losses=[mse]'
-  mkdir -p "$out/edsr-x4"
   kornia-srgan blend "$out/edsr-blend.safetensors" "$out/edsr-mse/generator.safetensors" \
-    --output "$out/edsr-x4/generator.safetensors"
+    --output "$out/edsr-before.safetensors"
+  # With flat patches, so that white and strong colours stay what they are.
+  train edsr edsr-x4 "${large[@]}" --set "init=$out/edsr-before.safetensors" --set train.seed=3 \
+    --set train.lr=4e-4 --set stages.0.steps=12000 \
+    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
 }
 
 srresnet_x4() { # from the packaged edsr-x4
@@ -43,9 +46,12 @@ srresnet_x4() { # from the packaged edsr-x4
 photo_x4() { # from the packaged edsr-x4
   train photo photo
   local stages=data.degradation.args.stages
-  train photo photo-x4 --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
+  train photo photo-large --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
     --set data.crop=192 --set train.batch_size=6 --set stages.0.steps=10000 \
     --set "$stages.2.args.p=0.6" --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[25.0,93.0]"
+  mkdir -p "$out/photo-x4"
+  kornia-srgan blend "$out/photo/generator.safetensors" "$out/photo-large/generator.safetensors" \
+    --amount 0.55 --output "$out/photo-x4/generator.safetensors"
 }
 
 case $name in
