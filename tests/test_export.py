@@ -1,4 +1,3 @@
-import importlib.util
 import io
 import warnings
 
@@ -7,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kornia_srgan import environment
 from kornia_srgan import export as module
 from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec
 from kornia_srgan.config.model import Component
@@ -133,9 +133,9 @@ def test_bad_input(tmp_path, monkeypatch):
         export_generator(loaded("edsr", 1), tmp_path / "g.zip")
     with pytest.raises(UserError, match="format 'tflite' is none of onnx, pt2"):
         export_generator(loaded("edsr", 1), tmp_path / "g.onnx", format="tflite")  # type: ignore[arg-type]
-    find_spec = importlib.util.find_spec
+    find_spec = environment.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find_spec(name)
+        environment, "find_spec", lambda name: None if name == "onnxscript" else find_spec(name)
     )
-    with pytest.raises(MissingExtraError, match=r"needs onnxscript; .*kornia-srgan\[export\]"):
+    with pytest.raises(MissingExtraError, match=r"needs onnxscript, .*kornia-srgan\[export\]"):
         export_generator(loaded("edsr", 1), tmp_path / "g.onnx")

@@ -30,8 +30,8 @@ class RestoreEstimator(nn.Module):
     """Says where between clean and photo weights a picture's best enlargement lies.
 
     `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. Each place of the picture votes, with a
-    weight of its own; the answer is their weighted mean. It was fitted to the mixture of both networks' results
-    that comes closest to HR, by least squares, on 1,800 LR crops from clean to noisy and compressed.
+    weight of its own; the answer is their weighted mean. It was fitted to the mixture of both networks'
+    results that comes closest to HR, by least squares, on 1,800 LR crops from clean to noisy and compressed.
     """
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from kornia_srgan import environment
 from kornia_srgan.cli import demo, upscale
 from kornia_srgan.demo import server
 from kornia_srgan.errors import UserError
@@ -13,14 +14,14 @@ from tests.helpers.runner import assert_user_error, invoke
 
 
 def test_without_gradio_it_says_what_to_install(capsys, monkeypatch):
-    monkeypatch.setattr(server, "find_spec", lambda name: None)
+    monkeypatch.setattr(environment, "find_spec", lambda name: None)
     assert_user_error(invoke(capsys, "demo"), "pip install 'kornia-srgan[demo]'")
 
 
 @pytest.fixture
 def gradio_here(monkeypatch):
     """It is not imported before the port is had."""
-    monkeypatch.setattr(server, "find_spec", lambda name: name)
+    monkeypatch.setattr(environment, "find_spec", lambda name: name)
 
 
 @pytest.mark.usefixtures("gradio_here")

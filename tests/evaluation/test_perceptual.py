@@ -1,4 +1,3 @@
-import sys
 from urllib.error import URLError
 
 import pytest
@@ -6,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from kornia_srgan import environment
 from kornia_srgan.errors import MissingExtraError, OfflineError, UserError
 from kornia_srgan.evaluation import perceptual
 from kornia_srgan.registry.catalog import METRICS
@@ -13,7 +13,7 @@ from kornia_srgan.registry.catalog import METRICS
 
 @pytest.mark.parametrize("name", ["lpips", "dists"])
 def test_without_torchmetrics_the_extra_is_named(monkeypatch, name):
-    monkeypatch.setitem(sys.modules, "torchmetrics.image", None)
+    monkeypatch.setattr(environment, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'kornia-srgan\[perceptual\]'"):
         METRICS.create(name)
 

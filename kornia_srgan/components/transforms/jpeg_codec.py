@@ -54,8 +54,8 @@ def jpeg_codec(images: Tensor, qualities: Sequence[int], subsample: Sequence[boo
     height, width = images.shape[-2:]
     x = torch.round(images.float() * 255)
     x = F.pad(x, (0, -width % _CELL, 0, -height % _CELL), mode="replicate")
-    to_ycc = x.new_tensor(_TO_YCC)
-    offset = x.new_tensor((0.0, 128.0, 128.0))[:, None, None]
+    to_ycc = torch.tensor(_TO_YCC, device=x.device, dtype=x.dtype)
+    offset = torch.tensor((0.0, 128.0, 128.0), device=x.device, dtype=x.dtype)[:, None, None]
     ycc = torch.round(torch.einsum("ij,bjhw->bihw", to_ycc, x) + offset)
     tables = to_device(quantization_tables(qualities), x)
     luma = _code(ycc[:, :1], tables[:, :1])

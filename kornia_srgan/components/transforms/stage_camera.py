@@ -66,7 +66,8 @@ class CameraNoise:
             return canvas
         pixels = canvas.pixels
         read, shot = between(u[1], self.read) / 255, between(u[2], self.shot) / 255
-        luma = (pixels.clamp(0, 1) * pixels.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+        share = torch.tensor(_LUMA, device=pixels.device, dtype=pixels.dtype)[:, None, None]
+        luma = (pixels.clamp(0, 1) * share).sum(1, keepdim=True)
         deviation = (_each(read**2, pixels) + _each(shot**2, pixels) * luma).sqrt()
         noise = _in_rgb(self._fields(seeds, between(u[3], self.grain), between(u[4], self.chroma), pixels))
         noisy = (pixels + deviation * noise).clamp(0, 1)
