@@ -16,12 +16,24 @@ from kornia_srgan.config.model import Component, TrainConfig
 from kornia_srgan.registry.catalog import REGISTRIES
 
 API = {
-    "Components by name": ("registry", "catalog", "protocols", "plugins", "assembly"),
-    "Recipes": ("config", "config_io"),
+    "Components by name": (
+        "registry.registry",
+        "registry.catalog",
+        "contracts",
+        "registry.plugins",
+        "assembly",
+    ),
+    "Recipes": ("config.model", "config.io"),
     "Weights": ("weights.spec", "weights.files", "weights.locate", "weights.blend"),
     "Data": ("data.images", "data.source"),
     "Training": ("training.steps", "training.run", "training.trainer", "training.hooks"),
-    "Upscaling": ("inference.upscaler",),
+    "Upscaling": (
+        "inference.upscaler",
+        "inference.picture",
+        "photos.photo",
+        "photos.decode",
+        "photos.encode",
+    ),
     "Evaluation": (
         "evaluation.evaluate",
         "evaluation.protocols",
