@@ -20,7 +20,7 @@ from kornia_srgan.errors import ArgumentError, MissingExtraError, WeightsError, 
 from kornia_srgan.explain import one_line
 
 if TYPE_CHECKING:
-    from spandrel import ArchRegistry, ImageModelDescriptor
+    from spandrel import ArchRegistry, ImageModelDescriptor  # pyright: ignore[reportMissingImports]
     from torch import Tensor, nn
 
 INSTALL = "pip install 'kornia-srgan[community]'"
@@ -59,9 +59,9 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
         MissingExtraError: If spandrel is not installed.
         WeightsError: If they are of an architecture that does not enlarge pictures, or do not fit theirs.
     """
-    from spandrel import ImageModelDescriptor
-
     registry = _registry()
+    from spandrel import ImageModelDescriptor  # pyright: ignore[reportMissingImports]
+
     found = next((s for s in registry.architectures("detection") if s.detect(dict(state))), None)
     if found is None:
         return None
@@ -135,7 +135,7 @@ def build_community(
 def _registry() -> ArchRegistry:
     if not is_installed():
         raise MissingExtraError(f"weights of the community's architectures need spandrel; `{INSTALL}`")
-    from spandrel import MAIN_REGISTRY
+    from spandrel import MAIN_REGISTRY  # pyright: ignore[reportMissingImports]
 
     registry = MAIN_REGISTRY.copy()
     if importlib.util.find_spec(EXTRA_ARCHITECTURES) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Literal
@@ -52,7 +53,7 @@ class RestoreEstimator(nn.Module):
         """The amount of each image."""
         smooth = F.avg_pool2d(lr, 3, stride=1, padding=1, count_include_pad=False)
         vote, weight = self.body(16 * (lr - smooth)).unbind(1)  # noise and blocks are small and fine
-        weight = F.softplus(weight)
+        weight = F.softplus(weight) + 1e-6  # or a picture in which no place has a say gives 0 / 0
         return torch.sigmoid((vote * weight).sum((-1, -2)) / weight.sum((-1, -2)))
 
 
@@ -99,6 +100,9 @@ def restore_amount(pixels: Pixels, quality: int | None = None) -> float:
     """
     patches = [_as_input(patch) for patch in _patches(pixels)]
     seen = float(torch.cat([restore_estimator()(patch) for patch in patches]).mean())
+    seen = (
+        seen if math.isfinite(seen) else 0.0
+    )  # values that are no numbers are refused where they are enlarged
     known = 0.0 if quality is None else float(np.interp(quality, _QUALITIES, _AMOUNTS))
     return round(max(seen, known) * STEPS) / STEPS
 

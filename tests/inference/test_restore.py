@@ -87,3 +87,9 @@ def test_white_stays_white_and_strong_colours_stay(weights):
         inside = upscaler(flat)[16:-16, 48:-16].astype(int)
         most = 0 if colour == (255, 255, 255) else 2
         assert np.abs(inside - np.array(colour)).max() <= most, colour
+
+
+def test_pure_noise_and_values_that_are_no_numbers_have_an_amount_too():
+    noise = np.random.default_rng(0).random((20, 30, 3), np.float32)
+    assert 0 <= restore_amount(noise) <= 1
+    assert restore_amount(np.full((40, 40, 3), np.nan, np.float32)) == 0
