@@ -30,8 +30,9 @@ def command(
     Needs the extra `demo`: pip install "kornia-srgan[demo]".
     """
     from kornia_srgan.demo.choices import choices_of
-    from kornia_srgan.demo.server import address_of, listen, require_gradio, serve, working_folder
+    from kornia_srgan.demo.server import require_gradio, serve, working_folder
     from kornia_srgan.registry.plugins import load_plugins
+    from kornia_srgan.web_server import address_of, listen
 
     require_gradio()
     load_plugins(plugin or ())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.environment import require_extra
-from kornia_srgan.errors import UserError
+from kornia_srgan.web_server import serve_until_stopped
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -35,36 +33,6 @@ def require_gradio() -> None:
         MissingExtraError: If Gradio is not installed.
     """
     require_extra("demo", "gradio", purpose="the demo")
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one.
-
-    Raises:
-        UserError: If the address cannot be had.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except (socket.gaierror, UnicodeError, OverflowError):
-        raise UserError(f"--host '{host}' is not an address of this machine") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            reason = "is taken by another program; choose another --port, or 0 for any that is free"
-        elif error.errno == errno.EACCES:
-            reason = "may not be used by you; choose one above 1023"
-        elif error.errno == errno.EADDRNOTAVAIL:
-            raise UserError(f"--host '{host}' is not an address of this machine") from None
-        else:
-            reason = f"cannot be used: {error.strerror or error}"
-        raise UserError(f"port {port} {reason}") from None
-
-
-def address_of(listener: socket.socket) -> str:
-    """What to type into a browser."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{host}:{port}"
 
 
 @contextmanager
@@ -94,7 +62,6 @@ def serve(
         ready: Called when the page can be opened.
     """
     import gradio as gr
-    import uvicorn
     from fastapi import FastAPI
 
     sans, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
@@ -114,13 +81,4 @@ def serve(
     )
     # Only `launch` sets it, and without it Gradio takes any path that a browser names for an upload.
     page.has_launched = True
-    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(settings)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
-    try:
-        ready()
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # how a server is stopped
+    serve_until_stopped(app, listener, ready=ready, grace=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import UserError
+from kornia_srgan.web_server import serve_until_stopped
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -59,15 +59,4 @@ def serve(app: FastAPI, listener: socket.socket, ready: Callable[[], Any]) -> No
         listener: Where.
         ready: Called when it can be reached.
     """
-    import uvicorn
-
-    settings = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
-    server = uvicorn.Server(settings)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
-    try:
-        ready()
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # how a server is stopped
+    serve_until_stopped(app, listener, ready=ready, grace=5)

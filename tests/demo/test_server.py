@@ -9,7 +9,6 @@ import pytest
 from kornia_srgan import environment
 from kornia_srgan.cli import demo, upscale
 from kornia_srgan.demo import server
-from kornia_srgan.errors import UserError
 from tests.helpers.runner import assert_user_error, invoke
 
 
@@ -38,27 +37,6 @@ class TestAddress:
 
     def test_weights_are_looked_at_first(self, capsys):
         assert_user_error(invoke(capsys, "demo", "--weights", "nothing"), "'nothing' not found")
-
-
-def test_it_listens_on_this_machine_only():
-    with server.listen("127.0.0.1", 0) as listener:
-        host, port = listener.getsockname()
-        assert host == "127.0.0.1"
-        assert server.address_of(listener) == f"http://127.0.0.1:{port}"
-
-
-def test_everywhere_has_an_address_to_type():
-    with server.listen("0.0.0.0", 0) as listener:
-        assert server.address_of(listener).startswith("http://127.0.0.1:")
-
-
-def test_a_port_below_is_refused_in_words(monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(UserError, match="port 80 may not be used"):
-        server.listen("127.0.0.1", 80)
 
 
 def test_the_working_folder_goes_and_the_environment_is_as_before(monkeypatch):
