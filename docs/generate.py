@@ -40,6 +40,10 @@ API = {
         "evaluation.metrics",
         "evaluation.datasets",
         "evaluation.report",
+        "evaluation.statistics",
+        "evaluation.latex",
+        "evaluation.pareto",
+        "evaluation.pictures",
     ),
     "Benchmarks": (
         "benchmarking.forward",

@@ -12,6 +12,7 @@ from kornia_srgan._version import __version__
 
 if TYPE_CHECKING:
     from kornia_srgan.assembly import NamedLoss, assemble, load_generator
+    from kornia_srgan.components.generators.timm_backbone import FeatureUpsampler
     from kornia_srgan.config.io import load_config
     from kornia_srgan.config.model import TrainConfig
     from kornia_srgan.data.source import open_crops
@@ -57,6 +58,7 @@ __all__ = [
     "IMAGE_LOSSES",
     "METRICS",
     "RESIZERS",
+    "FeatureUpsampler",
     "KorniaSRGANError",
     "NamedLoss",
     "Registry",
@@ -96,6 +98,7 @@ _HOMES = {
         "assemble",
         "load_generator",
     ),
+    "components.generators.timm_backbone": ("FeatureUpsampler",),
     "config.io": ("load_config",),
     "config.model": ("TrainConfig",),
     "data.source": ("open_crops",),

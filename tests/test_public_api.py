@@ -14,6 +14,7 @@ PUBLIC = {
     "DEGRADATION_STAGES",
     "DISCRIMINATORS",
     "FEATURE_EXTRACTORS",
+    "FeatureUpsampler",
     "GENERATORS",
     "IMAGE_LOSSES",
     "KorniaSRGANError",
@@ -74,6 +75,15 @@ def test_names_are_the_objects_of_their_modules():
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="has no attribute 'SRGAN'"):
         kornia_srgan.SRGAN  # noqa: B018
+
+
+def test_the_public_names_of_evaluation():
+    from kornia_srgan import evaluation
+    from kornia_srgan.evaluation import CropSheets, Report, compare, plot_pareto, to_latex
+
+    assert {t.__name__ for t in (CropSheets, Report, compare, plot_pareto, to_latex)} == {*evaluation.__all__}
+    with pytest.raises(AttributeError, match="has no attribute 'scores'"):
+        evaluation.scores  # noqa: B018
 
 
 def test_submodules_can_still_be_imported():

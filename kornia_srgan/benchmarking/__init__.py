@@ -1,8 +1,10 @@
-"""Speed, memory and operations of the forward pass, beside other engines."""
+"""Speed, memory and operations of the forward pass, compared with other engines."""
 
 from __future__ import annotations
 
+from kornia_srgan.benchmarking.engines import Engine, Work
 from kornia_srgan.benchmarking.forward import Plan, run_forward
+from kornia_srgan.benchmarking.schema import ForwardDocument
 from kornia_srgan.benchmarking.subjects import find_subjects
 
-__all__ = ["Plan", "find_subjects", "run_forward"]
+__all__ = ["Engine", "ForwardDocument", "Plan", "Work", "find_subjects", "run_forward"]
