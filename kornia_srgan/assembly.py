@@ -20,7 +20,7 @@ from kornia_srgan.contracts import (
     StartsFromWeights,
 )
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
-from kornia_srgan.geometry import geometry_of
+from kornia_srgan.geometry import scale_of
 from kornia_srgan.registry.arguments import recorded_arguments
 from kornia_srgan.registry.build import build as build_component
 from kornia_srgan.registry.catalog import (
@@ -115,7 +115,7 @@ def build_generator(component: Component, *, scale: int, path: str = "generator"
     """A generator of that scale; it is checked to say so itself."""
     generator = _module(build(GENERATORS, component, path=path, scale=scale), component, path)
     try:
-        found = geometry_of(generator, measure=False).scale
+        found = scale_of(generator)
     except ArgumentError as error:
         raise ArgumentError(f"{path}: '{component.name}' does not fit: {error}") from None
     if found != scale:

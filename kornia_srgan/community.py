@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 INSTALL = "pip install 'kornia-srgan[community]'"
+_INPAINTING = ("LaMa", "MAT")  # they take a mask beside the picture
+_LAMA_KEY = "model.1.bn_l.running_mean"  # spandrel knows it only with what stands before `model`
 EXTRA_ARCHITECTURES = "spandrel_extra_arches"
 _SCALE_ARGUMENTS = ("scale", "upscale", "upscaling_factor", "upscale_factor", "up_scale")
 
@@ -62,10 +64,14 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
     registry = _registry()
     from spandrel import ImageModelDescriptor  # pyright: ignore[reportMissingImports]
 
+    if any(key.endswith(_LAMA_KEY) for key in state):
+        raise _needs_a_mask("LaMa")
     found = next((s for s in registry.architectures("detection") if s.detect(dict(state))), None)
     if found is None:
         return None
     name = found.architecture.id
+    if name in _INPAINTING:
+        raise _needs_a_mask(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -74,7 +80,7 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
         reason = one_line(error, 200)
         raise WeightsError(f"it looks like {name}, but spandrel cannot load it: {reason}") from None
     if not isinstance(described, ImageModelDescriptor):
-        raise WeightsError(f"it is {name}, which fills in masked parts of pictures; that is not offered here")
+        raise WeightsError(f"it is {name}, which needs more than a picture; that is not offered here")
     network = described.model
     return CommunityModel(
         name,
@@ -83,6 +89,10 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
         described.scale,
         network.state_dict(),
     )
+
+
+def _needs_a_mask(name: str) -> WeightsError:
+    return WeightsError(f"it is {name}, which fills in masked parts of pictures; that is not offered here")
 
 
 def build_community(

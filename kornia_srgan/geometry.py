@@ -28,17 +28,27 @@ def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
         ArgumentError: If there is no `scale`, a value cannot be meant, or the halo cannot be measured.
     """
     name = type(generator).__name__
-    if not hasattr(generator, "scale"):
-        raise ArgumentError(
-            f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4"
-        )
-    scale = _whole(generator.scale, 1, f"{name}.scale")
+    scale = scale_of(generator)
     align = _whole(generator.align, 1, f"{name}.align") if hasattr(generator, "align") else 1
     if not hasattr(generator, "halo"):
         return Geometry(scale, measure_halo(generator) if measure else None, align)
     halo = _whole(generator.halo, 0, f"{name}.halo") if generator.halo is not None else None
     blend = _whole(generator.blend, 0, f"{name}.blend") if hasattr(generator, "blend") else 0
     return Geometry(scale, halo, align, blend)
+
+
+def scale_of(generator: nn.Module) -> int:
+    """A generator's factor of enlargement. Nothing else is read, as a halo may be measured when it is.
+
+    Raises:
+        ArgumentError: If it has none, or one that cannot be meant.
+    """
+    name = type(generator).__name__
+    if not hasattr(generator, "scale"):
+        raise ArgumentError(
+            f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4"
+        )
+    return _whole(generator.scale, 1, f"{name}.scale")
 
 
 def supported_dtypes(generator: nn.Module) -> tuple[str, ...]:

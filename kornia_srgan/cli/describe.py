@@ -59,6 +59,7 @@ def command(
 def _describe_weights(source: str, plugins: list[str]) -> None:
     """What some weights are, whoever made them, and what they need when a picture is cut into tiles."""
     from kornia_srgan.assembly import build_imported, load_generator
+    from kornia_srgan.components.generators.community import SpandrelGenerator
     from kornia_srgan.errors import UnknownComponentError, UserError
     from kornia_srgan.geometry import geometry_of, supported_dtypes
     from kornia_srgan.registry.catalog import get_registry
@@ -86,9 +87,9 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
         lines += [f"made from: {origin}"] if origin else []
         lines += [f"licence:   {spec.license or 'not stated'}"]
     geometry = geometry_of(module)
-    tiles = (
-        "none, it sees the whole picture" if geometry.halo is None else f"overlap by {geometry.halo} pixels"
-    )
+    tiles = "none, it takes pictures whole" if geometry.halo is None else f"overlap by {geometry.halo} pixels"
+    if isinstance(module, SpandrelGenerator) and module.side is not None:
+        tiles += f": one face in {module.side} x {module.side} pixels"
     lines.append(f"tiles:     {tiles}{' and are blended' if geometry.blend else ''}")
     lines.append(f"computes:  in {', '.join(d for d in supported_dtypes(module) if d != 'float64')}")
     lines.append(f"size:      {sum(p.numel() for p in module.parameters()):,} parameters")

@@ -31,6 +31,7 @@ class Tiling:
         scale: The generator's scale.
         align: Tiles start on multiples of this (for generators that begin by unshuffling pixels).
         blend: LR pixels on each side of a seam over which tiles fade into each other; at most half of a tile.
+        whole: Whether the generator takes images whole, although the user did not ask for that.
     """
 
     tile: int
@@ -38,10 +39,13 @@ class Tiling:
     scale: int
     align: int = 1
     blend: int = 0
+    whole: bool = False
 
     @property
     def note(self) -> str:
         """What a user should know about a tiled picture; empty where tiles leave no trace."""
+        if self.whole:
+            return "this model takes pictures whole: tiles are not used, and memory grows with the picture"
         if not self.blend or not self.tile:
             return ""
         return (
@@ -105,6 +109,11 @@ def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run
     parts = box.quarters()
     if (box.area <= 16 * 16 or tiling.halo is None) and last_resort is not None:
         return _run_box(last_resort, image, box, tiling)
+    if tiling.whole:
+        raise OutOfMemoryError(
+            f"not enough memory for a picture of {box.right} x {box.bottom} pixels, and this model takes "
+            "pictures whole; reduce the picture first, close other programs, or use another --device"
+        )
     if len(parts) == 1 or tiling.halo is None:
         raise OutOfMemoryError(
             f"not enough memory for a tile of {box.right - box.left} x {box.bottom - box.top} pixels; "

@@ -107,7 +107,8 @@ class Upscaler:
         )
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
-        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align, geometry.blend)
+        whole = tile != 0 and geometry.halo is None
+        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align, geometry.blend, whole)
         self._streamer: Streamer | None = None
         if tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu":
             self._streamer = streamer_of(self.generator, geometry)

@@ -98,6 +98,11 @@ def test_without_a_last_resort_the_error_is_clear():
         list(upscale_bands(limited(0, []), torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
 
 
+def test_a_picture_that_must_be_whole_and_is_too_large_is_said_to_be():
+    with pytest.raises(UserError, match="picture of 8 x 9 pixels, and this model takes pictures whole"):
+        list(upscale_bands(limited(0, []), torch.rand(1, 3, 9, 8), Tiling(0, None, 2, whole=True)))
+
+
 def test_other_errors_are_not_taken_for_memory():
     def broken(piece):
         raise RuntimeError("shapes do not fit")

@@ -1,20 +1,19 @@
 """Weights of every architecture of spandrel: they load, tile, convert and equal its own output."""
 
 import importlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from kornia_srgan.assembly import load_generator
-from kornia_srgan.errors import ArgumentError, UserError, WeightsError
+from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.foreign import import_weights
-from tests.helpers.community_models import SMALL
+from tests.helpers.community_models import SMALL, spandrels_own, thin_gfpgan
 from tests.helpers.runner import invoke
 
 spandrel = pytest.importorskip("spandrel", reason="spandrel (extra: community) is not installed")
@@ -29,19 +28,15 @@ def network_of(architecture, model):
 
 
 @pytest.fixture
-def file(request, tmp_path):
+def file(request, tmp_path, monkeypatch):
     """A file as the community shares them."""
+    if request.param[0] == "GFPGAN":
+        thin_gfpgan(monkeypatch)
     path = tmp_path / "model.pth"
     torch.save({"params": network_of(*request.param).state_dict()}, path)
     return path
 
 
-SLOW = {
-    ("GRL", "GRL"),
-    ("FBCNN", "FBCNN"),
-    ("KBNet", "KBNet_l"),
-    *(("RealCUGAN", f"UpCunet{n}x") for n in (3, 4)),
-}
 every = pytest.mark.parametrize("file", BUILT, indirect=True, ids="-".join)
 
 
@@ -50,14 +45,13 @@ def test_every_architecture_is_in_the_table():
 
 
 @every
-def test_loads_tiles_converts_and_equals_spandrel(file, tmp_path, capsys, request):
+def test_loads_tiles_converts_and_equals_spandrel(file, tmp_path, capsys):
     own = spandrel.ModelLoader().load_from_file(file).eval()
     channels = own.input_channels
     lr = torch.rand(1, 3, 28, 41, generator=torch.Generator().manual_seed(1))
     if channels == 1:  # grey: one value for all three
         lr = lr[:, :1].expand(-1, 3, -1, -1).contiguous()
-    expected = own(lr[:, :channels].clone())  # some networks change their input
-    expected = expected.expand(-1, 3, -1, -1)
+    expected = spandrels_own(own, lr[:, :channels]).expand(-1, 3, -1, -1)
 
     loaded = load_generator(file)
     module = loaded.module
@@ -67,8 +61,6 @@ def test_loads_tiles_converts_and_equals_spandrel(file, tmp_path, capsys, reques
     assert got.shape == (1, 3, 28 * own.scale, 41 * own.scale)
     torch.testing.assert_close(got.clamp(0, 1), expected, atol=2e-4, rtol=0)
 
-    if request.node.callspec.params["file"] in SLOW:
-        return  # many seconds more, on the same ways as the others
     target = tmp_path / "converted.safetensors"
     assert invoke(capsys, "convert", file, "-o", target).code == 0
     again = load_generator(target)
@@ -80,7 +72,10 @@ def test_loads_tiles_converts_and_equals_spandrel(file, tmp_path, capsys, reques
     geometry = geometry_of(again.module)
     tiled = upscaler(lr)
     assert tiled.shape == got.shape
-    assert bool(upscaler.note) == bool(geometry.blend)
+    if geometry.halo is None:
+        assert upscaler.note.startswith("this model takes pictures whole")
+    else:
+        assert upscaler.note.startswith("this model sees further" if geometry.blend else "")
     if not geometry.blend:
         torch.testing.assert_close(tiled, got.clamp(0, 1), atol=2e-3, rtol=0)
 
@@ -163,24 +158,44 @@ def test_what_cannot_be_built_is_explained(arguments, said):
         GENERATORS.create("spandrel", scale=2, **arguments)
 
 
-def test_networks_that_do_not_enlarge_are_refused(tmp_path):
-    keys = {
-        "model.model.1.bn_l.running_mean": torch.zeros(1),
-        "generator.model.1.bn_l.running_mean": torch.zeros(1),
-    }
-    torch.save({"state_dict": keys}, tmp_path / "lama.pth")
-    with pytest.raises(WeightsError, match=r"lama\.pth"):
-        import_weights(tmp_path / "lama.pth")
+def test_networks_that_need_a_mask_are_refused(tmp_path, capsys):
+    with torch.device("meta"):
+        lama = spandrel.architectures.LaMa.LaMa(in_nc=4)
+    state = {key: torch.zeros(()).expand(value.shape) for key, value in lama.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "lama.pth")
+    result = invoke(capsys, "describe", tmp_path / "lama.pth")
+    assert result.code == 2
+    assert "it is LaMa, which fills in masked parts of pictures; that is not offered here" in result.err
 
 
-def test_without_spandrel_the_message_says_what_to_install(tmp_path):
-    path = saved(tmp_path, ("SwiftSRGAN", "SwiftSRGAN"))
-    program = (
-        "import importlib.util, sys; found = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *a: None if name == 'spandrel' else found(name, *a)\n"
-        "from kornia_srgan.cli.app import run\n"
-        f"sys.exit(run(['convert', {str(path)!r}, '-o', {str(tmp_path / 'o.safetensors')!r}]))"
+def test_a_network_for_one_face_refuses_larger_pictures_in_one_line(tmp_path, capsys, monkeypatch):
+    thin_gfpgan(monkeypatch)
+    weights = saved(tmp_path, ("GFPGAN", "GFPGAN"))
+    Image.new("RGB", (600, 40)).save(tmp_path / "wide.png")
+    asked = ("upscale", tmp_path / "wide.png", "-o", tmp_path / "out", "--weights", weights, "--tile", 64)
+    result = invoke(capsys, *asked)
+    assert result.code == 2
+    assert "this model takes pictures whole: tiles are not used" in result.err
+    assert "one face in a picture of 512 x 512 pixels; this one is 600 x 40: cut the face out" in result.err
+    assert "Traceback" not in result.err
+    assert "tiles:     none, it takes pictures whole: one face in 512 x 512 pixels" in (
+        invoke(capsys, "describe", weights).out
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "pip install 'kornia-srgan[community]'" in done.stderr
+
+
+@pytest.mark.parametrize("key", [("AuraSR", "AuraSR"), ("GFPGAN", "GFPGAN")], ids="-".join)
+def test_networks_that_draw_random_numbers_answer_the_same_twice(key, tmp_path, monkeypatch):
+    thin_gfpgan(monkeypatch)
+    module = load_generator(saved(tmp_path, key)).module
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.shape == (1,):  # how much noise is added: none, before training
+                weight.fill_(1.0)
+    lr = torch.rand(1, 3, 16, 24)
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        assert torch.equal(module(lr), module(lr))
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.no_grad():
+        module.train()
+        assert not torch.equal(module(lr), module(lr))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.community import build_community
-from kornia_srgan.errors import ArgumentError
+from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.geometry import measure_halo
 
 # What tiles share where a network sees further than tiles can afford, and half of it is faded over.
@@ -24,6 +24,9 @@ _CONVOLUTIONAL = frozenset(
     ["Compact", "DnCNN", "DRUNet", "ESRGAN", "MoESR", "MoSR", "NAFNet", "PLKSR", "RCAN", "RealCUGAN"]
 )
 _CUT_THEMSELVES = frozenset({"IPT"})  # into patches, whatever the size of the image
+_DRAWING = frozenset({"AuraSR", "GFPGAN"})  # random numbers, in each forward
+_STYLED = "AuraSR"
+_SIDES = {"GFPGAN": 512}  # of the only size that a network takes
 _WINDOW_ARGUMENTS = ("window_size", "win_size")
 
 
@@ -32,7 +35,8 @@ class SpandrelGenerator(nn.Module):
 
     `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for every size: the image
     is padded to what the network asks for by reflection, as spandrel does. A network for grey images enlarges
-    red, green and blue one by one; one with transparency sees an opaque image.
+    red, green and blue one by one; one with transparency sees an opaque image. One that draws random numbers
+    draws the same ones each time in evaluation mode, so that the same picture always gives the same.
 
     Attributes:
         halo: The measured reach. Where that is more than 64 pixels (global attention or pooling, many
@@ -40,6 +44,8 @@ class SpandrelGenerator(nn.Module):
         blend: LR pixels on each side of a seam over which tiles fade into each other, where the halo does
             not cover the reach; else 0.
         supported_dtypes: What the network can compute in.
+        side: Height and width of the only images that the network takes, which smaller ones are padded to;
+            None for networks that take any.
         keeps_layout: Whether its tensors must not be laid out channels-last.
 
     Args:
@@ -53,6 +59,7 @@ class SpandrelGenerator(nn.Module):
     Raises:
         MissingExtraError: If spandrel is not installed.
         ArgumentError: If there is no such architecture, or an argument does not fit.
+        ImageError: By a forward, if the image is larger than `side`.
     """
 
     def __init__(
@@ -70,7 +77,7 @@ class SpandrelGenerator(nn.Module):
             raise ArgumentError(f"scale must be 1 or more; got {scale!r}")
         self.network, described = build_community(architecture, model, arguments or {}, scale)
         self.scale = scale
-        self.architecture = architecture
+        self.architecture = architecture = described.architecture.id
         self.channels = described.input_channels
         if self.channels not in (1, 3, 4) or described.output_channels != self.channels:
             raise ArgumentError(
@@ -84,6 +91,7 @@ class SpandrelGenerator(nn.Module):
             *(("float16",) if described.supports_half else ()),
             *(("bfloat16",) if described.supports_bfloat16 else ()),
         )
+        self.side = _SIDES.get(architecture)
         self.keeps_layout = architecture not in _CONVOLUTIONAL
         self._call = described._call_fn
         self._discouraged = described.tiling.name != "SUPPORTED"
@@ -150,16 +158,31 @@ class SpandrelGenerator(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""
         batch, _, height, width = lr.shape
+        if self.side is not None and max(height, width) > self.side:
+            raise ImageError(
+                f"{self.architecture} restores one face in a picture of {self.side} x {self.side} pixels; "
+                f"this one is {width} x {height}: cut the face out, and reduce it to that"
+            )
         image = lr.clone(memory_format=torch.contiguous_format)  # some networks change their input
         if self.channels == 1:
             image = image.reshape(3 * batch, 1, height, width)
         elif self.channels == 4:
             image = torch.cat([image, torch.ones_like(image[:, :1])], dim=1)
-        output = self._call(self.network, self._padded(image))
+        output = self._computed(self._padded(image))
         if isinstance(output, tuple | list):  # some give more in training than in evaluation
             output = output[0]
         output = output[..., : height * self.scale, : width * self.scale]
         return output.reshape(batch, 3, *output.shape[-2:]) if self.channels == 1 else output[:, :3]
+
+    def _computed(self, image: Tensor) -> Any:
+        if self.training or self.architecture not in _DRAWING:
+            return self._call(self.network, image)
+        with torch.random.fork_rng(devices=[image.device] if image.device.type == "cuda" else []):
+            torch.manual_seed(0)
+            if self.architecture == _STYLED:  # else each tile would get a style of its own
+                style = torch.randn(1, self.network.style_network.dim_in).to(image)  # pyright: ignore
+                return self.network(image, noise=style.expand(len(image), -1))
+            return self._call(self.network, image)
 
     def _padded(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
