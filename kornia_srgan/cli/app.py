@@ -1,8 +1,8 @@
-"""The Typer application: its commands are modules of this package, imported when asked for.
+"""The Typer application. Its commands are modules of this package, imported on first use.
 
 A command module `kornia_srgan/cli/<name>.py` has a function `command` whose annotated parameters are the
 options and whose docstring is the help. It imports torch, timm and kornia inside its functions only, so that
-`--help` stays quick.
+`--help` is fast.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMMANDS = (
 
 
 class LazyGroup(TyperGroup):
-    """A group that imports a command's module when the command or its help is asked for."""
+    """A group that imports the module of a command only for that command or its help."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands of this installation, in the order of `COMMANDS`."""
@@ -78,9 +78,9 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="On an error, show the whole traceback.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Train, measure and run super-resolution GANs; upscale photographs."""
+    """Enlarge photographs. Train, evaluate and export super-resolution GANs."""
     set_threads(None)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -98,9 +98,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def at_home(argument: str) -> str:
-    """An argument with `~` as the home folder, where the shell has left it, as in `-o=~/x`.
+    """Expand `~` where the shell did not, as in `-o=~/x`.
 
-    A file of that very name comes first, and `~backup.jpg` is no home of anyone.
+    An existing file of that name has priority, and `~backup.jpg` stays as it is: there is no such user.
     """
     option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
     if not value.startswith("~") or os.path.lexists(value):

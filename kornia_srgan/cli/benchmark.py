@@ -1,4 +1,4 @@
-"""`kornia-srgan benchmark`: how fast generators are here, beside other engines."""
+"""`kornia-srgan benchmark`: measure generators on this machine and compare engines."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME[:ARG=VALUE,...]",
-            help="An untrained generator; several times. Without it and --weights: every registered one.",
+            help="Untrained generator; repeatable [default: all, if --weights is missing]",
         ),
     ] = None,
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Packaged name or .safetensors file; may be given several times."),
+        typer.Option(help="Packaged name or .safetensors file; repeatable."),
     ] = None,
-    scale: Annotated[int, typer.Option(min=1, help="Factor of the generators; weights have their own.")] = 4,
+    scale: Annotated[int, typer.Option(min=1, help="Scale of untrained generators.")] = 4,
     size: Annotated[
         list[str] | None,
-        typer.Option(metavar="SIDE|HxW", help="Size of the LR input; several times [default: 128]"),
+        typer.Option(metavar="SIDE|HxW", help="Size of the LR input; repeatable [default: 128]"),
     ] = None,
     batch: Annotated[
-        list[int] | None, typer.Option(min=1, help="Images in a batch; several times [default: 1]")
+        list[int] | None, typer.Option(min=1, help="Batch size; repeatable [default: 1]")
     ] = None,
     dtype: Annotated[
-        list[str] | None, typer.Option(help="fp32, bf16, fp16, auto; several times [default: fp32]")
+        list[str] | None, typer.Option(help="fp32, bf16, fp16, auto; repeatable [default: fp32]")
     ] = None,
     memory_format: Annotated[
         list[str] | None,
-        typer.Option(help="channels-last, contiguous; several times [default: channels-last]"),
+        typer.Option(help="channels-last, contiguous; repeatable [default: channels-last]"),
     ] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="Through torch.compile.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
     optimized: Annotated[
         bool,
-        typer.Option("--optimize/--no-optimize", help="With less work for the same image, as in upscale."),
+        typer.Option("--optimize/--no-optimize", help="Optimize the generator, as upscale does."),
     ] = True,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="Set beside eager, onnxruntime, openvino or spandrel; several times."),
+        typer.Option(help="Engine to compare with: eager, onnxruntime, openvino, spandrel; repeatable."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Measured forwards of each engine.")] = 7,
+    repeats: Annotated[int, typer.Option(min=1, help="Measured forward passes of each engine.")] = 7,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the speeds into this PNG.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot the speeds to this PNG.")] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="OLD.json", help="Show the change since this --json of this machine."),
+        typer.Option(metavar="OLD.json", help="Compare with an earlier --json of this machine."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Measure the forward pass of generators: speed, memory, operations; beside other engines.
+    """Measure the speed and memory of generators and compare engines.
 
-    Exit code 1 if this package failed on a case; engines that fail are reported only.
+    The exit code is 1 if kornia-srgan failed on a case. Failures of other engines are only reported.
     """
     from kornia_srgan.benchmarking.engines import find_engines
     from kornia_srgan.benchmarking.forward import Plan, run_forward

@@ -1,4 +1,4 @@
-"""`kornia-srgan blend`: weights between two others."""
+"""`kornia-srgan blend`: interpolate between two weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from kornia_srgan.cli.options import check_weights_output
 
 
 def command(
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="Weights, name or path, such as edsr-x4.")],
+    first: Annotated[
+        str, typer.Argument(metavar="FIRST", help="Name or path of weights, such as srresnet-x4.")
+    ],
     second: Annotated[
         str, typer.Argument(metavar="SECOND", help="Weights of the same architecture, such as srgan-x4.")
     ],
@@ -19,10 +21,10 @@ def command(
         Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
     ],
     amount: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of SECOND: 0 is FIRST alone, 1 SECOND alone.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of SECOND, from 0 (only FIRST) to 1 (only SECOND).")
     ] = 0.5,
 ) -> None:
-    """Blend two weight files, such as a generator trained for PSNR and the GAN that started from it.
+    """Blend two weights, such as a PSNR generator and its GAN.
 
     Network interpolation of ESRGAN (arXiv 1809.00219, section 3.4): less invented texture, no training.
     """

@@ -1,4 +1,4 @@
-"""`kornia-srgan convert`: weights of other projects become weights of this one."""
+"""`kornia-srgan convert`: convert checkpoints of other projects."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
     ],
-    license: Annotated[
-        str, typer.Option(help="The weights' licence as their authors state it, for the header.")
-    ] = "",
-    half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
+    license: Annotated[str, typer.Option(help="Licence of the weights, as stated by their authors.")] = "",
+    half: Annotated[bool, typer.Option("--half", help="Store float16, which halves the file size.")] = False,
 ) -> None:
-    """Convert a checkpoint of another project; its architecture is found from keys and shapes.
+    """Convert a checkpoint of another project.
+
+    The architecture is detected from the names and shapes of the tensors.
 
     Pickles are read as tensors only: one that asks to run anything else is refused.
     """

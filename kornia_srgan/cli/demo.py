@@ -15,17 +15,21 @@ def command(
     *,
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="A packaged name or a .safetensors file to offer; may be given several times."),
+        typer.Option(help="Name or file of additional weights; repeatable."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 7860,
-    max_upload: Annotated[int, typer.Option(min=1, help="Refuse larger files, in megabytes.")] = 100,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photographs, in megapixels.")] = 25,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 makes the page reachable from the network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
+    ] = 7860,
+    max_upload: Annotated[int, typer.Option(min=1, help="Largest file in megabytes.")] = 100,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Largest photograph in megapixels.")] = 25,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
     plugin: PluginOption = None,
 ) -> None:
-    """Open a page in the browser to enlarge photographs; nothing leaves this machine.
+    """Enlarge photographs on a web page that runs on this machine.
 
     Needs the extra `demo`: pip install "kornia-srgan[demo]".
     """

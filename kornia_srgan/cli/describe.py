@@ -1,4 +1,4 @@
-"""`kornia-srgan describe`: one component with its arguments and its reference, or some weights."""
+"""`kornia-srgan describe`: show a component or weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from kornia_srgan.cli.options import PluginOption, console
 def command(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND|WEIGHTS", help="generator, image_loss, ...; or weights: name or file."),
+        typer.Argument(
+            metavar="KIND|WEIGHTS", help="generator, image_loss, ...; or the name or file of weights."
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(help="A name or alias, as `kornia-srgan list` shows it; not for weights.")
+        str | None, typer.Argument(help="Name or alias of the component, see `kornia-srgan list`.")
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Describe a component (arguments, types, defaults, documentation), or weights of any project."""
+    """Describe a component or weights.
+
+    Shows the arguments of a component, or the architecture, scale, licence, tiling and supported precision of
+    weights of any project.
+    """
     if name is None:
         _describe_weights(kind, plugin or [])
         return

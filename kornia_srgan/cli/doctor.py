@@ -1,4 +1,4 @@
-"""`kornia-srgan doctor`: what this installation has and can do."""
+"""`kornia-srgan doctor`: check the installation."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def command(
         bool, typer.Option("--self-test/--no-self-test", help="Run a small network on each device.")
     ] = True,
 ) -> None:
-    """Print versions, devices, precisions, extras and plug-ins, and run a short self test.
+    """Check the installation.
 
-    Paste the output into a bug report. Exit code 1 if the self test fails.
+    Prints versions, devices, precisions, extras and plug-ins, and runs a short test on each device. Paste the
+    output into a bug report. The exit code is 1 if the test fails.
     """
     sections = {
         "versions": versions,
@@ -49,7 +50,7 @@ def command(
 
 
 def versions() -> Iterator[Finding]:
-    """This package, Python, the system and what we stand on."""
+    """Versions of this package, Python, the system and the main dependencies."""
     import platform
 
     from kornia_srgan._version import __version__
@@ -62,7 +63,7 @@ def versions() -> Iterator[Finding]:
 
 
 def devices() -> Iterator[Finding]:
-    """Every device with its memory and the precisions that are worth using on it."""
+    """Every device with its memory and the precisions worth using."""
     import os
 
     import torch
@@ -107,7 +108,7 @@ def _auto() -> str:
 
 
 def packaged_weights() -> Iterator[Finding]:
-    """The zoo, by what the headers say."""
+    """The packaged weights, from their headers."""
     from kornia_srgan.weights.files import read_spec
     from kornia_srgan.weights.locate import locate, zoo_names
 
@@ -120,7 +121,7 @@ def packaged_weights() -> Iterator[Finding]:
 
 
 def extras() -> Iterator[Finding]:
-    """The optional groups of packages, and what each still lacks."""
+    """The extras, and the packages that each is missing."""
     import re
     from importlib.metadata import PackageNotFoundError, distribution, requires
 
@@ -145,7 +146,7 @@ def extras() -> Iterator[Finding]:
 
 
 def plugins() -> Iterator[Finding]:
-    """Installed plug-ins: what each brought, or why it failed."""
+    """Installed plug-ins with their components, or the reason why they failed."""
     import warnings
 
     from kornia_srgan.registry.catalog import REGISTRIES
@@ -169,7 +170,7 @@ def plugins() -> Iterator[Finding]:
 
 
 def test_devices() -> Iterator[Finding]:
-    """A small network, forward and backward, on each device; its result is compared with the CPU's."""
+    """Run a small network forward and backward on each device and compare with the CPU."""
     import time
 
     import torch

@@ -1,4 +1,4 @@
-"""`kornia-srgan evaluate`: figures that can be compared."""
+"""`kornia-srgan evaluate`: score weights by a named protocol."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="DIR|NAME",
-            help="HR images, HR and LR folders, a folder of such sets, or the name of a known set at hand "
-            "(Set5, Set14, BSD100, Urban100, Manga109, DIV2K); several times.",
+            help="HR images, HR and LR folders, a folder of such sets, or a known set (Set5, Set14, BSD100, "
+            "Urban100, Manga109, DIV2K); repeatable.",
         ),
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="Packaged name, weight file or another project's checkpoint; several times; `bicubic` for "
-            "none [default: the default weights]"
+            help="Packaged name, weight file, checkpoint of another project, or `bicubic`; repeatable "
+            "[default: srresnet-x4]"
         ),
     ] = None,
     images: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=DIR", help="Images that another tool enlarged, as a row; several times."),
+        typer.Option(metavar="NAME=DIR", help="Images enlarged by another tool; repeatable."),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="ledig-y, basicsr-rgb, ntire-y, realsr, photo [default: ledig-y]")
@@ -49,33 +49,39 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME[:ARG=VALUE,...]",
-            help="psnr, ssim, niqe, lpips, dists, sam, ergas, ntire, or any of pyiqa; several times "
+            help="psnr, ssim, niqe, lpips, dists, sam, ergas, ntire, or any metric of pyiqa; repeatable "
             "[default: psnr, ssim, niqe]",
         ),
     ] = None,
     scale: Annotated[
         int | None,
         typer.Option(
-            min=2, help="Of --images, and of the packaged weights where none are named [default: 4]"
+            min=2, help="Scale of --images, and of the packaged weights if --weights is missing [default: 4]"
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where models run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     from_file: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE.json", help="Show and write what --json wrote; scores nothing."),
+        typer.Option(
+            "--from", metavar="FILE.json", help="Read the results of an earlier --json instead of scoring."
+        ),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="ROW", help="Mark what is better or worse than this row, by bootstrap."),
+        typer.Option(metavar="ROW", help="Mark significant differences to this row (paired bootstrap)."),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write each image's figures to it.")] = None,
-    latex: Annotated[Path | None, typer.Option(help="Write the table for a paper (booktabs).")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw quality over cost: .png, .pdf or .svg.")] = None,
-    plot_x: Annotated[str, typer.Option(help="Cost in the plot: speed, parameters, flops.")] = "speed",
-    plot_metric: Annotated[str | None, typer.Option(help="Metric in the plot [default: the first]")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write the scores of every image to this file.")
+    ] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the table as LaTeX (booktabs).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot quality over cost as .png, .pdf or .svg.")] = None,
+    plot_x: Annotated[str, typer.Option(help="Cost in the plot: speed, parameters or flops.")] = "speed",
+    plot_metric: Annotated[
+        str | None, typer.Option(help="Metric in the plot [default: the first one]")
+    ] = None,
     plot_set: Annotated[
-        list[str] | None, typer.Option(help="A set in the plot; several times [default: all]")
+        list[str] | None, typer.Option(help="Set in the plot; repeatable [default: all]")
     ] = None,
     benchmark: Annotated[
         Path | None,
@@ -83,28 +89,34 @@ def command(
     ] = None,
     crops: Annotated[
         Path | None,
-        typer.Option(help="Write a contact sheet for each image here: a crop, its place, and by all models."),
+        typer.Option(help="Write a contact sheet of each image to this folder: the same crop by all models."),
     ] = None,
     crop: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[SET/]IMAGE=LEFT,TOP[,SIDE]", help="A crop for --crops by hand; several times."
+            metavar="[SET/]IMAGE=LEFT,TOP[,SIDE]", help="Crop for --crops, in HR pixels; repeatable."
         ),
     ] = None,
     crops_by: Annotated[
-        str | None, typer.Option(help="Where the crop is: detail, difference (of models) [default: detail]")
+        str | None,
+        typer.Option(help="How crops are chosen: detail or difference (between models) [default: detail]"),
     ] = None,
     crops_best: Annotated[
-        int | None, typer.Option(min=1, help="Only so many images, those whose crops differ most.")
+        int | None, typer.Option(min=1, help="Show only the N images whose crops differ most.")
     ] = None,
     crop_size: Annotated[
-        int | None, typer.Option(min=8, help="Side of the crop, HR pixels [default: 96]")
+        int | None, typer.Option(min=8, help="Side of the crop in HR pixels [default: 96]")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
-    per_image: Annotated[bool, typer.Option("--per-image", help="Print each image's figures too.")] = False,
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="Also print the scores of every image.")
+    ] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Score weights on images, beside bicubic, by a named protocol."""
+    """Score weights by a named protocol.
+
+    Bicubic is always scored too.
+    """
     from kornia_srgan.errors import UserError
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
@@ -153,10 +165,10 @@ def command(
 
 
 def _read(path: Path) -> Report:
-    """What `--json` wrote.
+    """Read a file written by `--json`.
 
     Raises:
-        UserError: If the file is missing or something else.
+        UserError: If the file is missing or has other content.
     """
     from kornia_srgan.errors import UserError
     from kornia_srgan.evaluation.report import Report
@@ -212,7 +224,7 @@ def _folders(named: list[str]) -> dict[str, Path]:
 
 
 def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> list[str]:
-    """The weights that were asked for; where nothing is to be scored, the packaged ones of the scale."""
+    """The weights of the command line; if there is nothing else to score, the packaged ones of the scale."""
     from kornia_srgan.weights.files import read_spec
     from kornia_srgan.weights.locate import CLEAN_WEIGHTS, locate, zoo_names
 
@@ -229,7 +241,7 @@ def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> li
 
 
 def _load(sources: list[str], device: torch.device) -> dict[str, Generator]:
-    """Generators by a short name that is unique among them."""
+    """The generators by unique short names."""
     from kornia_srgan.assembly import load_generator
 
     stems = [Path(source).stem for source in sources]

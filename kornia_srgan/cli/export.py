@@ -1,4 +1,4 @@
-"""`kornia-srgan export`: a generator for other runtimes."""
+"""`kornia-srgan export`: export a generator to other runtimes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from kornia_srgan.cli.options import PluginOption, check_writable
 
 def command(
     weights: Annotated[
-        str, typer.Argument(metavar="WEIGHTS", help="A packaged name, a file, or hf-hub:owner/name.")
+        str, typer.Argument(metavar="WEIGHTS", help="Packaged name, file, or hf-hub:owner/name.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="onnx or pt2 (torch.export) [default: by FILE's suffix]")
+        str | None,
+        typer.Option("--format", help="onnx or pt2 (torch.export) [default: by the suffix of FILE]"),
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Export a generator with free batch, height and width, checked against the original."""
+    """Export a generator to ONNX or torch.export.
+
+    Batch, height and width stay free. The result is checked against the original.
+    """
     from typing import cast
 
     from kornia_srgan.export import Format, export_generator

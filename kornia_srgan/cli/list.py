@@ -1,4 +1,4 @@
-"""`kornia-srgan list`: every registered component."""
+"""`kornia-srgan list`: list the registered components."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def command(
         str | None, typer.Argument(metavar="[KIND]", help="generator, discriminator, image_loss, ...")
     ] = None,
     source: Annotated[
-        bool, typer.Option("--source", help="Say also which class or function each component is.")
+        bool, typer.Option("--source", help="Also show the class or function of each component.")
     ] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """List the registered components with their summary and source."""
+    """List the registered components."""
     from rich.table import Table
     from rich.text import Text
 

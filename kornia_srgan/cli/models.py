@@ -1,4 +1,4 @@
-"""`kornia-srgan models`: all weights that a name stands for, packaged, downloaded or in the catalogue."""
+"""`kornia-srgan models`: list weights that are packaged, downloaded or in the catalogue."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 def command(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORDS]", help="In the name, author or tags; all of them.")
+        list[str] | None,
+        typer.Argument(metavar="[WORDS]", help="Words that must all occur in the name, author or tags."),
     ] = None,
-    scale: Annotated[int | None, typer.Option(min=1, help="Factor of enlargement.")] = None,
+    scale: Annotated[int | None, typer.Option(min=1, help="Show models of this scale.")] = None,
     arch: Annotated[str, typer.Option(help="Architecture: esrgan, compact, hat, ...")] = "",
     license: Annotated[str, typer.Option(help="Licence: CC0, Apache, MIT, ...")] = "",
     catalogue: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A copy of OpenModelDB's models.json, or its address.")
+        str | None, typer.Option(metavar="FILE", help="OpenModelDB's models.json, as a file or address.")
     ] = None,
 ) -> None:
-    """List models by the names that `--weights` takes: packaged, downloaded, of OpenModelDB."""
+    """List the weights you can use by name.
+
+    These are packaged, downloaded, or in the catalogue of OpenModelDB. Pass a name as --weights.
+    """
     from kornia_srgan.errors import OfflineError
     from kornia_srgan.weights.omdb import read_catalogue
 

@@ -16,7 +16,7 @@ PluginOption = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        help="A Python file or module that registers components; may be given several times.",
+        help="Python file or module that registers components; repeatable.",
     ),
 ]
 
@@ -34,14 +34,14 @@ ThreadsOption = Annotated[
         "--threads",
         min=1,
         callback=_settle_threads,
-        help="That compute [default: the processors that may be used]",
+        help="Number of threads [default: as many as the process may use]",
     ),
 ]
-"""Settled as it is read, before a command imports torch."""
+"""Applied while the command line is parsed, before a command imports torch."""
 
 
 def console(*, stderr: bool = False, width_when_piped: int = 1000) -> Console:
-    """Where tables go: the terminal's width, or a fixed one where the output is piped or saved."""
+    """A console of the terminal's width, or of a fixed width if the output is piped or saved."""
     import sys
 
     from rich.console import Console
@@ -52,7 +52,7 @@ def console(*, stderr: bool = False, width_when_piped: int = 1000) -> Console:
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]], notes: Iterable[str] = ()) -> None:
-    """Print a table on stdout, with lines of notes under it; brackets are shown as they are."""
+    """Print a table on stdout, with notes below it; brackets are printed literally."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -67,7 +67,7 @@ def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]], notes: I
 
 
 def check_writable(path: Path) -> None:
-    """Find out before hours of work whether a file can be written; leaves nothing behind.
+    """Check before the work whether a file can be written, without creating it.
 
     Raises:
         UserError: If it cannot.
@@ -86,7 +86,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_weights_output(path: Path) -> None:
-    """`check_writable` for a weight file, which is safetensors by name too.
+    """`check_writable` for a weight file, whose suffix must be `.safetensors`.
 
     Raises:
         WeightsError: If it has another suffix.

@@ -14,17 +14,17 @@ def command(
         Path, typer.Option("--output", "-o", help="Folder for HR/ and LR_x<scale>/.", show_default=False)
     ],
     crop: Annotated[int, typer.Option(min=1, help="Side of an HR tile in pixels.")] = 96,
-    scale: Annotated[int, typer.Option(min=1, help="How much smaller an LR tile is.")] = 4,
+    scale: Annotated[int, typer.Option(min=1, help="Scale between HR and LR.")] = 4,
     resizer: Annotated[
-        str, typer.Option(help="Makes LR of HR; `kornia-srgan list resizer` shows them.")
+        str, typer.Option(help="Resizer that makes LR from HR; see `kornia-srgan list resizer`.")
     ] = "matlab_bicubic",
     stride: Annotated[
         int | None,
-        typer.Option(min=1, help="Distance between tiles; by default the crop.", show_default=False),
+        typer.Option(min=1, help="Distance between tiles in HR pixels [default: --crop]", show_default=False),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tiles of an earlier run.")] = False,
 ) -> None:
-    """Write 96x96 HR and 24x24 LR tiles of photographs, for tools that want files.
+    """Cut photographs into HR and LR tiles, for tools that need files.
 
     Training with `kornia-srgan train` needs none of this: it cuts and shrinks on the device.
     """

@@ -1,4 +1,4 @@
-"""`kornia-srgan serve`: a server that other programs ask to enlarge pictures."""
+"""`kornia-srgan serve`: an HTTP server that enlarges pictures."""
 
 from __future__ import annotations
 
@@ -15,24 +15,32 @@ def command(
     *,
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Weights to offer beside the packaged ones; the first given is the usual one."),
+        typer.Option(help="Name or file of additional weights; the first one is the default; repeatable."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets others in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 makes the server reachable from the network.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
+    ] = 8000,
     token_file: Annotated[
         Path | None,
-        typer.Option(help="A file with the token that clients must send; also KORNIA_SRGAN_TOKEN."),
+        typer.Option(help="File with the token that clients must send [default: KORNIA_SRGAN_TOKEN]"),
     ] = None,
-    max_upload: Annotated[int, typer.Option(min=1, help="Refuse larger files, in megabytes.")] = 100,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger pictures, in megapixels.")] = 25,
-    max_result: Annotated[int, typer.Option(min=1, help="Refuse larger results, in megapixels.")] = 400,
-    max_waiting: Annotated[int, typer.Option(min=0, help="Refuse more pictures than wait already.")] = 16,
-    tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
+    max_upload: Annotated[int, typer.Option(min=1, help="Largest file in megabytes.")] = 100,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Largest picture in megapixels.")] = 25,
+    max_result: Annotated[int, typer.Option(min=1, help="Largest result in megapixels.")] = 400,
+    max_waiting: Annotated[int, typer.Option(min=0, help="Most pictures in the queue.")] = 16,
+    tile: Annotated[
+        str, typer.Option(help="Side of a tile in pixels, or auto; 0 processes the whole picture at once.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "auto",
     plugin: PluginOption = None,
 ) -> None:
-    """Enlarge pictures for other programs: POST a picture to /upscale, get a picture.
+    """Enlarge pictures for other programs over HTTP.
+
+    POST a picture to /upscale; the response is the enlarged picture.
 
     Needs the extra `serve`: pip install "kornia-srgan[serve]".
     """

@@ -15,32 +15,37 @@ STOPPED = 130  # a shell's own code for an interrupted command
 
 def command(
     recipe: Annotated[
-        str | None, typer.Argument(metavar="RECIPE|CONFIG.yaml", help="A packaged recipe or your own file.")
+        str | None,
+        typer.Argument(metavar="RECIPE|CONFIG.yaml", help="Name of a packaged recipe, or a config file."),
     ] = None,
     config: Annotated[
-        str | None, typer.Option("--config", metavar="FILE", help="The same, as an option.")
+        str | None, typer.Option("--config", metavar="FILE", help="The recipe as an option.")
     ] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="DIR", help="A folder of photographs; may be given several times."),
+        typer.Option("--data", metavar="DIR", help="Folder of photographs; repeatable."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="RUN", help="The run's folder [runs/RECIPE].")
+        Path | None,
+        typer.Option("--output", "-o", metavar="RUN", help="Folder of the run [default: runs/RECIPE]"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint.")] = False,
     validate: Annotated[
-        Path | None, typer.Option("--validate", metavar="DIR", help="Images to score on while training.")
+        Path | None, typer.Option("--validate", metavar="DIR", help="Images to validate on.")
     ] = None,
     plugin: PluginOption = None,
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as train.lr=2e-4."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as train.lr=2e-4; repeatable."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved run and stop before the first step.")
     ] = False,
 ) -> None:
-    """Train a generator by a recipe, on photographs of any size and format."""
+    """Train a generator from a recipe.
+
+    Photographs of any size and format can be used.
+    """
     from kornia_srgan.config.io import load_config, recipe_names
     from kornia_srgan.registry.plugins import load_plugins
 
