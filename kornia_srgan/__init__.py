@@ -1,6 +1,6 @@
-"""Super-resolution GANs on Kornia: named components, a small trainer, self-describing weights, an upscaler.
+"""Enlarge photographs; train, evaluate and export super-resolution GANs on Kornia.
 
-The public names below are imported when first touched, so that `import kornia_srgan` is cheap.
+The public names below are imported on first use, so that `import kornia_srgan` is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m kornia_srgan` is the command `kornia-srgan`."""
+"""Makes `python -m kornia_srgan` the command `kornia-srgan`."""
 
 from kornia_srgan.cli import main
 

@@ -1,4 +1,4 @@
-"""How glibc hands out memory: settings that spare a process the fetching of fresh pages."""
+"""Settings of glibc's allocator that let a process reuse freed memory instead of fetching fresh pages."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import torch
 def warm_allocator() -> None:
     """Free one block of almost 32 MB, untouched.
 
-    glibc then serves blocks up to that size from memory that was freed before, in which it learns from what
-    the process frees. Much less than `keep_freed_memory`, but harmless in any process.
+    glibc raises its limit for reused blocks to the size of the largest block that was freed. The effect is
+    much smaller than that of `keep_freed_memory`, but it is harmless in any process.
     """
     torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that it frees for what it needs next.
+    """Keep freed memory in this process for later allocations.
 
-    By default glibc gives large tensors back to the system at once, and every page of the next one must be
-    fetched and cleared again: for a generator on a CPU a tenth to a third of its time. The peak of memory
-    stays about the same; it is given back when the process ends. For commands and scripts of one purpose: it
-    holds for the whole process, all threads and libraries.
+    By default glibc returns large tensors to the system at once, and every page of the next tensor must be
+    fetched and cleared again. For a generator on a CPU this takes a tenth to a third of the time. Peak memory
+    stays about the same. The setting affects the whole process with all threads and libraries, so use it in
+    commands and scripts only.
 
     Returns:
-        Whether it was done; without effect where the C library is another.
+        Whether it was set; False with other C libraries.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

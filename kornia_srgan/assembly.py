@@ -1,4 +1,4 @@
-"""The only place where a name becomes an object: a config or a weight header in, typed components out."""
+"""Builds typed components from a config or from the header of a weight file."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ FROM_INIT = "init"  # as a generator's name: the one whose weights the run start
 
 
 def build(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
-    """The object that a component of a config names; see `registry.build.build`.
+    """Build a component of a config; see `registry.build.build`.
 
     Args:
         registry: Where to look it up.
         component: Its name and arguments.
-        path: Where the component stands in the config; put before messages.
-        **context: Values the factory gets if it takes them, such as `scale`.
+        path: The component's place in the config, for messages.
+        **context: Values that the factory gets if it accepts them, such as `scale`.
 
     Raises:
         UnknownComponentError, ArgumentError: With the path and a suggestion.
@@ -70,7 +70,7 @@ class NamedLoss:
 
 @dataclass(frozen=True)
 class StageComponents:
-    """What one stage trains with; without `adversarial` it has no discriminator."""
+    """The components of one stage; without `adversarial` it has no discriminator."""
 
     config: Stage
     losses: tuple[NamedLoss, ...]
@@ -83,7 +83,7 @@ class StageComponents:
 class Components:
     """Everything a run needs, built and checked.
 
-    `init_note` says what the generator took from weights of another scale; empty where it took all or none.
+    `init_note` says which tensors were loaded from weights of another scale; it is empty if all or none were.
     """
 
     generator: nn.Module
@@ -96,7 +96,7 @@ class Components:
 
 
 def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec:
-    """The header that rebuilds a generator.
+    """The header that a generator can be rebuilt from.
 
     Args:
         component: Its name and arguments.
@@ -112,7 +112,7 @@ def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec
 
 
 def build_generator(component: Component, *, scale: int, path: str = "generator") -> nn.Module:
-    """A generator of that scale; it is checked to say so itself."""
+    """Build a generator and check that it states the right scale."""
     generator = _module(build(GENERATORS, component, path=path, scale=scale), component, path)
     try:
         found = scale_of(generator)
@@ -133,9 +133,9 @@ def _module(made: object, component: Component, path: str) -> nn.Module:
 
 
 def assemble(config: TrainConfig) -> Components:
-    """Build every component of a run, all stages at once, so that what is wrong shows before step one.
+    """Build every component of all stages of a run, so that mistakes show before the first step.
 
-    The initial weights are a function of `train.seed` alone.
+    The initial weights depend only on `train.seed`.
     """
     load_plugins(config.plugins)
     component = _component_of(config)
@@ -251,7 +251,7 @@ def load_generator(source: str | Path, *, device: str | torch.device = "cpu") ->
     """Rebuild a generator from a weight file alone: its header names the component and its arguments.
 
     Args:
-        source: A name in the zoo, the path of a safetensors file, or `hf-hub:owner/name[/file][@revision]`.
+        source: A packaged name, the path of a safetensors file, or `hf-hub:owner/name[/file][@revision]`.
             Checkpoints of other projects (`.pth`) are recognised by their keys and shapes, see
             `weights.foreign`.
         device: Where to put it.
@@ -266,10 +266,10 @@ def load_generator(source: str | Path, *, device: str | torch.device = "cpu") ->
 
 
 def build_imported(imported: Imported, where: str | Path) -> nn.Module:
-    """The generator of weights that `weights.foreign.import_weights` read, loaded strictly, in eval mode.
+    """Build the generator of weights read by `weights.foreign.import_weights`, in eval mode.
 
     Raises:
-        WeightsError: If they do not fit the component that they were taken for.
+        WeightsError: If they do not fit the detected component.
     """
     module = _rebuild(imported.spec, str(where))
     load_into(module, imported.state, str(where))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all. Standard library only."""
+"""Atomic file writing. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kornia_srgan.errors import KorniaSRGANError, UserError
 
 @contextmanager
 def replacing(path: Path, error: type[UserError] = UserError) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the place of `path` when the block ends well.
+    """Yield a temporary path in the same folder that replaces `path` if the block succeeds.
 
-    The folder is made if need be. A block that fails or is interrupted leaves what was there.
+    The folder is created if needed. If the block fails or is interrupted, an existing file is left unchanged.
 
     Args:
         path: The file to write.
-        error: What is raised.
+        error: The exception to raise.
 
     Raises:
         UserError: As `error`, if the folder or the file cannot be written.
@@ -46,7 +46,7 @@ def replacing(path: Path, error: type[UserError] = UserError) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes, error: type[UserError] = UserError) -> None:
-    """Write a file whole or not at all, also if the machine stops: it is on the disk before it has its name.
+    """Write a file atomically: its content is on the disk before it gets its name.
 
     Raises:
         UserError: As `error`, if it cannot be written.
@@ -58,7 +58,7 @@ def write_bytes(path: Path, data: bytes, error: type[UserError] = UserError) -> 
 
 
 def write_text(path: Path, text: str, error: type[UserError] = UserError) -> None:
-    """`write_bytes` of a text as UTF-8.
+    """Write a text as UTF-8, like `write_bytes`.
 
     Raises:
         UserError: As `error`, if it cannot be written.

@@ -1,8 +1,8 @@
-"""The door to spandrel (extra `community`): which of its architectures some weights are, and how it is built.
+"""The interface to spandrel (extra `community`): detects the architecture of weights and builds the network.
 
-spandrel knows the architectures that the community trains. It is asked only for what this package does not
-know itself. `spandrel_extra_arches` adds more where it is installed; their code is under other licences, some
-of them without commercial use, so no extra of this package brings it.
+spandrel supports the architectures that the community trains. It is only used for weights that this package
+does not recognise. `spandrel_extra_arches` adds more if it is installed. Its code is under other licences,
+some of which forbid commercial use, so no extra of this package installs it.
 """
 
 from __future__ import annotations

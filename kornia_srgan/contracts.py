@@ -1,8 +1,8 @@
-"""What components promise each other. Types only: nothing here imports torch at run time.
+"""The protocols that components implement. Types only; torch is not imported at run time.
 
-Convention for every image tensor at every boundary: RGB, `(B, 3, H, W)`, floating point, values in [0, 1].
-How a component gets there (a generator trained in [-1, 1], a discriminator that centres its input, an
-extractor with ImageNet statistics) is its own affair and happens inside its `forward`.
+Every image tensor passed between components is RGB, `(B, 3, H, W)`, floating point, in [0, 1]. A component
+that works in another range (a generator trained in [-1, 1], a discriminator that centres its input, an
+extractor with ImageNet statistics) converts inside its `forward`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a generator's output lies over its input; read by `kornia_srgan.geometry.geometry_of`.
+    """How a generator's output relates to its input; see `kornia_srgan.geometry.geometry_of`.
 
     Attributes:
-        scale: Factor of enlargement, 1 or more.
+        scale: Upscaling factor, 1 or more.
         halo: LR pixels on each side that an output pixel depends on; None for the whole image.
-        align: Tiles must start on multiples of this many LR pixels, for generators that begin by unshuffling
-            pixels; 1 for any start.
-        blend: LR pixels on each side of a seam over which tiles fade into each other, for generators whose
-            halo covers most of what they see and not all; 0 for tiles that leave no trace.
+        align: Tiles must start at multiples of this many LR pixels, for generators that begin with a pixel
+            unshuffle; 1 for any position.
+        blend: LR pixels on each side of a seam over which tiles are blended, for generators that see further
+            than their halo; 0 for tiles without seams.
     """
 
     scale: int
@@ -37,11 +37,11 @@ class Geometry:
 
 @runtime_checkable
 class Generator(Protocol):
-    """An `nn.Module` that makes a larger image.
+    """An `nn.Module` that enlarges images.
 
     `generator(lr)` maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` near [0, 1], unclamped, for
-    every h, w >= 1. `scale` is all it must state. It may also state `halo`, `align` and `blend`, with the
-    meanings that they have in `Geometry`; without `halo` the reach is measured.
+    every h, w >= 1. Only the attribute `scale` is required. `halo`, `align` and `blend` are optional, see
+    `Geometry`; without `halo`, the receptive field is measured.
     """
 
     scale: int
@@ -53,16 +53,16 @@ class Generator(Protocol):
 
 @runtime_checkable
 class LimitedPrecision(Protocol):
-    """A generator that cannot compute in every floating dtype; `supported_dtypes` names those that it can."""
+    """A generator that cannot compute in every floating dtype; `supported_dtypes` lists those it supports."""
 
     supported_dtypes: tuple[str, ...]
 
 
 @runtime_checkable
 class StartsFromWeights(Protocol):
-    """A generator's class with arguments that matter until training alone, such as pretrained features.
+    """A generator class with arguments that only matter before training, such as pretrained features.
 
-    `start_arguments` are what a weight file's header says instead: rebuilding needs no download then.
+    Headers of weight files store `start_arguments` instead, so that rebuilding needs no download.
     """
 
     start_arguments: Mapping[str, Any]
@@ -70,7 +70,7 @@ class StartsFromWeights(Protocol):
 
 @runtime_checkable
 class KeepsLayout(Protocol):
-    """A generator that may fail on tensors laid out channels-last; `keeps_layout` says whether it does."""
+    """A generator that may fail on channels-last tensors; `keeps_layout` is True if it does."""
 
     keeps_layout: bool
 
@@ -91,7 +91,7 @@ class Discriminator(Protocol):
 class FeatureExtractor(Protocol):
     """A frozen `nn.Module`: images `(B, 3, H, W)` in [0, 1] to features `(B, C, h, w)` by layer name.
 
-    It normalises by its own mean and std. `layers` names what it returns, in order.
+    It normalises with its own mean and std. `layers` lists the names of its outputs in order.
     """
 
     layers: Sequence[str]
@@ -112,9 +112,9 @@ class ImageLoss(Protocol):
 
 @runtime_checkable
 class MixedPrecisionLoss(ImageLoss, Protocol):
-    """An image loss with a network of its own that can compute in the run's precision.
+    """An image loss whose network can compute in the precision of the run.
 
-    Losses are called without autocast; one that has this method is told before the first step.
+    Losses are called without autocast. `set_precision` is called before the first step.
     """
 
     def set_precision(self, half: torch.dtype | None) -> None:
@@ -124,15 +124,15 @@ class MixedPrecisionLoss(ImageLoss, Protocol):
 
 @runtime_checkable
 class AdversarialLoss(Protocol):
-    """The two sides of the game, from logits.
+    """The losses of generator and discriminator, from logits.
 
-    `needs_real` says that the generator's side compares with the logits of real images (relativistic losses).
+    `needs_real` is True if the generator's loss needs the logits of real images (relativistic losses).
     """
 
     needs_real: bool
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """The scalar that the generator minimises."""
+        """The generator's loss, a scalar."""
         ...
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,18 +142,18 @@ class AdversarialLoss(Protocol):
 
 @runtime_checkable
 class PenalizedLoss(Protocol):
-    """An `AdversarialLoss` that also penalises the discriminator, as by its gradient (R1, WGAN-GP)."""
+    """An `AdversarialLoss` with a penalty on the discriminator, such as R1 or WGAN-GP."""
 
     def penalty(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor | None:
-        """What is added to the discriminator's loss; None for nothing."""
+        """The term that is added to the discriminator's loss, or None."""
         ...
 
 
 @runtime_checkable
 class GradientPenalizedLoss(PenalizedLoss, Protocol):
-    """A `PenalizedLoss` that differentiates a gradient, which a compiled discriminator cannot do.
+    """A `PenalizedLoss` that needs second derivatives, which a compiled discriminator does not have.
 
-    `gradient_penalties` gives the weight of each such penalty by name; 0 for one that is not used.
+    `gradient_penalties` maps each penalty to its weight; 0 if it is not used.
     """
 
     @property
@@ -175,8 +175,8 @@ class Resizer(Protocol):
 class Augmentation(Protocol):
     """Changes HR images `(B, 3, H, W)` in [0, 1] on their device; the result has the same shape and range.
 
-    `seeds` holds one integer per image of the batch. The result is a function of images and seeds alone, so
-    that a resumed run, on any rank, draws what the first one drew.
+    `seeds` holds one integer per image. The result depends only on images and seeds, so that a resumed run
+    makes the same choices on any rank.
     """
 
     def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
@@ -188,8 +188,8 @@ class Augmentation(Protocol):
 class Degradation(Protocol):
     """Makes LR images from HR images `(B, 3, H, W)` in [0, 1]: `(B, 3, *size)` in [0, 1], float32.
 
-    More than a resizer: it may blur, add noise, compress, each image in its own way. As with augmentations,
-    what an image becomes is a function of the image, its seed and the size alone.
+    Unlike a resizer, it may blur, add noise and compress, differently for each image. As with augmentations,
+    the result depends only on the image, its seed and the size.
     """
 
     def __call__(self, images: Tensor, seeds: Sequence[int], size: tuple[int, int]) -> Tensor:
@@ -199,11 +199,11 @@ class Degradation(Protocol):
 
 @dataclass(frozen=True)
 class Canvas:
-    """Images of different sizes in one batch, on their way through the stages of a degradation.
+    """A batch of images of different sizes between the stages of a degradation.
 
     Attributes:
-        pixels: `(B, 3, H, W)` float32. Image i fills the top left `heights[i]` by `widths[i]` of it; what
-            lies to the right and below repeats its border.
+        pixels: `(B, 3, H, W)` float32. Image i fills the top left `heights[i]` by `widths[i]`; the area to
+            the right and below repeats its border.
         heights: Height of each image.
         widths: Width of each image.
     """
@@ -217,11 +217,11 @@ class Canvas:
 class DegradationStage(Protocol):
     """One step of a degradation: blur, resize, noise, compression.
 
-    `seeds` holds one integer per image, other ones for each stage; `size` is the size of the final result.
+    `seeds` holds one integer per image, different in each stage; `size` is the size of the final result.
     """
 
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
-        """Take the step."""
+        """Apply the stage."""
         ...
 
 
@@ -229,8 +229,8 @@ class DegradationStage(Protocol):
 class Metric(Protocol):
     """Scores images `(B, C, H, W)` in [0, 1] against references of the same shape: `(B,)`, float64.
 
-    `on` says what it is given: `protocol`, the channels that the evaluation protocol scores, or `rgb`. The
-    images are quantised to 8 bits and without the protocol's border. A metric without reference ignores it.
+    `on` selects the input: `protocol`, the channels of the evaluation protocol, or `rgb`. Images are
+    quantised to 8 bits and cropped by the protocol's border. No-reference metrics ignore `references`.
     """
 
     on: Literal["protocol", "rgb"]
@@ -243,16 +243,16 @@ class Metric(Protocol):
 
 @runtime_checkable
 class ScaledMetric(Metric, Protocol):
-    """A metric whose figure depends on the factor that images were enlarged by."""
+    """A metric that depends on the upscaling factor."""
 
     def for_scale(self, scale: int) -> Metric:
-        """The metric for images of that factor."""
+        """The metric for images of that scale."""
         ...
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step sees.
+    """The images of a training step.
 
     Attributes:
         lr: `(B, 3, h, w)` in [0, 1].
@@ -265,11 +265,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class LossReport:
-    """A loss and what it is made of.
+    """A loss and its terms.
 
     Attributes:
         total: The float32 scalar to call `backward` on.
-        terms: The weighted terms that add up to it and what is worth logging beside them, detached.
+        terms: The weighted terms that add up to it, and further values to log; detached.
     """
 
     total: Tensor

@@ -1,4 +1,4 @@
-"""What this installation is made of: commit, versions, extras. Standard library only."""
+"""Facts about this installation: commit, versions, extras. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 def revision(root: Path = _ROOT) -> str:
-    """The commit of a source tree, `-dirty` after it where files differ; empty for an installed package.
+    """The commit of a source tree, with `-dirty` if files differ; empty for an installed package.
 
-    An installed package may lie in the checkout of another project, whose commit would mean nothing.
+    An installed package may lie inside the checkout of another project, whose commit would be misleading.
     """
     if not (root / ".git").exists():
         return ""
@@ -34,7 +34,7 @@ def revision(root: Path = _ROOT) -> str:
 
 
 def package_version(name: str) -> str | None:
-    """The installed version of a distribution; None where it is not installed."""
+    """The installed version of a distribution, or None."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -42,12 +42,12 @@ def package_version(name: str) -> str | None:
 
 
 def require_extra(extra: str, *modules: str, purpose: str) -> None:
-    """Check that the packages of an extra are there, before any work.
+    """Check that the packages of an extra are installed, before any work.
 
     Args:
-        extra: The extra of this package that brings them.
-        modules: What must be importable; nothing is imported here.
-        purpose: What needs them, as the message begins: `the demo`.
+        extra: The extra of this package that installs them.
+        modules: The modules to look for; they are not imported.
+        purpose: What needs them, as the start of the message: `the demo`.
 
     Raises:
         MissingExtraError: Names what is missing and the command that installs it.

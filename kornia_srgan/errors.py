@@ -14,11 +14,11 @@ from os import PathLike
 class KorniaSRGANError(Exception):
     """Base of all errors raised on purpose by this package.
 
-    Most are also the standard error that fits: `except ValueError` and `except FileNotFoundError` work.
+    Most derive from the fitting standard error too: `except ValueError` and `except FileNotFoundError` work.
 
     Args:
         message: One line.
-        where: What it is about, such as a file, an argument or a layer.
+        where: The subject, such as a file, an argument or a layer.
     """
 
     exit_code = 1
@@ -28,12 +28,12 @@ class KorniaSRGANError(Exception):
         self.where: str | None = None if where is None else str(where)
 
     def __str__(self) -> str:
-        """The message, also where a standard base would quote it."""
+        """The message, without the quotes that `KeyError` would add."""
         return str(self.args[0]) if self.args else ""
 
 
 class UserError(KorniaSRGANError):
-    """Something in the input, the arguments or the surroundings that the user can put right."""
+    """A problem with the input, the arguments or the environment that the user can correct."""
 
     exit_code = 2
 
@@ -51,7 +51,7 @@ class ArgumentError(UserError, ValueError):
 
 
 class PluginError(UserError, ImportError):
-    """A plug-in that was asked for could not be imported."""
+    """A requested plug-in could not be imported."""
 
 
 class ConfigError(UserError, ValueError):
@@ -63,7 +63,7 @@ class DataError(UserError, ValueError):
 
 
 class DataNotFoundError(DataError, FileNotFoundError):
-    """A file or folder of data is not there."""
+    """A file or folder of data does not exist."""
 
 
 class ImageError(UserError, ValueError):
@@ -83,7 +83,7 @@ class WeightsError(UserError, ValueError):
 
 
 class WeightsNotFoundError(WeightsError, FileNotFoundError):
-    """A weight file is not there."""
+    """A weight file does not exist."""
 
 
 class MissingExtraError(UserError, ImportError):
@@ -95,7 +95,7 @@ class OfflineError(UserError, ConnectionError):
 
 
 class TrainingError(KorniaSRGANError, RuntimeError):
-    """Training could not go on."""
+    """Training could not continue."""
 
 
 def close_match(name: str, options: Iterable[str]) -> str | None:

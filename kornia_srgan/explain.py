@@ -1,4 +1,4 @@
-"""From an exception to one line and an exit code, for every door: the command line, the page, reports."""
+"""Turns an exception into one line and an exit code, for the command line, the demo and reports."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def one_line(problem: object, most: int | None = None) -> str:
-    """What a problem says, in one line.
+    """The text of a problem on one line.
 
     Args:
         problem: An exception or a text.
-        most: Cut after so many characters.
+        most: Largest number of characters.
 
     Returns:
-        Its text with every run of white space as one space; the kind of an exception that says nothing.
+        The text with all white space collapsed; for an exception without a message, its type.
     """
     text = " ".join(str(problem).split())[:most]
     return text or (type(problem).__name__ if isinstance(problem, BaseException) else "")

@@ -1,7 +1,7 @@
-"""Exporting a generator: ONNX for other runtimes, `torch.export` for PyTorch without this package.
+"""Export a generator to ONNX, or to `torch.export` for PyTorch without this package.
 
-Batch, height and width stay free. What is exported is checked against the generator before it is written,
-and the weight file's description travels with it.
+Batch, height and width stay free. The exported program is checked against the generator before it is written.
+The file includes the header of the weights.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class Parity:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The result of an export.
 
     Attributes:
         path: The file.
         format: Its format.
-        spec: The description that it carries.
-        align: Height and width must be multiples of this, two or more; 1, for most generators: any size.
+        spec: The header of the weights that it contains.
+        align: Height and width must be multiples of this; 1, as for most generators, allows any size.
         parity: The checks that it passed.
     """
 
@@ -73,20 +73,20 @@ def export_generator(
 ) -> Exported:
     """Export a generator with free batch, height and width.
 
-    The exported program takes `lr`, float32 `(B, 3, h, w)` in [0, 1], and gives `sr`,
-    `(B, 3, scale*h, scale*w)`, unclamped. An ONNX file has the weight file's description in its metadata
-    under `kornia_srgan`, and `scale`, `halo` (empty: the whole picture) and `align` for those who tile; a
-    `.pt2` file has them in its extra files `kornia_srgan.json` and `geometry.json`.
+    The exported program takes `lr`, float32 `(B, 3, h, w)` in [0, 1], and returns `sr`,
+    `(B, 3, scale*h, scale*w)`, unclamped. An ONNX file stores the header of the weights in its metadata under
+    `kornia_srgan`, and the geometry for tiling as `scale`, `halo` (empty: the whole picture) and `align`. A
+    `.pt2` file stores them as extra files, `kornia_srgan.json` and `geometry.json`.
 
     Args:
-        source: Weights, as `load_generator` takes them, or a generator that it loaded.
+        source: Weights, as for `load_generator`, or the result of `load_generator`.
         path: The file to write.
         format: `onnx` or `pt2`; by default by the suffix of `path`.
 
     Raises:
         UserError: If the format is unknown, the generator cannot be traced, or the file cannot be written.
         MissingExtraError: If ONNX's packages are not installed.
-        KorniaSRGANError: If the exported generator computes something else.
+        KorniaSRGANError: If the exported generator gives different images.
     """
     path = Path(path)
     chosen = _pick_format(path, format)
@@ -151,7 +151,7 @@ Run = Callable[[Tensor], Tensor]
 
 
 def module_to_onnx(module: nn.Module) -> bytes:
-    """A generator without weights' description as ONNX with free sizes and its geometry; not checked.
+    """A generator without header as ONNX, with free sizes and its geometry; not checked.
 
     Raises:
         UserError: If it cannot be traced.

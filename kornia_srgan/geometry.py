@@ -1,4 +1,4 @@
-"""Reading a generator's geometry: its scale, how far it looks around a pixel, where its tiles may start."""
+"""Reads a generator's geometry: scale, receptive field and alignment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _HEIGHTS = (1, 16, 64)
 
 
 def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
-    """The geometry that a generator states by its attributes `scale`, `halo`, `align`, `blend`.
+    """The geometry from a generator's attributes `scale`, `halo`, `align` and `blend`.
 
     Args:
         generator: A `contracts.Generator`. Only `scale` is required.
-        measure: Find out the halo of a generator that states none, see `measure_halo`; False takes the whole
-            image for it, at no cost.
+        measure: Measure a missing halo with `measure_halo`; otherwise it is taken to be the whole image, at
+            no cost.
 
     Raises:
-        ArgumentError: If there is no `scale`, a value cannot be meant, or the halo cannot be measured.
+        ArgumentError: If there is no `scale`, a value is invalid, or the halo cannot be measured.
     """
     name = type(generator).__name__
     scale = scale_of(generator)
@@ -38,10 +38,10 @@ def geometry_of(generator: nn.Module, *, measure: bool = True) -> Geometry:
 
 
 def scale_of(generator: nn.Module) -> int:
-    """A generator's factor of enlargement. Nothing else is read, as a halo may be measured when it is.
+    """A generator's scale. Nothing else is read, because reading a halo may measure it.
 
     Raises:
-        ArgumentError: If it has none, or one that cannot be meant.
+        ArgumentError: If it is missing or invalid.
     """
     name = type(generator).__name__
     if not hasattr(generator, "scale"):
@@ -52,7 +52,7 @@ def scale_of(generator: nn.Module) -> int:
 
 
 def supported_dtypes(generator: nn.Module) -> tuple[str, ...]:
-    """The names of the dtypes that a generator can compute in; all, unless it says that it is limited."""
+    """The names of the dtypes that a generator can compute in; all of them unless it states a limit."""
     if isinstance(generator, LimitedPrecision):
         return tuple(generator.supported_dtypes)
     return ("float32", "float16", "bfloat16", "float64")
@@ -65,15 +65,15 @@ def _whole(value: object, least: int, what: str) -> int:
 
 
 def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None:
-    """The radius of the generator's receptive field in LR pixels, exactly, by letting a NaN spread.
+    """Measure the exact radius of the generator's receptive field in LR pixels, by propagating a NaN.
 
-    A NaN passes through every weight, also one that is zero, and through every activation, so what it
-    reaches in the output is the structure of the network and no accident of its weights or of one image.
-    Images one pixel high and one pixel wide make this cheap; a network that refuses them gets larger ones.
+    A NaN passes through every weight, even zero, and through every activation. What it reaches in the output
+    therefore depends only on the structure of the network, not on its weights or on an image. Images one
+    pixel high and one pixel wide make this cheap; a network that refuses them gets larger ones.
 
     Args:
-        generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; used as it is, in evaluation mode.
-        longest: The longest image that is tried.
+        generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; in evaluation mode, not copied.
+        longest: Length of the longest image to try.
 
     Returns:
         The radius, or None when an output pixel depends on pixels more than half of `longest` away (global

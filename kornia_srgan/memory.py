@@ -1,4 +1,4 @@
-"""How much memory is free, as far as the system says. Torch is imported for CUDA alone."""
+"""Reads how much memory is free. Torch is only imported for CUDA."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.c
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes free on a device: of the CPU its RAM, of CUDA what the driver says, else a careful guess."""
+    """Free bytes on a device: RAM for the CPU, the driver's figure for CUDA, otherwise a careful guess."""
     if device.type == "cuda":
         import torch
 
@@ -24,7 +24,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def free_ram() -> int:
-    """Bytes that a new buffer may take: what the system and the control group's limit leave free."""
+    """Bytes of RAM for a new buffer, limited by the system and the control group."""
     free = _available() or _pages()
     try:  # a container's limit, which the system does not know of
         return min(free, max(0, int(_LIMIT.read_text()) - int(_USED.read_text())))

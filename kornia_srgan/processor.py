@@ -1,4 +1,4 @@
-"""How many processors this process may use, and how its threads wait. Standard library only."""
+"""The number of processors this process may use, and how its threads wait. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
 
 
 def usable_processors(root: Path = _CGROUPS, own_group: Path = _OWN_GROUP) -> int:
-    """Processors that this process may use: by its affinity and by the quota of its container, at least 1.
+    """The processors this process may use, by its affinity and the quota of its container; at least 1.
 
     Args:
-        root: Where control groups are mounted.
-        own_group: The file that says which of them this process is in.
+        root: The mount point of control groups.
+        own_group: The file that lists the control groups of this process.
     """
     try:
         allowed = len(os.sched_getaffinity(0))
@@ -69,13 +69,13 @@ def _text(path: Path) -> str:
 
 
 def set_threads(count: int | None, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Settle how many threads compute and how they wait; for commands, best before torch is imported.
+    """Set how many threads compute and how they wait; call it before torch is imported.
 
-    What the environment says already stays, unless a number is given.
+    Existing environment variables are kept unless `count` is given.
 
     Args:
-        count: Threads; None for `OMP_NUM_THREADS`, or else what `usable_processors` finds.
-        environ: Changed.
+        count: Threads; None for `OMP_NUM_THREADS`, or else `usable_processors`.
+        environ: The environment to change.
 
     Raises:
         ArgumentError: If the number is below 1.
@@ -97,7 +97,7 @@ def set_threads(count: int | None, environ: MutableMapping[str, str] = os.enviro
 
 
 def instructions() -> list[str]:
-    """What this processor computes convolutions with, of what decides their speed; empty if not known."""
+    """The instruction sets that decide the speed of convolutions on this processor; empty if unknown."""
     known = {
         "avx2": "AVX2",
         "avx512f": "AVX-512",

@@ -1,4 +1,4 @@
-"""Random numbers that are a function of what they are for: a seed, a stream, a number. No state to save.
+"""Random numbers as a function of a seed, a stream and an index, without any state to save.
 
 All come from SplitMix64 (Steele, Lea & Flood 2014, doi 10.1145/2660193.2660195) on uint64 arrays.
 """

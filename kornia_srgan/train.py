@@ -1,4 +1,4 @@
-"""`accelerate launch -m kornia_srgan.train --config recipes/srgan.yaml --data DIR`: the command `train`."""
+"""The command `train` for launchers: `accelerate launch -m kornia_srgan.train --config FILE --data DIR`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo and the server share: a listening socket, and serving until told to stop."""
+"""Shared by the demo and the server: a listening socket, and serving until a signal to stop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kornia_srgan.errors import UserError
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one.
+    """Open a listening socket; port 0 takes any free port.
 
     Raises:
-        UserError: If the address cannot be had.
+        UserError: If the address cannot be used.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """What to type into a browser."""
+    """The address to open in a browser."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"
@@ -49,10 +49,10 @@ def serve_until_stopped(
     """Serve until Ctrl-C or a signal to stop.
 
     Args:
-        app: The application, as ASGI knows it.
-        listener: Where.
-        ready: Called when it can be reached.
-        grace: How long open answers may take after the signal, in seconds; then they are broken off.
+        app: The ASGI application.
+        listener: The listening socket.
+        ready: Called when the server accepts connections.
+        grace: Seconds that open responses may take after the signal; then they are aborted.
     """
     import uvicorn
 
