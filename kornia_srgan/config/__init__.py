@@ -1,1 +1,1 @@
-"""What a run is: strict models of a recipe, and how they are read and written. No torch."""
+"""Recipes: their strict models, reading and writing. No torch."""

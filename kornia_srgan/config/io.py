@@ -1,4 +1,4 @@
-"""Reading, overriding and writing configs; every error names the key and what would be right."""
+"""Reads, overrides and writes configs; every error names the key and what would be right."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_config(
 
 
 def parse_config(raw: Mapping[str, Any], source: str = "config") -> TrainConfig:
-    """Check a mapping and make a config of it; errors start with `source`."""
+    """Check a mapping and turn it into a config; errors start with `source`."""
     try:
         return TrainConfig.model_validate(dict(raw))
     except ValidationError as error:
@@ -137,7 +137,7 @@ _PLAIN = {
 
 
 def plain(problem: Mapping[str, Any]) -> str:
-    """What is wrong with a value, without pydantic's talk of parsing."""
+    """What is wrong with a value, without pydantic's wording."""
     return _PLAIN.get(problem["type"]) or problem["msg"]
 
 

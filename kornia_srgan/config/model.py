@@ -1,7 +1,7 @@
-"""What a run is: strict models of a recipe. Imports no torch.
+"""The strict models of a recipe. Imports no torch.
 
-A recipe is YAML with these keys; every one is checked before any work starts. `config_io` reads, overrides
-and writes them.
+A recipe is YAML with these keys. All of them are checked before any work starts. `config.io` reads, overrides
+and writes recipes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Component(Model):
 
     name: str = Field(description="A registered name; `kornia-srgan list` shows them all.")
     args: dict[str, Any] = Field(
-        default_factory=dict, description="Arguments, checked against the component's own signature."
+        default_factory=dict, description="Arguments, checked against the component's signature."
     )
 
 
@@ -52,7 +52,7 @@ class WeightedAdversarialLoss(WeightedLoss):
     """The adversarial term of the generator's loss."""
 
     warmup_steps: int = Field(
-        default=0, ge=0, description="The weight grows linearly from zero over so many steps of the stage."
+        default=0, ge=0, description="Raise the weight linearly from zero over this many steps."
     )
 
 
@@ -68,9 +68,9 @@ def _yaml_no(value: Any) -> Any:
 class Optimizer(Model):
     """An optimizer by its name in timm's factory."""
 
-    name: str = Field(default="adam", description="As `timm.optim.list_optimizers()` prints it.")
+    name: str = Field(default="adam", description="A name of `timm.optim.list_optimizers()`.")
     weight_decay: float = Field(default=0.0, ge=0, description="Weight decay.")
-    args: dict[str, Any] = Field(default_factory=dict, description="More of its arguments, such as betas.")
+    args: dict[str, Any] = Field(default_factory=dict, description="Further arguments, such as betas.")
 
 
 class Schedule(Model):
@@ -79,32 +79,38 @@ class Schedule(Model):
     name: Literal["constant", "cosine", "multistep", "poly"] = Field(
         default="constant", description="`multistep` multiplies by `decay_rate` at each milestone."
     )
-    warmup_steps: int = Field(default=0, ge=0, description="Linear warm-up from zero over so many steps.")
-    milestones: tuple[PositiveInt, ...] = Field(default=(), description="Steps of the stage (multistep).")
+    warmup_steps: int = Field(default=0, ge=0, description="Steps of linear warm-up from zero.")
+    milestones: tuple[PositiveInt, ...] = Field(
+        default=(), description="Steps at which the rate is lowered (multistep)."
+    )
     decay_rate: PositiveFloat = Field(default=0.1, description="Factor at each milestone (multistep).")
-    min_lr: float = Field(default=0.0, ge=0, description="Where the rate ends (cosine, poly).")
+    min_lr: float = Field(default=0.0, ge=0, description="Final learning rate (cosine, poly).")
 
 
 class Stage(Model):
-    """A part of a run with one set of losses."""
+    """A part of a run with its own losses."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Names the stage's files and log lines.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-]+$", description="Name of the stage, used for its files and in the log."
+    )
     steps: PositiveInt = Field(description="Generator steps.")
     losses: tuple[LossField, ...] = Field(min_length=1, description="The generator's image losses.")
     adversarial: AdversarialField | None = Field(
-        default=None, description="The adversarial loss and its weight; without it the stage has no GAN."
+        default=None, description="The adversarial loss and its weight; makes it a GAN stage."
     )
     discriminator: ComponentField | None = Field(
-        default=None, description="Needed where `adversarial` is set."
+        default=None, description="Required if `adversarial` is set."
     )
     lr: PositiveFloat | None = Field(default=None, description="Overrides `train.lr` in this stage.")
-    discriminator_lr: PositiveFloat | None = Field(default=None, description="By default the stage's lr.")
+    discriminator_lr: PositiveFloat | None = Field(
+        default=None, description="Learning rate of the discriminator; by default the stage's."
+    )
     discriminator_limit: float | None = Field(
         default=None,
         gt=0.5,
         le=1,
-        description="The discriminator waits while it tells more than this share of real and generated "
-        "logits apart; by default it never does.",
+        description="Skip the discriminator's step while it classifies more than this share of the "
+        "logits correctly; by default it is never skipped.",
     )
     crop: PositiveInt | None = Field(default=None, description="Overrides `data.crop` in this stage.")
     batch_size: PositiveInt | None = Field(
@@ -123,7 +129,7 @@ class Stage(Model):
 
 
 class Data(Model):
-    """Where HR images come from and how LR images are made of them."""
+    """Where HR images come from and how LR images are made from them."""
 
     folders: tuple[Path, ...] = Field(default=(), description="Folders of photographs; `--data` sets it.")
     crop: PositiveInt = Field(default=96, description="Side of an HR crop in pixels; a multiple of scale.")
@@ -131,15 +137,15 @@ class Data(Model):
         default=1, description="Crops taken from one decoded image before the next (cache none)."
     )
     weighting: Literal["area", "uniform"] = Field(
-        default="area", description="Crops per image: as many as fit into it, or the same for all."
+        default="area", description="Draw an image once per whole crop that fits into it (area), or once."
     )
     cache: Cache = Field(
-        default="auto", description="Keep decoded images: none, ram, device; auto picks by their size."
+        default="auto", description="Where to keep decoded images: none, ram or device; auto decides."
     )
-    workers: int = Field(default=2, ge=0, description="Decoding processes (cache none).")
+    workers: int = Field(default=2, ge=0, description="Number of decoding processes (cache none).")
     resizer: ComponentField = Field(default=Component(name="matlab_bicubic"), description="Makes LR from HR.")
     degradation: ComponentField | None = Field(
-        default=None, description="Makes LR instead of the resizer: blur, noise, compression."
+        default=None, description="Makes LR with blur, noise and compression, instead of the resizer."
     )
     augmentations: tuple[ComponentField, ...] = Field(
         default=(Component(name="dihedral"),), description="Applied to HR crops on the device, in order."
@@ -147,57 +153,63 @@ class Data(Model):
 
 
 class Train(Model):
-    """The loop."""
+    """Settings of the training loop."""
 
-    seed: int = Field(default=0, description="Crops, augmentations and initial weights follow from it.")
-    batch_size: PositiveInt = Field(default=16, description="Crops per step over all processes together.")
+    seed: int = Field(default=0, description="Seed of crops, augmentations and initial weights.")
+    batch_size: PositiveInt = Field(default=16, description="Crops per step, over all processes.")
     lr: PositiveFloat = Field(default=1e-4, description="Learning rate.")
     optimizer: Optimizer = Field(default_factory=Optimizer)
     precision: Annotated[Precision, BeforeValidator(_yaml_no)] = Field(
-        default="auto", description="auto: bf16 where the device computes it well, else no."
+        default="auto", description="auto is bf16 on a GPU that supports it in hardware, else no (float32)."
     )
     grad_clip: float = Field(default=0.0, ge=0, description="Largest gradient norm; 0 does not clip.")
-    accumulate: PositiveInt = Field(default=1, description="Batches per optimizer step.")
-    ema_decay: float = Field(default=0.0, ge=0, lt=1, description="Average of the generator; 0 keeps none.")
-    channels_last: bool = Field(default=True, description="Memory format of the networks.")
-    compile: bool = Field(default=False, description="torch.compile the networks in place.")
-    deterministic: bool = Field(
-        default=False, description="On CUDA, kernels that always give the same bytes: slower."
+    accumulate: PositiveInt = Field(
+        default=1, description="Micro-batches per optimizer step; they split the batch."
     )
+    ema_decay: float = Field(
+        default=0.0, ge=0, lt=1, description="Decay of the generator's running average; 0 keeps none."
+    )
+    channels_last: bool = Field(default=True, description="Use the channels-last memory format.")
+    compile: bool = Field(default=False, description="Compile both networks with torch.compile.")
+    deterministic: bool = Field(default=False, description="Use deterministic kernels on CUDA; slower.")
     detect_anomaly: bool = Field(
-        default=False, description="torch's anomaly mode: slow, names the operation."
+        default=False, description="Use torch's anomaly mode, which names the failing operation; slow."
     )
     log_every: PositiveInt = Field(default=50, description="Steps between log lines.")
     checkpoint_every: PositiveInt = Field(default=1000, description="Steps between checkpoints.")
-    keep_last: PositiveInt = Field(default=2, description="Checkpoints kept.")
-    trackers: tuple[str, ...] = Field(default=(), description="Accelerate trackers besides metrics.jsonl.")
+    keep_last: PositiveInt = Field(default=2, description="Number of checkpoints to keep.")
+    trackers: tuple[str, ...] = Field(
+        default=(), description="Trackers of Accelerate, in addition to metrics.jsonl."
+    )
 
 
 class Validation(Model):
     """Scores during training."""
 
-    folder: Path | None = Field(default=None, description="HR images, or HR and LR pairs; none: no scores.")
+    folder: Path | None = Field(
+        default=None, description="HR images, or HR and LR pairs; without it, nothing is validated."
+    )
     every: PositiveInt = Field(default=1000, description="Steps between validations.")
-    images: int = Field(default=4, ge=0, description="Images in the picture grid.")
+    images: int = Field(default=4, ge=0, description="Number of images in the validation picture.")
 
 
 class TrainConfig(Model):
     """A whole recipe."""
 
     name: str = Field(default="run", description="Name of the recipe.")
-    summary: str = Field(default="", description="One line about it.")
+    summary: str = Field(default="", description="One-line description.")
     scale: PositiveInt = Field(default=4, description="Upscaling factor.")
     generator: ComponentField
     init: str | None = Field(
         default=None,
-        description="Weights (name or path) to start the generator from; at another scale, those that fit.",
+        description="Weights (name or path) to start from; at another scale, the tensors that fit.",
     )
     stages: tuple[Stage, ...] = Field(min_length=1)
     data: Data = Field(default_factory=Data)
     train: Train = Field(default_factory=Train)
     validation: Validation = Field(default_factory=Validation)
     plugins: tuple[str, ...] = Field(default=(), description="Modules or files that register components.")
-    license: str = Field(default="", description="Licence of the weights, written into their header.")
+    license: str = Field(default="", description="Licence of the weights, stored in their header.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

@@ -10,15 +10,15 @@ from kornia_srgan.errors import UserError
 
 
 def parse_shorthand(text: str, option: str, example: str) -> tuple[str, dict[str, Any]]:
-    """The name and the arguments of `srresnet:num_blocks=8,channels=32`.
+    """Parse the name and the arguments of `srresnet:num_blocks=8,channels=32`.
 
     Args:
-        text: What was given.
-        option: The option it was given to, for messages.
-        example: What would be right, for messages.
+        text: The text.
+        option: The option it comes from, for messages.
+        example: A correct example, for messages.
 
     Raises:
-        UserError: If it is something else.
+        UserError: If it has another form.
     """
     name, _, arguments = text.partition(":")
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Transparency: no fringe comes out of colours that nobody saw, and no ghost out of hard edges."""
+"""Enlarging transparency without colour fringes and without ringing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kornia_srgan.photos.photo import Pixels
 def spread_visible_colour(colour: Tensor, alpha: Tensor) -> Tensor:
     """Give each fully transparent pixel the colour of the nearest visible ones.
 
-    Editors leave black or white where nothing shows. A generator, or any interpolation, would mix it into the
-    half-transparent edge. The visible colours are averaged into ever smaller images, and these are read back
-    from the smallest to the largest wherever nothing was visible.
+    Editors often leave black or white in transparent areas. A generator, or any interpolation, would mix it
+    into half-transparent edges. Here, visible colours are averaged into smaller and smaller images, and the
+    gaps of each image are filled from the next smaller one.
 
     Args:
-        colour: `(1, C, h, w)`, not multiplied by alpha.
+        colour: `(1, C, h, w)`, not premultiplied by alpha.
         alpha: `(1, 1, h, w)` of the same dtype.
 
     Returns:
-        The colour, unchanged wherever alpha is above zero.
+        The colour, unchanged where alpha is above zero.
     """
     weight = (to_unit(alpha) > 0).float()
     if bool(weight.all()) or not bool(weight.any()):
@@ -48,13 +48,13 @@ def _filled(colour: Tensor, weight: Tensor) -> Tensor:
 
 
 def keep_flat_opacity(bands: Iterator[Pixels], alpha: Pixels, height: int, width: int) -> Iterator[Pixels]:
-    """Enlarged opacity without the ringing that generators leave beside hard edges.
+    """Remove the ringing that generators add to hard edges of the opacity.
 
-    Where a pixel and its four neighbours have one opacity, the result has it too.
+    Where a pixel and its four neighbours have the same opacity, the result has it too.
 
     Args:
         bands: The enlarged opacity, `(rows, width, 1)` each.
-        alpha: What was enlarged, `(h, w, 1)`.
+        alpha: The original opacity, `(h, w, 1)`.
         height: Of the result.
         width: Of the result.
     """

@@ -1,4 +1,4 @@
-"""Tiles that fade into each other, for generators that see further than tiles can afford to overlap."""
+"""Blends tiles, for generators whose receptive field is larger than the overlap of tiles."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def blended_bands(
     scale: int,
     size: tuple[int, int],
 ) -> Iterator[Tensor]:
-    """The enlarged image from top to bottom; over a seam the one tile fades linearly into the other.
+    """Yield the enlarged image from top to bottom, with linear blending across the seams.
 
     Args:
-        enlarge: Makes `(1, C, scale*h, scale*w)` of the pixels in a box.
+        enlarge: Maps the pixels of a box to `(1, C, scale*h, scale*w)`.
         rows: The tiles without overlap, row by row.
         blend: LR pixels on each side of a seam that both tiles are computed for.
         scale: Of the generator.
         size: Height and width of the whole image.
 
     Yields:
-        `(1, C, rows, scale*w)`, one band for each row of tiles; all bands together are the image.
+        `(1, C, rows, scale*w)`, one band per row of tiles.
     """
     height, width = size
     waiting: Tensor | None = None  # the last rows, of which the next tiles have another version

@@ -16,7 +16,7 @@ class Box:
 
     @property
     def area(self) -> int:
-        """How many pixels it holds."""
+        """The number of pixels."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def grown(self, halo: int, align: int, height: int, width: int) -> Box:
@@ -29,7 +29,7 @@ class Box:
         )
 
     def quarters(self) -> list[Box]:
-        """The box in two or four parts, row by row; a box of one pixel cannot be split."""
+        """The box split into two or four parts, row by row; a box of one pixel cannot be split."""
         rows = _halves(self.top, self.bottom)
         columns = _halves(self.left, self.right)
         return [Box(t, x, b, r) for t, b in rows for x, r in columns]

@@ -1,4 +1,4 @@
-"""Generators one after the other, as one: a network that cleans and one that enlarges."""
+"""Runs several generators in sequence, such as one that restores and one that enlarges."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from kornia_srgan.geometry import geometry_of, supported_dtypes
 
 
 class Chained(nn.Module):
-    """The image through several generators; what lies between two of them is clamped to [0, 1].
+    """Several generators in sequence; intermediate images are clamped to [0, 1].
 
-    `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`; the scale is the product of theirs. Tiles go
-    through all of them at once, with a halo that covers what all see together.
+    Maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`, where `scale` is the product of their scales.
+    Tiles pass through all generators with one halo for the combined receptive field.
 
     Args:
         generators: At least two, in order.

@@ -1,4 +1,4 @@
-"""Stored values through a generator to stored values: a tile at once, or a picture in strips."""
+"""Enlarges stored pixel values with a generator, by tiles or by strips."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from kornia_srgan.inference.values import from_unit, is_finite, to_unit
 def compute_tile(
     generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor
 ) -> Tensor | None:
-    """Enlarge one piece, `(1, 1 or 3, h, w)`; on the CPU. None where some numbers are none."""
+    """Enlarge one piece, `(1, 1 or 3, h, w)`; the result is on the CPU, or None if it has NaN or infinity."""
     output = forward(generator, to_unit(piece.to(device), dtype))
     return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
 
 
 @torch.inference_mode()
 def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Iterator[Tensor]:
-    """Enlarge `(1, 1 or 3, h, w)` in bands; they end early where memory runs out or numbers are none."""
+    """Enlarge `(1, 1 or 3, h, w)` in bands; stop early without memory, or at NaN or infinity."""
     bands = streamer.enlarge(image, lambda strip: _as_rgb(to_unit(strip, dtype)))
     while True:
         try:
@@ -39,15 +39,15 @@ def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Ite
 
 
 def forward(generator: nn.Module, unit: Tensor) -> Tensor:
-    """A forward of `(B, 1 or 3, h, w)` in [0, 1]; grey is seen as RGB and the three answers are averaged."""
+    """Enlarge `(B, 1 or 3, h, w)` in [0, 1]; grey is enlarged as RGB and the three channels are averaged."""
     return _as_before(generator(_as_rgb(unit)), unit)
 
 
 def checked(result: Tensor | None) -> Tensor:
-    """What was computed in float32.
+    """The float32 result.
 
     Raises:
-        NotFiniteError: If some numbers are none.
+        NotFiniteError: If it has NaN or infinity.
     """
     if result is None:
         raise NotFiniteError(

@@ -1,4 +1,4 @@
-"""The overlap that tiles can afford, for generators that see further than they need to."""
+"""A practical halo for deep generators, from how far their weights really reach."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _UNSEEN = 0.5 / 255  # what all pixels outside the halo may change together
 
 
 def practical_halo(generator: nn.Module, halo: int | None) -> int | None:
-    """A halo that tiles can afford: a deep generator sees hundreds of pixels far and its reach is less.
+    """A smaller halo for generators whose receptive field spans hundreds of pixels.
 
-    The gradient of a pixel says how much each input pixel can move it. The reach is the distance beyond which
-    all these together, each changed from black to white, move it by less than half a grey level (to first
-    order, on noise), with a quarter added.
+    The gradient of an output pixel tells how much each input pixel can change it. The reach is the distance
+    beyond which all input pixels together, each changed from black to white, change it by less than half a
+    grey level (to first order, on noise), plus a quarter.
 
     Args:
         generator: In evaluation mode.
         halo: Its receptive field.
 
     Returns:
-        `halo` where that is at most 64, None or the reach is no smaller; else the reach.
+        `halo` if it is None, at most 64 or not larger than the reach; otherwise the reach.
     """
     if halo is None or halo <= _DEEP:
         return halo

@@ -1,4 +1,4 @@
-"""Super-resolution as a step of a Kornia pipeline."""
+"""Super-resolution as a Kornia module."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from kornia_srgan.inference.wrappers import load_network
 class SuperResolve(ImageModule):
     """A `kornia.core.ImageModule` that enlarges images: PIL images, arrays, tensors and paths in and out.
 
-    It chains with Kornia's modules, moves with `.to(device)`, and shows and saves its result by `.show()` and
-    `.save()`. Where the input asks for gradients it goes through the generator whole and is not clamped; else
-    it goes in tiles that leave no trace, and is clamped to [0, 1].
+    It can be combined with Kornia's modules, moved with `.to(device)`, and its result can be shown and saved
+    by `.show()` and `.save()`. Usually the input is processed in tiles without seams, and the result is
+    clamped to [0, 1]. If the input requires gradients, it passes through the generator whole and is not
+    clamped.
 
     Args:
-        source: A generator, or weights: a zoo name, a safetensors file, None for the default.
+        source: A generator, or weights: a packaged name, a file, or None for `srresnet-x4`.
         tile: Side of a tile in LR pixels; 0 for the whole image at once.
 
     Shape:
@@ -32,7 +33,7 @@ class SuperResolve(ImageModule):
         - Output: the same with H and W times `scale`.
 
     Raises:
-        WeightsError: If there are no such weights or they are damaged.
+        WeightsError: If the weights do not exist or are damaged.
 
     Example:
         >>> class Nearest(nn.Upsample):
@@ -66,14 +67,14 @@ class SuperResolve(ImageModule):
 
 
 def as_kornia(source: nn.Module | str | Path | None = None, *, name: str = "kornia_srgan") -> SuperResolution:
-    """A generator as `kornia.contrib.SuperResolution`, whole images of any size, clamped to [0, 1].
+    """Wrap a generator as `kornia.contrib.SuperResolution`, for whole images of any size, clamped to [0, 1].
 
     Args:
-        source: A generator, or weights: a zoo name, a safetensors file, None for the default.
-        name: For the names of files that it saves and exports.
+        source: A generator, or weights: a packaged name, a file, or None for `srresnet-x4`.
+        name: Used in the names of saved and exported files.
 
     Raises:
-        WeightsError: If there are no such weights or they are damaged.
+        WeightsError: If the weights do not exist or are damaged.
     """
     generator = source if isinstance(source, nn.Module) else load_network(source)
     return SuperResolution(

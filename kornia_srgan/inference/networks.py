@@ -1,4 +1,4 @@
-"""One generator in the forms that serving needs, each made once, when it is first asked for."""
+"""The copies of a generator that an `Upscaler` needs, each made once on first use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CPU = torch.device("cpu")
 
 
 class Networks:
-    """A generator's frozen copies. They never change, so any number of threads may use them.
+    """Frozen copies of a generator. They are immutable, so threads can share them.
 
     Args:
-        generator: What to copy; it stays as it is, and what becomes of it later does not matter.
+        generator: The original. It is not changed, and later changes to it have no effect.
         device: Where to compute.
-        dtype: What to compute in.
-        mixed: Let convolutions of `fast` multiply in bfloat16 on a CPU where that is faster and faithful.
-        compile: Let `torch.compile` make the kernels of `fast`.
+        dtype: The dtype to compute in.
+        mixed: Let convolutions of `fast` multiply in bfloat16 on a CPU if that is faster and accurate.
+        compile: Use `torch.compile` for `fast`.
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class Networks:
 
     @property
     def fast(self) -> nn.Module:
-        """On the device, in the dtype."""
+        """The copy on the device, in the dtype."""
         return self._form(self.device, "auto" if self._mixed else self.dtype, compile=self._compile)
 
     @property
     def exact(self) -> nn.Module:
-        """On the device in float32, for numbers that the dtype cannot hold."""
+        """The copy on the device in float32, for values that the dtype cannot hold."""
         exact = self.dtype == torch.float32 and not self._mixed
         return self.fast if exact else self._form(self.device, torch.float32)
 
     @property
     def spare(self) -> nn.Module:
-        """On the CPU in float32, for what the device has no memory for."""
+        """The copy on the CPU in float32, used when the device runs out of memory."""
         return self.exact if self.device.type == "cpu" else self._form(_CPU, torch.float32)
 
     def _form(
@@ -76,12 +76,12 @@ class Networks:
             return found
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: the weights once, without what is made of them."""
+        """Pickle the original weights only, without the copies."""
         kept = self._made if self._source is None else {}
         return {**self.__dict__, "_made": kept, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Back from a pickle; the forms are made when they are asked for."""
+        """Restore from a pickle; the copies are made on first use."""
         self.__dict__.update(state)
         self._made = dict(self._made)
         self._lock = threading.RLock()

@@ -1,4 +1,4 @@
-"""A photo, larger: colour, grey, CMYK and transparency each in its own right way."""
+"""Enlarges photos: colour, grey, CMYK and transparency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kornia_srgan.photos.photo import Frame, Photo, Pixels, Raster, Space, white
 
 
 class Enlarger(Protocol):
-    """What enlarges planes of one or three channels band by band; an `Upscaler` is one."""
+    """Enlarges pictures of one or three channels band by band; an `Upscaler` is one."""
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The height and width that a picture will have."""
@@ -28,20 +28,20 @@ class Enlarger(Protocol):
 
     @property
     def restore(self) -> float | None:
-        """How much noise and compression is taken away, where that is known."""
+        """How much noise and compression is removed, 0 to 1; None if unknown."""
         ...
 
     def tuned(self, pixels: Pixels, quality: int | None = None) -> Enlarger:
-        """The enlarger for one picture, where pictures are treated differently; else this one."""
+        """The enlarger for one picture; this one, unless it is adapted to each picture."""
         ...
 
     def notes(self, height: int, width: int) -> tuple[str, ...]:
-        """What a user should know of the result for a picture of that size, one sentence each."""
+        """Notes about the result for a picture of that size, one sentence each."""
         ...
 
 
 def tuned_for(photo: Photo, enlarger: Enlarger) -> Enlarger:
-    """The enlarger for a photo: its first frame and the quality in its file set the dial for all frames."""
+    """The enlarger for a photo; its first frame and its stored quality decide for all frames."""
     pixels = photo.frames[0].pixels
     if photo.space == "CMYK":
         pixels = pixels.dtype.type(white_of(pixels.dtype)) - pixels[..., :3]
@@ -49,17 +49,16 @@ def tuned_for(photo: Photo, enlarger: Enlarger) -> Enlarger:
 
 
 def enlarge(photo: Photo, enlarger: Enlarger) -> Iterator[Raster]:
-    """Each frame of a photo, larger; computed as its rows are asked for."""
+    """Enlarge each frame of a photo; rows are computed when they are needed."""
     for frame in photo.frames:
         yield enlarge_frame(frame, photo.space, enlarger)
 
 
 def enlarge_frame(frame: Frame, space: Space, enlarger: Enlarger) -> Raster:
-    """One frame, larger.
+    """Enlarge one frame.
 
-    The stored values are enlarged in the colour space that they are in, and so keep their meaning under the
-    same ICC profile. Cyan, magenta and yellow go through the generator as inverted RGB, black as inverted
-    grey, and opacity as grey.
+    Values are enlarged in their own colour space, so the same ICC profile stays valid. Cyan, magenta and
+    yellow are enlarged as inverted RGB, black as inverted grey, and opacity as grey.
     """
     height, width = enlarger.size(*frame.pixels.shape[:2])
     bands = _colour_bands(frame, space, enlarger)
@@ -118,10 +117,10 @@ def _as_pixels(tensor: torch.Tensor) -> Pixels:
 
 
 def enlarge_pil(image: Image.Image, enlarger: Enlarger) -> Image.Image:
-    """A Pillow image, larger, with its profile and the rest of its `info`.
+    """Enlarge a Pillow image and keep its profile and the rest of its `info`.
 
-    L, LA, RGB, RGBA, CMYK, I;16 and F (in [0, 1]) keep their mode. Of the others, 1 becomes L, a palette
-    becomes RGB or RGBA, and the rest RGB.
+    L, LA, RGB, RGBA, CMYK, I;16 and F (in [0, 1]) keep their mode. Mode 1 becomes L, a palette becomes RGB or
+    RGBA, and any other mode RGB.
     """
     frame, space = from_pil(image)
     result = canvas(enlarge_frame(frame, space, enlarger))

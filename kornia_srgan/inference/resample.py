@@ -1,4 +1,4 @@
-"""A picture to another size as its rows arrive: Keys' cubic, stretched when the picture shrinks."""
+"""Resizes a picture row by row with Keys' cubic kernel, antialiased when it shrinks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resampled(
 ) -> Iterator[Pixels]:
     """Bands of a picture of `size_in` as bands of the picture resized to `size_out` = (height, width).
 
-    Keeps only the rows that the kernel still needs.
+    Only the rows that the kernel still needs are kept in memory.
     """
     if size_in == size_out:
         yield from bands

@@ -1,4 +1,4 @@
-"""Sizes other than the generator's own: by the generator as often as it takes, then by the resampler."""
+"""Any output size: runs the generator as often as needed, then resamples."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kornia_srgan.photos.photo import Pixels
 
 @dataclass(frozen=True)
 class Wanted:
-    """The size that is wanted; at most one of the three.
+    """The requested size; at most one of the three is set.
 
     Attributes:
         scale: Times the input.
-        width: In pixels; the height follows.
+        width: In pixels; the height keeps the aspect ratio.
         long_side: The longer of width and height, in pixels.
     """
 
@@ -35,7 +35,7 @@ class Wanted:
             raise ArgumentError(f"a size of {given[0]} is not possible; it must be above 0")
 
     def factor(self, height: int, width: int, usual: float) -> float:
-        """How many times larger a picture becomes; `usual` where nothing is wanted."""
+        """How many times larger a picture becomes; `usual` if no size is set."""
         if self.width is not None:
             return self.width / width
         if self.long_side is not None:
@@ -43,7 +43,7 @@ class Wanted:
         return self.scale if self.scale is not None else usual
 
     def label(self, usual: float) -> str:
-        """What to call the size in a file name: `x4`, `1600w` for a width, `1600px` for a long side."""
+        """The size in file names: `x4`, `1600w` for a width, `1600px` for a long side."""
         if self.width is not None:
             return f"{self.width}w"
         if self.long_side is not None:
@@ -59,13 +59,13 @@ class Wanted:
 class Rescaler:
     """An `Enlarger` for any size.
 
-    A generator of scale 4 makes x1.5 and x3 out of its x4, and x6 out of a second pass over its x4. What is
-    not larger than the input is only resampled. A generator of scale 1, which restores, runs once, and the
-    rest is resampled.
+    A generator of scale 4 makes x1.5 and x3 by shrinking its x4, and x6 with a second pass. A result that is
+    not larger than the input is only resampled. A generator of scale 1, which restores, runs once before
+    resampling.
 
     Args:
-        upscaler: Makes pictures `upscaler.scale` times larger.
-        wanted: The size.
+        upscaler: The upscaler.
+        wanted: The requested size.
     """
 
     def __init__(self, upscaler: Upscaler, wanted: Wanted) -> None:
@@ -77,7 +77,7 @@ class Rescaler:
         return self.wanted.size(height, width, self.upscaler.scale)
 
     def notes(self, height: int, width: int) -> tuple[str, ...]:
-        """What a user should know of the result for a picture of `height` x `width`, one sentence each."""
+        """Notes about the result for a picture of `height` x `width`, one sentence each."""
         target = self.size(height, width)
         if self.upscaler.scale > 1 or target[0] <= height:
             return ()
@@ -85,11 +85,11 @@ class Rescaler:
 
     @property
     def restore(self) -> float | None:
-        """As the upscaler's."""
+        """The upscaler's `restore`."""
         return self.upscaler.restore
 
     def tuned(self, pixels: Pixels, quality: int | None = None) -> Rescaler:
-        """For one picture, as `Upscaler.tuned`."""
+        """The rescaler for one picture, see `Upscaler.tuned`."""
         return Rescaler(self.upscaler.tuned(pixels, quality), self.wanted)
 
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
@@ -104,7 +104,7 @@ class Rescaler:
         yield from resampled(bands, (height, width), target)
 
     def _passes(self, size: tuple[int, int], target: tuple[int, int]) -> int:
-        """How often the generator runs until the picture is no smaller than wanted."""
+        """How often the generator runs until the picture is at least as large as requested."""
         if self.upscaler.scale == 1:
             return 1
         count = 0

@@ -1,4 +1,4 @@
-"""Between the values of stored pixels and the generators' [0, 1]."""
+"""Converts between stored pixel values and the generators' [0, 1]."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _WHITE = {torch.uint8: 255, torch.uint16: 65535}
 
 
 def to_unit(values: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Stored values as numbers in [0, 1]: integers over their white, floating point as it is."""
+    """Convert stored values to [0, 1]: integers are divided by their white, floating point is unchanged."""
     white = _WHITE.get(values.dtype)
     return values.to(dtype) if white is None else values.to(dtype) / white
 
 
 def from_unit(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Numbers in [0, 1], clamped, as values of a stored dtype; integers are rounded to the nearest."""
+    """Clamp values to [0, 1] and convert them to a stored dtype; integers are rounded to the nearest."""
     white = _WHITE.get(dtype)
     clamped = values.clamp(0, 1)
     return clamped.to(dtype) if white is None else (clamped.float() * white).round().to(dtype)
 
 
 def check_dtype(dtype: torch.dtype) -> None:
-    """Refuse dtypes whose white is not known.
+    """Refuse dtypes whose white is unknown.
 
     Raises:
         ImageError: If the dtype is not uint8, uint16 or floating point.
@@ -44,10 +44,10 @@ _TOLERATED = (-0.5, 1.5)  # interpolation and sharpening leave [0, 1] a little
 
 
 def check_range(image: Tensor) -> None:
-    """Refuse floating-point values of which [0, 1] is not the range: 0 to 255, or -1 to 1, or no numbers.
+    """Refuse floating-point values that are not in [0, 1], such as 0 to 255 or -1 to 1, or that are NaN.
 
     Raises:
-        ImageError: If they are.
+        ImageError: If they are not in [0, 1].
     """
     if not image.dtype.is_floating_point or not image.numel():
         return
@@ -63,7 +63,7 @@ def check_range(image: Tensor) -> None:
 
 
 def is_finite(values: Tensor) -> bool:
-    """Whether no value is NaN or infinity."""
+    """Whether all values are finite."""
     # A sum is cheap, and finite where all values are, unless they are enormous.
     return bool(torch.isfinite(values.sum(dtype=torch.float32))) or bool(torch.isfinite(values).all())
 
@@ -78,7 +78,7 @@ def check_array_dtype(pixels: Pixels) -> None:
 
 
 def fill(output: Pixels, bands: Iterator[Pixels]) -> None:
-    """Write bands into an array, from its first row on."""
+    """Write bands into an array, starting at its first row."""
     row = 0
     for band in bands:
         output[row : row + len(band)] = band

@@ -1,1 +1,1 @@
-"""Named components: the registry, the checks of their arguments, plug-ins and the catalogue."""
+"""Components by name: registries, checks of arguments, plug-ins and the built-in catalogue."""

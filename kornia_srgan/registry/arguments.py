@@ -1,4 +1,4 @@
-"""Checking a component's arguments against its own signature before anything is built: names, then types."""
+"""Checks a component's arguments against its signature, names first, then types."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def check_names(kind: str, entry: Entry[Any], arguments: Mapping[str, Any], *, p
 
 
 def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -> dict[str, Any]:
-    """The arguments, converted to what the signature says (a YAML list to a tuple, 1 to 1.0).
+    """Convert the arguments to the types of the signature (a YAML list to a tuple, 1 to 1.0).
 
     Raises:
-        ArgumentError: With the path of the argument, what it got and what would be right.
+        ArgumentError: Names the argument's path, its value and what would be right.
     """
     parameters = entry.parameters()
     converted = dict(arguments)
@@ -63,9 +63,9 @@ def _reason(error: ValidationError) -> str:
 
 
 def recorded_arguments(entry: Entry[Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments with their defaults, as they go into a weight file's header.
+    """All arguments including defaults, for the header of a weight file.
 
-    The defaults are written too, so that a later change of a default does not change what a file means.
+    Defaults are stored too, so that changing one later does not change the meaning of existing files.
     """
     defaults = {
         name: p.default

@@ -1,4 +1,4 @@
-"""The one way from a name to an object: look it up, check its arguments, build what they name, build it."""
+"""Builds a component from its name and arguments, and the components that are nested in it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def build(
     path: str = "",
     context: Mapping[str, Any] | None = None,
 ) -> T:
-    """The object that a name and arguments stand for.
+    """Build a component from its name and arguments.
 
     Args:
         registry: Where to look the name up.
         name: A registered name or alias.
-        arguments: Its arguments; what is annotated as a component may be a name or `{name, args}`.
-        path: Where the component stands in the config; put before messages.
-        context: Values the factory gets if it takes them, such as `scale`.
+        arguments: Its arguments. A nested component may be an object, a name or `{name, args}`.
+        path: The component's place in the config, for messages.
+        context: Values that the factory gets if it accepts them, such as `scale`.
 
     Raises:
         UnknownComponentError, ArgumentError: With the path and a suggestion.
@@ -62,7 +62,7 @@ def build(
 
 
 def resolve(registry: Registry[T], given: Any, *, path: str = "") -> T:
-    """A component that is an object already, or is written as a name or as `{name, args}`.
+    """Turn an object, a name or `{name, args}` into a component.
 
     Raises:
         UnknownComponentError, ArgumentError: As `build`, or for a mapping with other keys.

@@ -1,6 +1,6 @@
 """The registries, and every built-in component by name.
 
-This table is the whole catalogue: a built-in is imported when it is first used, never scanned for.
+Built-in components are declared here by import path and imported on first use.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ METRICS.declare(
 
 
 def get_registry(kind: str) -> Registry[Any]:
-    """The registry of a kind, by its name in the singular or plural.
+    """The registry of a kind, by its singular or plural name.
 
     Raises:
         UnknownComponentError: If there is no such kind.

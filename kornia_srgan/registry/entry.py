@@ -1,4 +1,4 @@
-"""What a registry keeps for each name: `Entry`, and its description for people. Standard library only."""
+"""The entries of a registry, and their descriptions. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _source: ContextVar[str | None] = ContextVar("registration_source", default=None
 
 
 def registration_source() -> str | None:
-    """The source that `registering_from` named, if any."""
+    """The source set by `registering_from`, if any."""
     return _source.get()
 
 
 @contextmanager
 def registering_from(source: str) -> Iterator[None]:
-    """Name the source (a file, a module or a distribution) of all registrations made inside."""
+    """Set the source (a file, a module or a distribution) of all registrations in this context."""
     token = _source.set(source)
     try:
         yield
@@ -32,7 +32,7 @@ def registering_from(source: str) -> Iterator[None]:
 
 
 def normalise(name: str) -> str:
-    """The one spelling under which a name is kept: lower case, underscores."""
+    """The normalised spelling of a name: lower case with underscores."""
     return name.strip().lower().replace("-", "_")
 
 
@@ -42,11 +42,11 @@ class Entry(Generic[T]):
 
     Attributes:
         name: The normalised name.
-        target: The factory, or its import path `module:attribute` for one that is imported on first use.
+        target: The factory, or its import path `module:attribute` if it is imported on first use.
         aliases: Other names for it, normalised.
-        summary: One line about it.
-        paper: The reference it follows, if any.
-        source: Where it came from: this package, a plug-in's file or module, or a distribution.
+        summary: One-line description.
+        paper: The reference, if any.
+        source: Who registered it: this package, a plug-in's file or module, or a distribution.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Entry(Generic[T]):
     source: str = BUILTIN_SOURCE
 
     def load(self) -> Callable[..., T]:
-        """The factory itself, imported if need be."""
+        """The factory, imported if needed."""
         if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
@@ -71,7 +71,7 @@ class Entry(Generic[T]):
         return f"{self.target.__module__}:{getattr(self.target, '__qualname__', repr(self.target))}"
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's parameters, with their annotations evaluated where that is possible."""
+        """The factory's parameters, with evaluated annotations if possible."""
         factory = self.load()
         try:
             return inspect.signature(factory, eval_str=True).parameters
@@ -81,7 +81,7 @@ class Entry(Generic[T]):
 
 @dataclass(frozen=True)
 class ParameterDescription:
-    """One argument of a component, for people to read."""
+    """One argument of a component, in readable form."""
 
     name: str
     annotation: str
@@ -95,7 +95,7 @@ class ParameterDescription:
 
 @dataclass(frozen=True)
 class Description:
-    """What `describe` knows about a component."""
+    """The description of a component."""
 
     kind: str
     name: str
@@ -117,7 +117,7 @@ def _annotation_text(annotation: Any) -> str:
 
 
 def describe(kind: str, entry: Entry[Any]) -> Description:
-    """Everything a person may want to know about a component."""
+    """Describe a component in readable form."""
     factory = entry.load()
     parameters = tuple(
         ParameterDescription(

@@ -14,7 +14,7 @@ _DISCRIMINATORS = "kornia_srgan.components.discriminators"
 def declare_networks(
     generators: Registry[Any], discriminators: Registry[Any], extractors: Registry[Any]
 ) -> None:
-    """Add all of them; nothing is imported."""
+    """Declare them by import path; nothing is imported."""
     generators.declare(
         "srresnet",
         f"{_GENERATORS}.srresnet:SRResNet",

@@ -1,8 +1,10 @@
-"""The doors through which other people's components come in.
+"""Loads components of users and other packages.
 
-1. The decorator, in the user's own script.
-2. A file or module named by `plugins:` in a config or `--plugin` on the command line; a failure raises.
-3. The entry-point group `kornia_srgan.plugins` of an installed distribution; a failure warns.
+There are three ways to register components:
+
+1. The decorator in your own script.
+2. A file or module in `plugins:` of a config or `--plugin` of a command; a failed import is an error.
+3. The entry-point group `kornia_srgan.plugins` of an installed distribution; a failed import is a warning.
 """
 
 from __future__ import annotations
@@ -30,10 +32,10 @@ def load_plugins(specs: Iterable[str | Path]) -> None:
 
 
 def load_plugin(spec: str | Path) -> None:
-    """Import a plug-in so that its decorators run; a second call for the same one does nothing.
+    """Import a plug-in, which runs its decorators. Loading it again does nothing.
 
     Args:
-        spec: A Python file (`my_backbone.py`), whose folder is put on `sys.path` as for a script, or the
+        spec: A Python file (`my_backbone.py`), whose folder is added to `sys.path` as for a script, or the
             name of an importable module (`my_pkg.backbones`).
 
     Raises:
@@ -78,7 +80,7 @@ def _load_file(path: Path) -> None:
 
 @cache
 def load_entry_points() -> None:
-    """Import every installed plug-in of the group, once, in an order that is the same on every rank."""
+    """Import every installed plug-in of the group once, in the same order on every rank."""
     found = sorted(
         entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.dist.name if e.dist else "", e.name)
     )

@@ -1,8 +1,8 @@
-"""Named components: `Registry`. Light to import: what builds and checks is imported on first use.
+"""`Registry`: components by name.
 
-A registry maps a name to a factory (a class or a function whose parameters are keyword-only and annotated).
-Built-in components are declared by their import path and imported when first used, so that listing them
-costs no torch import; everybody else registers with a decorator.
+A registry maps a name to a factory: a class or a function with keyword-only, annotated parameters. Built-in
+components are declared by import path and imported on first use, so that listing them does not import torch.
+Other components are registered with a decorator.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Registry(Generic[T]):
-    """A catalogue of one kind of component.
+    """Components of one kind, by name.
 
     Args:
-        kind: What the registry holds, in the singular; used in messages.
-        discover: Called once, on the first name that misses, to load plug-ins.
-        nested: The registries that build arguments, by the type that such an argument is annotated with.
+        kind: The kind of component, in the singular; used in messages.
+        discover: Called once, when a name is not found for the first time, to load plug-ins.
+        nested: The registries for nested components, by the annotation of the parameter.
 
     Example:
         >>> from kornia_srgan.registry.registry import Registry
@@ -54,17 +54,17 @@ class Registry(Generic[T]):
         paper: str = "",
         override: bool = False,
     ) -> Callable[[F], F]:
-        """A decorator that registers a class or function and returns it unchanged.
+        """Return a decorator that registers a class or function and returns it unchanged.
 
         Args:
             name: The name; case and `-`/`_` do not matter.
-            aliases: Other names, committed together with `name` or not at all.
-            summary: One line; by default the first line of the docstring.
+            aliases: Other names, registered together with `name` or not at all.
+            summary: One-line description; by default the first line of the docstring.
             paper: The reference.
-            override: Replace what is there. Without it a name that is taken raises.
+            override: Replace an existing component of that name.
 
         Raises:
-            DuplicateComponentError: If one of the names is taken.
+            DuplicateComponentError: If one of the names is taken and `override` is False.
         """
 
         def decorate(factory: F) -> F:
@@ -87,12 +87,12 @@ class Registry(Generic[T]):
     def declare(
         self, name: str, target: str, *, aliases: tuple[str, ...] = (), summary: str, paper: str = ""
     ) -> None:
-        """Add a built-in by its import path `module:attribute`; nothing is imported now."""
+        """Declare a built-in by its import path `module:attribute`, without importing it."""
         names = tuple(normalise(a) for a in aliases)
         self.add(Entry(normalise(name), target, names, summary, paper))
 
     def add(self, entry: Entry[T], *, override: bool = False) -> None:
-        """Add an entry under its name and aliases, all or none."""
+        """Add an entry under its name and all aliases, or not at all."""
         names = (entry.name, *entry.aliases)
         if len(set(names)) != len(names):
             raise DuplicateComponentError(f"{self.kind} '{entry.name}': an alias repeats a name: {names}")
@@ -112,10 +112,10 @@ class Registry(Generic[T]):
 
         Args:
             name: The name to look up.
-            path: Where the name was written (`generator.name`), put before the message.
+            path: The name's place in the config (`generator.name`), for the message.
 
         Raises:
-            UnknownComponentError: With the close matches and all names.
+            UnknownComponentError: If there is none; it lists the closest and all names.
         """
         key = normalise(name)
         if key not in self._entries and self.discover is not None:
@@ -129,15 +129,15 @@ class Registry(Generic[T]):
         )
 
     def create(self, name: str, /, *, path: str = "", **arguments: Any) -> T:
-        """Build the component, after its arguments were checked against its signature.
+        """Check the arguments against the component's signature, then build it.
 
-        An argument whose annotation is itself a kind of component (`FeatureExtractor`, or a tuple of
-        `DegradationStage`) may be given as an object, as a name, or as `{"name": ..., "args": {...}}`.
+        An argument that is annotated as a component (`FeatureExtractor`, or a tuple of `DegradationStage`)
+        accepts an object, a name, or `{"name": ..., "args": {...}}`.
 
         Args:
             name: A registered name or alias.
-            path: Where the component was written (`generator`), put before messages.
-            **arguments: Its arguments, converted to what the signature says (a list to a tuple, 1 to 1.0).
+            path: The component's place in the config (`generator`), for messages.
+            **arguments: Its arguments, converted to the types of the signature (a list to a tuple, 1 to 1.0).
 
         Raises:
             UnknownComponentError: If there is no such component.
@@ -149,7 +149,7 @@ class Registry(Generic[T]):
         return build(self, name, arguments, path=path)
 
     def resolve(self, given: Any, *, path: str = "") -> T:
-        """A component that is given as an object, as a name, or as `{"name": ..., "args": {...}}`.
+        """Turn an object, a name, or `{"name": ..., "args": {...}}` into a component.
 
         Raises:
             UnknownComponentError, ArgumentError: As `create`, or for a mapping with other keys.
@@ -168,12 +168,12 @@ class Registry(Generic[T]):
         return [self._entries[name] for name in self.names()]
 
     def describe(self, name: str) -> Description:
-        """Everything a person may want to know about a component."""
+        """Describe a component: arguments, types, defaults, reference and documentation."""
         return describe(self.kind, self.get(name))
 
     @contextmanager
     def temporary(self) -> Iterator[Registry[T]]:
-        """Undo, on leaving, every registration made inside; for tests."""
+        """Undo every registration of this context at its end; for tests."""
         before = self._entries
         try:
             yield self

@@ -1,4 +1,4 @@
-"""Every built-in augmentation, resizer, degradation and degradation stage: a part of the catalogue."""
+"""The built-in augmentations, resizers, degradations and degradation stages by name."""
 
 from __future__ import annotations
 
