@@ -1,1 +1,1 @@
-"""Many files through one upscaler."""
+"""Enlarges many files with one upscaler."""

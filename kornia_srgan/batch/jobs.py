@@ -1,4 +1,4 @@
-"""Where each result goes."""
+"""Plans where each result is written."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Job:
         source: The file, or its bytes.
         target: The file to write.
         form: Its format.
-        label: What to call the source in messages.
-        megapixels: Of the source, as its header says; 0 where it cannot be read.
-        skip: The result is there already and is to be left alone.
+        label: The source in messages.
+        megapixels: Of the source, by its header; 0 if it cannot be read.
+        skip: The result exists and must be kept.
         target_label: What to call the target in messages, where that is not its path.
-        notes: What to say of the target, one sentence each.
-        problem: Why it is not done; empty where it is.
+        notes: Notes about the target, one sentence each.
+        problem: Why the job cannot run; empty otherwise.
     """
 
     source: Path | bytes
@@ -47,7 +47,7 @@ class Job:
 
     @property
     def target_name(self) -> str:
-        """What to call the target in messages."""
+        """The target in messages."""
         return self.target_label or str(self.target)
 
 
@@ -59,17 +59,17 @@ def plan_jobs(
     form: Format | None = None,
     existing: Existing = "overwrite",
 ) -> list[Job]:
-    """Where each result goes.
+    """Plan where each result is written.
 
-    Results that would have one name are named with the suffixes of their photographs, or numbered. One that
-    would overwrite another photograph becomes a job with a problem.
+    Results with the same name get the suffix of their photograph, or a number. A result that would overwrite
+    another photograph becomes a job with a problem.
 
     Args:
         sources: From `find_sources`.
-        output: A folder; or a file, where there is one source and the name has a picture's suffix.
+        output: A folder; or a file, if there is one source and the name has a picture's suffix.
         naming: Names results in a folder.
-        form: The format of all; by default the one that loses nothing.
-        existing: What to do where the result's file is there already.
+        form: The format of all results; by default a lossless one.
+        existing: What to do if the result exists.
 
     Raises:
         UserError: If the pattern is wrong or the same for all, the output contradicts the format or the
@@ -85,7 +85,7 @@ def plan_jobs(
 
 
 def is_file_output(sources: Sequence[Source], output: Path) -> bool:
-    """Whether the output names a file and not the folder of results."""
+    """Whether the output is a file and not a folder."""
     return len(sources) == 1 and not output.is_dir() and bool(output.suffix)
 
 
@@ -115,7 +115,7 @@ def _folder_job(source: Source, output: Path, naming: Naming, form: Format | Non
 
 
 def _kept_apart(jobs: list[Job], sources: Sequence[Source], naming: Naming) -> list[Job]:
-    """The jobs with targets of their own."""
+    """The jobs with distinct targets."""
     shared = shared_places(job.target for job in jobs)
     if not shared:
         return jobs
@@ -135,7 +135,7 @@ def _kept_apart(jobs: list[Job], sources: Sequence[Source], naming: Naming) -> l
 
 
 def _without_overwriting(jobs: list[Job]) -> list[Job]:
-    """The jobs; those that would overwrite a photograph have a problem."""
+    """The jobs, with a problem for those that would overwrite a photograph."""
     inputs = {os.path.realpath(job.source): job for job in jobs if isinstance(job.source, Path)}
     checked = []
     for job in jobs:

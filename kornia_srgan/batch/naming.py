@@ -1,4 +1,4 @@
-"""What results are called."""
+"""Names of results."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Naming:
 
     Attributes:
         pattern: With the fields `{stem}` and `{ext}` of the photograph, `{size}` and `{scale}`.
-        size: What was asked for, such as `x4` or `1600w`.
-        scale: Times the photograph; None where it is another one for each.
+        size: The requested size, such as `x4` or `1600w`.
+        scale: The scale of all results; None if it differs.
     """
 
     size: str
@@ -30,7 +30,7 @@ class Naming:
 
     @classmethod
     def by_scale(cls, scale: float, pattern: str = "{stem}_{size}") -> Naming:
-        """For results that are all `scale` times as large."""
+        """The naming for results that are all `scale` times as large."""
         return cls(f"x{scale:g}", scale, pattern)
 
     def stem(self, source: Path, *, with_suffix: bool = False) -> str:
@@ -38,10 +38,10 @@ class Naming:
 
         Args:
             source: The photograph.
-            with_suffix: Its suffix belongs to its stem, because another has the same one.
+            with_suffix: Include its suffix, because another photograph has the same stem.
 
         Raises:
-            UserError: If the pattern has a field that does not exist or leads out of the folder.
+            UserError: If the pattern has an unknown field or leaves the folder.
         """
         if self.scale is None and "{scale" in self.pattern:
             raise UserError(
@@ -60,17 +60,17 @@ class Naming:
 
 
 def same_place(path: Path) -> str:
-    """A key that is equal for paths that may be one file, as on disks where capitals do not count."""
+    """A key that is equal for paths that may be the same file, such as on case-insensitive disks."""
     return unicodedata.normalize("NFC", str(path.absolute())).casefold()
 
 
 def shared_places(paths: Iterable[Path]) -> set[str]:
-    """The keys of places that several paths want."""
+    """The keys that several paths share."""
     return {key for key, count in Counter(map(same_place, paths)).items() if count > 1}
 
 
 def numbered_apart(paths: Sequence[Path]) -> list[Path]:
-    """The paths, with a number where another has the same one already."""
+    """The paths, numbered where they would be the same."""
     taken = set(map(same_place, paths))
     seen: set[str] = set()
     apart = []

@@ -1,4 +1,4 @@
-"""Runs jobs: this thread computes, others decode and encode; one bad file does not stop the rest."""
+"""Runs jobs: one thread computes, others decode and encode. A bad file does not stop the others."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _LARGE_RESULT = 100.0  # megapixels; 300 MB of 8-bit RGB
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
         job: The job.
         status: `done`, `skipped` or `failed`.
-        error: Why it failed; its text is one line that names the file, unless it is a bug in this package.
+        error: Why it failed; a one-line message with the file, unless it is a bug in this package.
         notes: What could not be kept, one sentence each.
         width: Of the input.
         height: Of the input.
         megapixels: Of the input, all frames.
         seconds: From decoding to the written file.
-        restore: How much noise and compression was taken away, 0 to 1; None for weights without a dial.
+        restore: How much noise and compression was removed, 0 to 1; None for weights without this setting.
     """
 
     job: Job
@@ -57,23 +57,23 @@ class Outcome:
 
 
 def overlapping(jobs: Sequence[Job], scale: float) -> int:
-    """How many files to have in the works: two, so that one is coded while the other computes.
+    """The default number of files in work: two, so that one is read or written while the other computes.
 
-    One where the results are large, because each worker holds its own in memory, or where there is one file.
+    One for a single file, and for large results, because each worker holds its own in memory.
     """
     largest = max((job.megapixels for job in jobs if not job.skip), default=0.0) * scale**2
     return 2 if len(jobs) > 1 and largest <= _LARGE_RESULT else 1
 
 
 class _StoppedError(KorniaSRGANError):
-    """The whole run was broken off."""
+    """The whole run was stopped."""
 
 
 class _Desk:
-    """Where other threads leave work for the one that computes.
+    """A queue of work for the thread that computes.
 
-    A generator is fastest in the thread that ran it first: OpenMP keeps a team of threads for each that asks,
-    and two teams on the same cores are in each other's way.
+    OpenMP keeps a team of threads for each calling thread, and two teams on the same cores slow each other
+    down. All computing is therefore done in one thread.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Desk:
         self._closed = threading.Event()
 
     def ask(self, step: Callable[[], T]) -> Future[T]:
-        """Have a step done; its result or error comes by the future."""
+        """Queue a step; the future gets its result or error."""
         answer: Future[T] = Future()
 
         def do() -> None:
@@ -100,17 +100,17 @@ class _Desk:
         return answer
 
     def leave(self, do: Callable[[], Any]) -> None:
-        """Have something done, without an answer."""
+        """Queue a step whose result is not needed."""
         self._inbox.put(do)
         if self._closed.is_set():
             self._empty()
 
     def work(self) -> None:
-        """Wait for the next piece of work and do it."""
+        """Wait for the next step and run it."""
         self._inbox.get()()
 
     def close(self) -> None:
-        """Do nothing more: who waits is told so, now and later."""
+        """Stop; all waiting and later steps fail."""
         self._closed.set()
         self._empty()
 
@@ -120,7 +120,7 @@ class _Desk:
                 self._inbox.get_nowait()()
 
     def ahead(self, items: Iterator[T]) -> Iterator[T]:
-        """The items of an iterator that computes at the desk, one further than is asked for."""
+        """Iterate over steps that run at the desk, one step ahead."""
         waiting = self.ask(lambda: next(items, None))
         while (item := waiting.result()) is not None:
             waiting = self.ask(lambda: next(items, None))
@@ -137,16 +137,16 @@ def run_jobs(
     on_rows: OnRows = lambda _: None,
     on_outcome: Callable[[Outcome], Any] = lambda _: None,
 ) -> list[Outcome]:
-    """Run all jobs. This thread computes; files are read and written beside it.
+    """Run all jobs. This thread computes; other threads read and write files.
 
     Args:
         jobs: From `plan_jobs`.
         enlarger: An `Upscaler`.
         options: How to write.
-        workers: Files in the works at once; each holds its own result in memory.
+        workers: Files in work at the same time; each holds its result in memory.
         max_pixels: Refuse larger inputs.
-        on_rows: Told of progress, from the workers' threads.
-        on_outcome: Told of each job that ended, from this thread.
+        on_rows: Called with progress, from the worker threads.
+        on_outcome: Called after each job, from this thread.
 
     Returns:
         The outcomes in the order of the jobs.
@@ -196,7 +196,7 @@ def run_job(
     max_pixels: int = MAX_PIXELS,
     on_rows: OnRows = lambda _: None,
 ) -> Outcome:
-    """Run one job in this thread; an error becomes its outcome."""
+    """Run one job in this thread; errors are stored in the outcome."""
     return _run(job, enlarger, options or WriteOptions(), max_pixels=max_pixels, on_rows=on_rows, desk=None)
 
 
@@ -229,7 +229,7 @@ def _run(
 
 
 def _named(error: Exception, label: str) -> Exception:
-    """The error as one that says which file it is about."""
+    """The error with the file in its message."""
     text = one_line(error)
     named: KorniaSRGANError
     if isinstance(error, NotFiniteError):

@@ -1,4 +1,4 @@
-"""Which files are meant: files, folders, patterns."""
+"""Finds input files from files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Source:
     """A file to enlarge.
 
     Attributes:
-        path: The file; only a name where the bytes are given.
-        below: Its folder below the one that was named.
-        data: Its bytes, where it is no file (standard input).
+        path: The file, or only a name if `data` is given.
+        below: Its folder, relative to the input folder.
+        data: Its bytes, if it is not a file (standard input).
     """
 
     path: Path
@@ -28,26 +28,26 @@ class Source:
 
     @property
     def content(self) -> Path | bytes:
-        """What is read: the path, or the bytes where they are here already."""
+        """The path to read, or the bytes."""
         return self.path if self.data is None else self.data
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that are meant, and what looks like one in their folders and is left out."""
+    """The input files, and the files in their folders that are skipped."""
 
     files: tuple[Source, ...]
     left_out: tuple[LeftOut, ...] = ()
 
 
 def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
-    """The files that are meant: files, folders (searched for pictures) and glob patterns, sorted.
+    """Find the input files from files, folders (searched for pictures) and glob patterns, sorted.
 
-    A folder that was reached already (a loop of symbolic links) is not entered again. Results of earlier runs
-    and the folders of training runs are left out; a file named on its own is taken whatever it is.
+    Each folder is entered once, even with cycles of symbolic links. Results of earlier runs and folders of
+    training runs are skipped. A file that is named explicitly is always used.
 
     Raises:
-        DataError: If something is not there, or a folder holds no picture.
+        DataError: If an input does not exist, or a folder has no picture.
     """
     sources: dict[str, Source] = {}  # a file that is named twice is enlarged once
     left_out: dict[LeftOut, None] = {}
@@ -70,7 +70,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
 
 
 def _search(text: str, path: Path, recursive: bool) -> tuple[Path, Found]:
-    """What a folder or a pattern means, and the folder below which the tree is kept."""
+    """The files of a folder or pattern, and the folder that the output tree is relative to."""
     if path.is_dir():
         return path, find_files(path, recursive=recursive, broken_links=True)
     if glob.has_magic(text):

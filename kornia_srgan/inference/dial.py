@@ -1,4 +1,4 @@
-"""Networks between relatives: from the clean weights to the photo weights."""
+"""Interpolates between the clean and the photo weights of a family: the setting `restore`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Dial:
-    """The weights of a family, and what lies between them (network interpolation, arXiv 1809.00219).
+    """Interpolates between two weights of a family (network interpolation, arXiv 1809.00219).
 
     Attributes:
-        generator: A network of the family's architecture; what `at` returns is a copy of it.
+        generator: A network of the family's architecture, copied by `at`.
         clean: Weights for pictures without noise and compression.
-        photo: Weights that take noise and compression away.
+        photo: Weights that remove noise and compression.
         name: The family's name in messages.
     """
 
@@ -44,16 +44,16 @@ class Dial:
         """The dial of a packaged family.
 
         Raises:
-            WeightsError: If one of its weights is not there or damaged.
+            WeightsError: If one of its weights is missing or damaged.
         """
         clean, photo = load_generator(family.clean).module, load_generator(family.photo).module
         return cls(clean, clean.state_dict(), photo.state_dict(), family.photo)
 
     def at(self, restore: float) -> nn.Module:
-        """The network at a setting: a new module.
+        """A new network for a value of `restore`.
 
         Args:
-            restore: 0 is the clean weights, 1 the photo weights; between them a straight line.
+            restore: From 0 (clean weights) to 1 (photo weights); linear in between.
 
         Raises:
             ArgumentError: If it is out of range.
@@ -66,11 +66,11 @@ class Dial:
 
 
 class AutoDial:
-    """A dial that is set for each picture; the last few settings are kept ready.
+    """A dial that is set for each picture; the networks of the last few values are kept.
 
     Args:
         dial: The weights.
-        around: Put around each network: self-ensemble, colour fix.
+        around: Wraps each network, for self-ensemble and colour fix.
     """
 
     _KEPT = 4
@@ -81,12 +81,12 @@ class AutoDial:
         self._lock = threading.Lock()
 
     def network(self, amount: float) -> nn.Module:
-        """The network at an amount, with what is put around it."""
+        """The wrapped network for a value."""
         made = self._dial.at(amount)
         return made if self._around is None else self._around(made)
 
     def upscaler(self, amount: float, make: Callable[[nn.Module, float], T]) -> T:
-        """What `make` makes of the network at an amount; made once while it is among the last few."""
+        """The result of `make` for the network of a value; kept while it is among the last few."""
         with self._lock:
             if amount not in self._ready:
                 self._ready[amount] = make(self.network(amount), amount)
@@ -96,10 +96,10 @@ class AutoDial:
             return self._ready[amount]
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: the weights, without what is made of them."""
+        """Pickle the weights only."""
         return {**self.__dict__, "_ready": OrderedDict(), "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Back from a pickle."""
+        """Restore from a pickle."""
         self.__dict__.update(state)
         self._lock = threading.Lock()

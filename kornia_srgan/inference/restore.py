@@ -1,4 +1,4 @@
-"""How much of a picture's noise and compression is to be taken away, read from the picture itself."""
+"""Estimates from a picture how much noise and compression to remove: `restore=auto`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kornia_srgan.errors import ArgumentError
 from kornia_srgan.photos.photo import Pixels, white_of
 
 STEPS = 20
-"""The dial has so many steps: each is a network of its own, made when it is first asked for."""
+"""Number of steps of the setting; each is a separate network, created on first use."""
 
 _PATCH = 256
 _MOST_PATCHES = 16
@@ -28,11 +28,12 @@ _AMOUNTS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.0)
 
 
 class RestoreEstimator(nn.Module):
-    """Says where between clean and photo weights a picture's best enlargement lies.
+    """Predicts the best value of `restore` for a picture.
 
-    `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. Each place of the picture votes, with a
-    weight of its own; the answer is their weighted mean. It was fitted to the mixture of both networks'
-    results that comes closest to HR, by least squares, on 1,800 LR crops from clean to noisy and compressed.
+    Maps `(B, 3, h, w)` in [0, 1] to `(B,)` in (0, 1), for h, w >= 32. The result is a weighted mean of
+    predictions over the picture; the weights are predicted too. The targets were the mixtures of clean and
+    photo results that are closest to HR, by least squares, on 1,800 LR crops from clean to noisy and
+    compressed.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class RestoreEstimator(nn.Module):
         )
 
     def forward(self, lr: Tensor) -> Tensor:
-        """The amount of each image."""
+        """The value for each image."""
         smooth = F.avg_pool2d(lr, 3, stride=1, padding=1, count_include_pad=False)
         vote, weight = self.body(16 * (lr - smooth)).unbind(1)  # noise and blocks are small and fine
         weight = F.softplus(weight) + 1e-6  # or a picture in which no place has a say gives 0 / 0
@@ -58,7 +59,7 @@ class RestoreEstimator(nn.Module):
 
 
 def parse_restore(text: str) -> float | Literal["auto"]:
-    """The setting of the dial as it is typed.
+    """Parse the setting as typed by a user.
 
     Raises:
         ArgumentError: If it is neither `auto` nor a number from 0 to 1.
@@ -86,14 +87,13 @@ def restore_estimator() -> RestoreEstimator:
 
 @torch.inference_mode()
 def restore_amount(pixels: Pixels, quality: int | None = None) -> float:
-    """How far the dial is to be turned for a picture: 0 is clean, 1 is noisy or much compressed.
+    """Estimate `restore` for a picture: 0 is clean, 1 is noisy or strongly compressed.
 
-    Of a large picture some patches are read, spread evenly. The same pixels give the same amount.
+    For a large picture, evenly spread patches are used. The same pixels give the same value.
 
     Args:
         pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
-        quality: At which the picture was compressed, where its file says so: the amount is at least what JPEG
-            of that quality wants.
+        quality: The quality of its compression, if known; it sets a lower limit for the value.
 
     Returns:
         A multiple of 1 / `STEPS` in [0, 1].
@@ -108,7 +108,7 @@ def restore_amount(pixels: Pixels, quality: int | None = None) -> float:
 
 
 def _patches(pixels: Pixels) -> list[Pixels]:
-    """The whole picture where it is small, else patches of one size on an even grid."""
+    """The whole picture if it is small, otherwise patches of equal size on an even grid."""
     height, width = pixels.shape[:2]
     if height * width <= _MOST_PATCHES * _PATCH**2:
         return [pixels]
@@ -118,7 +118,7 @@ def _patches(pixels: Pixels) -> list[Pixels]:
 
 
 def _starts(size: int, count: int) -> list[int]:
-    """Where patches of a side begin: evenly spread, inside, each on the grid of JPEG's blocks."""
+    """The start positions of patches along one side: evenly spread and aligned to JPEG blocks."""
     count = min(count, max(1, size // _PATCH))
     free = max(0, size - _PATCH)
     return [int(free * (i + 0.5) / count) // 16 * 16 for i in range(count)]

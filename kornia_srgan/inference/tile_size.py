@@ -1,4 +1,4 @@
-"""How large a tile may be: from the memory that is free and what the generator needs for a pixel."""
+"""Chooses the tile size from the free memory and the generator's memory per pixel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROBE = 16
 
 
 def parse_tile(text: str) -> int | Literal["auto"]:
-    """The side of a tile as it is typed.
+    """Parse the side of a tile as typed by a user.
 
     Raises:
         ArgumentError: If it is neither `auto` nor a number.
@@ -36,13 +36,13 @@ def parse_tile(text: str) -> int | Literal["auto"]:
 
 
 def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, halo: int | None) -> int:
-    """The side of the largest tile, in LR pixels, that fits into a fair part of the free memory.
+    """The side of the largest tile, in LR pixels, that fits into a safe part of the free memory.
 
     Args:
-        generator: Ready on its device.
-        device: Where it is.
-        dtype: What it computes in.
-        halo: Overlap of tiles; None (the whole image is needed) gives 0.
+        generator: The generator on its device.
+        device: Its device.
+        dtype: Its dtype.
+        halo: Overlap of tiles; None, for a generator that needs the whole image, returns 0.
 
     Returns:
         A multiple of 16 from 32 to 1024; 0 for a generator that cannot be tiled.
@@ -59,16 +59,16 @@ def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, ha
 
 
 def stream_budget() -> int:
-    """Bytes that the layers may keep of a picture that streams through a generator on the CPU."""
+    """Bytes that the layers may use for a picture that is processed in strips on the CPU."""
     return min(_STREAM_BUDGET, free_memory(torch.device("cpu")) // 3)
 
 
 @torch.inference_mode()
 def bytes_per_pixel(generator: nn.Module, device: torch.device, dtype: torch.dtype) -> int:
-    """Peak bytes of activations for one LR pixel of a tile, from a small forward.
+    """Peak bytes of activations per LR pixel of a tile, from a small forward pass.
 
-    The largest module's input and output, and as much again for what else is alive (skips, the library's work
-    space, the float32 result).
+    This is twice the largest module's input and output; the second half is for other tensors (skip
+    connections, workspace of libraries, the float32 result).
     """
     peak = 0
 

@@ -1,8 +1,8 @@
-"""An image through a generator in tiles that leave no trace.
+"""Enlarges an image in tiles without seams.
 
-Each tile is cut with a halo as wide as the generator's receptive field and the halo's result is thrown away,
-so that every pixel kept was computed from exactly the pixels that it would have seen in the whole image. At
-the image's own border nothing is added: the network pads there as it would pad the whole image.
+Each tile is extended by a halo as wide as the generator's receptive field, and the result of the halo is
+discarded. Every remaining pixel depends on exactly the same pixels as in the whole image. At the border of
+the image nothing is added; the network pads there as it would pad the whole image.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Run = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an image is cut.
+    """How an image is cut into tiles.
 
     Attributes:
         tile: Side of a tile in LR pixels; 0 for the whole image at once.
-        halo: Overlap in LR pixels; None for a generator that must see the whole image.
+        halo: Overlap in LR pixels; None for a generator that needs the whole image.
         scale: The generator's scale.
-        align: Tiles start on multiples of this (for generators that begin by unshuffling pixels).
-        blend: LR pixels on each side of a seam over which tiles fade into each other; at most half of a tile.
-        whole: Whether the generator takes images whole, although the user did not ask for that.
+        align: Tiles start at multiples of this (for generators that begin with a pixel unshuffle).
+        blend: LR pixels on each side of a seam over which tiles are blended; at most half of a tile.
+        whole: Whether images are processed whole although the user did not request it.
     """
 
     tile: int
@@ -43,7 +43,7 @@ class Tiling:
 
     @property
     def note(self) -> str:
-        """What a user should know about a tiled picture; empty where tiles leave no trace."""
+        """A note about tiled pictures for the user; empty if tiles have no seams."""
         if self.whole:
             return "this model takes pictures whole: tiles are not used, and memory grows with the picture"
         if not self.blend or not self.tile:
@@ -66,15 +66,15 @@ class Tiling:
 def upscale_bands(
     run: Run, image: Tensor, tiling: Tiling, *, last_resort: Run | None = None, start: int = 0
 ) -> Iterator[Tensor]:
-    """The enlarged image from top to bottom, one row of tiles at a time.
+    """Yield the enlarged image from top to bottom, one row of tiles at a time.
 
-    Memory is bounded by one tile's activations and one band of output, whatever the image's size.
+    Memory is bounded by the activations of one tile and one band of output, for images of any size.
 
     Args:
-        run: Enlarges one piece; where it runs out of memory, the tile is halved and done again.
+        run: Enlarges one piece; if it runs out of memory, the tile is split and computed again.
         image: `(1, C, h, w)`, of any dtype that `run` takes.
-        tiling: How to cut.
-        last_resort: Enlarges a tile that `run` cannot even do at 16 x 16 (the CPU, where `run` is a GPU).
+        tiling: How to cut the image.
+        last_resort: Enlarges a tile if `run` fails even at 16 x 16, such as on the CPU if `run` uses a GPU.
         start: The first LR row to enlarge.
 
     Yields:
@@ -97,7 +97,7 @@ def upscale_bands(
 
 
 def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run | None) -> Tensor:
-    """One tile without its halo; in quarters, and those in quarters, when memory runs out."""
+    """Enlarge one tile without its halo; split it into quarters if memory runs out."""
     try:
         return _run_box(run, image, box, tiling)
     except (RuntimeError, MemoryError) as error:
@@ -138,7 +138,7 @@ def _run_box(run: Run, image: Tensor, box: Box, tiling: Tiling) -> Tensor:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
+    """Whether an error means that memory ran out, on any device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()

@@ -1,4 +1,4 @@
-"""`Upscaler`: makes a picture larger, whatever it comes as, and gives back the same kind of thing."""
+"""`Upscaler`: enlarges PIL images, arrays and tensors, and returns the same type."""
 
 from __future__ import annotations
 
@@ -34,34 +34,35 @@ ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
 
 
 class Upscaler:
-    """Enlarges pictures with a generator, in strips of rows or in tiles that leave no trace.
+    """Enlarges pictures of any size with a generator, in strips of rows or in tiles without seams.
 
     A call takes and returns the same type, dtype and device:
 
-    - a PIL image: see `kornia_srgan.inference.picture.enlarge_pil`; the mode is kept where it can be;
+    - a PIL image, whose mode is kept if possible, see `kornia_srgan.inference.picture.enlarge_pil`;
     - an array `(H, W)`, `(H, W, 1)` or `(H, W, 3)` of `uint8`, `uint16` or floating point in [0, 1];
     - a tensor `(B, C, H, W)` with C of 1 or 3, of the same dtypes.
 
-    One channel is grey: the generator sees it as RGB and its three answers are averaged. Results are clamped
-    to the range of the dtype; what comes out as NaN or infinity is computed again in float32. An `Upscaler`
-    never changes after it is made: many threads may call it at once. It can be pickled; one that
-    `from_pretrained` made of packaged weights goes by their names and loads them once in each process.
+    One channel is grey: it is enlarged as RGB, and the three channels are averaged. Results are clamped to
+    the range of the dtype. NaN and infinity are computed again in float32. An `Upscaler` is immutable, so
+    threads can share it. It can be pickled; packaged weights are pickled by name and loaded once per process.
 
     Args:
-        generator: An `nn.Module` that is a `protocols.Generator`. It is copied; the original stays as it is.
-        tile: Side of a tile in LR pixels, `"auto"` to choose by free memory, 0 for the whole image at once.
-        device: Where to compute; None for the fastest device here.
-        dtype: What to compute in: `float32`, `float16`, `bfloat16`, or `auto`: float16 on CUDA; on a CPU
-            float32 with convolutions in bfloat16 where that is faster and within 2 grey levels; else float32.
-        compile: Let `torch.compile` make the kernels, once for each shape of tile; not yet measured on a GPU.
+        generator: An `nn.Module` that is a `contracts.Generator`. It is copied, and the original is not
+            changed.
+        tile: Side of a tile in LR pixels; `"auto"` chooses by free memory, 0 processes the whole image at
+            once.
+        device: The device; None for the fastest one of this machine.
+        dtype: `float32`, `float16`, `bfloat16` or `auto`: float16 on CUDA; on a CPU float32, with
+            convolutions in bfloat16 if that is faster and within 2 grey levels.
+        compile: Use `torch.compile`, which compiles once per tile shape; not yet measured on a GPU.
         engine: `torch`, `onnxruntime`, `openvino`, or `auto`; see `engines.choice.with_engine`.
         provider: For ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino.
-        dial: Where given, each picture gets a network of its own, by what `restore_amount` reads from it;
-            `generator` is then the network of the dial's clean end.
+        dial: If given, each picture gets its own network, chosen by `restore_amount`; `generator` is then the
+            network for clean pictures.
 
     Attributes:
-        restore: How much noise and compression is taken away, in [0, 1], where that is known; None for
-            generators without a dial and where each picture has an amount of its own.
+        restore: How much noise and compression is removed, in [0, 1]; None for generators without this
+            setting, and if it is chosen for each picture.
 
     Raises:
         ArgumentError: If the device, the dtype or the tile cannot be used.
@@ -134,26 +135,26 @@ class Upscaler:
         engine: str = "torch",
         provider: str | None = None,
     ) -> Upscaler:
-        """An upscaler from weights, with all that the command `upscale` offers.
+        """Create an upscaler from weights, with the options of the command `upscale`.
 
         Args:
-            source: A zoo name, a safetensors or ONNX file, or None for the default.
-            interpolate: Two weights and a share instead of `source`: 0 is the first, 1 the second.
-            ensemble: The mean over eight flips and turns; eight times the work.
+            source: A packaged name, a safetensors or ONNX file, or None for the default, `photo-x4`.
+            interpolate: Two weights and a share, instead of `source`: 0 is the first, 1 the second.
+            ensemble: Average the results of eight flips and rotations; eight times the work.
             color_fix: Take the coarse colour from the input.
-            restore: For weights with a dial (`photo-x4`, `photo-x2`): how much noise and compression to take
-                away, 0 to 1; `auto` reads it from each picture.
-            then: Weights that the result goes through next, in order: `("1x.pth",)`, or after a network that
-                cleans, one that enlarges.
-            tile: See the class, as for all that follow.
-            device: Where to compute.
-            dtype: What to compute in.
-            compile: Let `torch.compile` make the kernels.
-            engine: What computes.
-            provider: For ONNX Runtime.
+            restore: For `photo-x4` and `photo-x2`: how much noise and compression to remove, 0 to 1; `auto`
+                decides for each picture.
+            then: Weights to apply to the result, in order, for example to enlarge after a x1 network that
+                restores.
+            tile: See the class, as for the following arguments.
+            device: The device.
+            dtype: The dtype.
+            compile: Use `torch.compile`.
+            engine: The engine.
+            provider: The execution provider of ONNX Runtime.
 
         Raises:
-            WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
+            WeightsError: If weights do not exist, are damaged, or do not fit together.
             ArgumentError: If an argument cannot be used.
         """
         around = (interpolate, ensemble, color_fix, restore, tuple(then))
@@ -167,29 +168,29 @@ class Upscaler:
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Packaged weights are pickled as their names, others whole."""
+        """Pickle packaged weights by name and other weights whole."""
         return super().__reduce_ex__(protocol) if self._made_of is None else (_again, self._made_of)
 
     @property
     def note(self) -> str:
-        """What a user should know about the result; empty for most generators."""
+        """A note about the result for the user; empty for most generators."""
         return self._tiling.note
 
     @property
     def generator(self) -> nn.Module:
-        """The optimised generator that computes, on the device and in the dtype."""
+        """The optimized generator, on the device and in the dtype."""
         return self._networks.fast
 
     def __call__(self, image: ImageT, *, differentiable: bool = False) -> ImageT:
-        """The image, `scale` times larger.
+        """Enlarge an image `scale` times.
 
         Args:
             image: A PIL image, an array or a tensor; see the class.
-            differentiable: Let gradients flow from the result to a floating-point tensor. It goes through the
-                generator whole and is not clamped, because clamping stops gradients.
+            differentiable: Let gradients flow from the result to a floating-point tensor. The image is
+                processed whole and not clamped, because clamping stops gradients.
 
         Raises:
-            ImageError: If the shape or dtype is none of those above.
+            ImageError: If the type, shape or dtype is not supported.
         """
         if isinstance(image, Tensor):
             return self._tensor(image, differentiable)
@@ -208,16 +209,16 @@ class Upscaler:
         return self.scale * height, self.scale * width
 
     def notes(self, height: int, width: int) -> tuple[str, ...]:
-        """Nothing: what a user should know of a result for an image of `height` x `width`."""
+        """Notes about the result for an image of `height` x `width`; always empty."""
         del height, width
         return ()
 
     def tuned(self, pixels: Pixels, quality: int | None = None) -> Upscaler:
-        """The upscaler for one picture: this one, unless it has a dial, which the picture then sets.
+        """The upscaler for one picture; this one, unless `restore` is chosen for each picture.
 
         Args:
             pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
-            quality: At which it was compressed, 1 to 100, where that is known.
+            quality: The quality of its compression, 1 to 100, if known.
         """
         if self._dial is None:
             return self
@@ -231,7 +232,7 @@ class Upscaler:
         return made
 
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
-        """The enlarged pixels from top to bottom, some rows at a time, so that memory stays bounded.
+        """Yield the enlarged pixels from top to bottom, some rows at a time, to bound memory.
 
         Args:
             pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
@@ -264,7 +265,7 @@ class Upscaler:
             extra = 0
 
     def _piece(self, piece: Tensor) -> Tensor:
-        """Enlarge one piece of stored values; in float32 where the dtype cannot hold the numbers."""
+        """Enlarge one piece of stored values; in float32 if the dtype overflows."""
         result = compute_tile(self.generator, self.device, self.dtype, piece)
         if result is None and self._networks.exact is not self.generator:
             result = compute_tile(self._networks.exact, self.device, torch.float32, piece)
@@ -313,7 +314,7 @@ class Upscaler:
         return output
 
     def _tuned_to(self, image: Tensor) -> Upscaler:
-        """For one image of a batch, `(1, C, H, W)`."""
+        """The upscaler for one image of a batch, `(1, C, H, W)`."""
         values = image.detach()[0].movedim(0, -1).cpu()
         return self.tuned((values.float() if values.is_floating_point() else values).numpy())
 
@@ -322,7 +323,7 @@ class Upscaler:
 def _again(
     recipe: Recipe, tile: int | Literal["auto"], device: torch.device | str | None, compile: bool
 ) -> Upscaler:
-    """What a pickle becomes; nothing changes an upscaler, so those who ask for the same share it."""
+    """Restore a pickle. Upscalers are immutable, so equal ones are shared."""
     arguments = dict(vars(recipe))
     source = arguments.pop("weights")
     return Upscaler.from_pretrained(source, tile=tile, device=device, compile=compile, **arguments)

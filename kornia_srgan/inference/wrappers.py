@@ -1,4 +1,4 @@
-"""Generators around generators: self-ensemble and colour fix. Each is a `protocols.Generator` itself."""
+"""Wrappers around generators: self-ensemble and colour fix. Each is a `contracts.Generator` itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, zoo_name
 
 
 class _Around(nn.Module):
-    """Has the scale of the generator inside, and its halo with some added."""
+    """Has the scale of the wrapped generator, and its halo plus a margin."""
 
     def __init__(self, generator: nn.Module, *, more_halo: int = 0) -> None:
         super().__init__()
@@ -38,12 +38,12 @@ class _Around(nn.Module):
 
 
 class SelfEnsemble(_Around):
-    """The mean over the eight flips and quarter turns of the input (EDSR's "+", arXiv 1707.02921).
+    """The mean over the eight flips and rotations of the input (EDSR's "+", arXiv 1707.02921).
 
-    Eight times the work for one or two tenths of a dB.
+    Eight times the work for 0.1 to 0.2 dB.
 
     Args:
-        generator: Makes the eight answers.
+        generator: The generator to wrap.
     """
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -60,12 +60,12 @@ class SelfEnsemble(_Around):
 class ColorFix(_Around):
     """Takes the low frequencies of colour and brightness from the input.
 
-    Generators trained with an adversarial loss shift colours a little. The difference between the input and
-    the result, brought down to the input's size and blurred, is added to the result.
+    Generators trained with an adversarial loss shift colours a little. The result is shrunk to the size of
+    the input and subtracted from it; the blurred difference is added to the result.
 
     Args:
-        generator: Makes the result to be corrected.
-        sigma: Of the Gaussian, in input pixels: what is finer stays the generator's.
+        generator: The generator to wrap.
+        sigma: Of the Gaussian blur, in input pixels; finer detail is kept from the generator.
     """
 
     def __init__(self, generator: nn.Module, *, sigma: float = 3.0) -> None:
@@ -91,21 +91,21 @@ class ColorFix(_Around):
 
 
 def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
-    """A generator whose weights lie between those of two of one architecture (network interpolation).
+    """Interpolate the weights of two generators of one architecture (network interpolation).
 
-    Between a generator trained for PSNR and one trained adversarially this trades fidelity for texture
-    without artefacts (ESRGAN, arXiv 1809.00219).
+    Between a generator trained for PSNR and a GAN, this trades fidelity for texture (ESRGAN, arXiv
+    1809.00219).
 
     Args:
-        a: The first generator; it gives the result its structure.
-        b: The second.
+        a: The first generator, which is copied.
+        b: The second generator.
         weight: 0 gives `a`, 1 gives `b`.
 
     Returns:
         A new generator.
 
     Raises:
-        WeightsError: If they are not of one architecture.
+        WeightsError: If their architectures differ.
         ArgumentError: If the weight is not in [0, 1].
     """
     if not 0 <= weight <= 1:
@@ -126,12 +126,12 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
 def load_network(
     source: str | Path | None = None, engine: str = "torch", provider: str | None = None
 ) -> nn.Module:
-    """A generator from weights: a zoo name, a file, or None for the default.
+    """Load a generator from weights.
 
     Args:
-        source: Also an ONNX file, which another engine than PyTorch computes.
-        engine: What computes an ONNX file; `torch` and `auto` take the first that is installed.
-        provider: For ONNX Runtime.
+        source: A packaged name, a file, or None for `srresnet-x4`; an ONNX file runs in another engine.
+        engine: The engine for an ONNX file; `torch` and `auto` take the first installed one.
+        provider: The execution provider of ONNX Runtime.
 
     Raises:
         WeightsError: If there are no such weights or they are damaged.
@@ -143,18 +143,18 @@ def load_network(
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which weights to serve, and what is put around them.
+    """Which weights an `Upscaler` is made from, and how they are wrapped.
 
     Attributes:
-        weights: A zoo name, a file, or None for the default.
-        interpolate: Two weights and a share instead: 0 is the first, 1 the second; see `interpolated`.
-        ensemble: Put a `SelfEnsemble` around them.
-        color_fix: Put a `ColorFix` around all.
-        restore: Where the dial of a family stands, 0 to 1, or `auto`; see `Dial`.
-        then: Weights whose generators the result goes through next, in order; see `Chained`.
-        engine: What computes: see `engines.choice.with_engine`.
-        provider: For ONNX Runtime.
-        dtype: What PyTorch would compute in, for the engine `auto`.
+        weights: A packaged name, a file, or None for the default.
+        interpolate: Two weights and a share, instead of `weights`; see `interpolated`.
+        ensemble: Wrap them in a `SelfEnsemble`.
+        color_fix: Wrap everything in a `ColorFix`.
+        restore: How much noise and compression to remove, 0 to 1, or `auto`; see `Dial`.
+        then: Weights to apply to the result, in order; see `Chained`.
+        engine: The engine, see `engines.choice.with_engine`.
+        provider: The execution provider of ONNX Runtime.
+        dtype: The dtype of PyTorch that the engine `auto` compares with.
     """
 
     weights: str | Path | None = None
@@ -169,21 +169,21 @@ class Recipe:
 
     @property
     def family(self) -> Family | None:
-        """The family whose dial these weights have; None where they have none."""
+        """The family of these weights that `restore` works on; None if there is none."""
         return None if self.interpolate else family_of(self.weights or DEFAULT_WEIGHTS)
 
     @property
     def has_dial(self) -> bool:
-        """Whether `restore` means anything to these weights."""
+        """Whether `restore` has an effect on these weights."""
         return self.family is not None
 
     def build(self) -> tuple[nn.Module, AutoDial | None]:
-        """Load and assemble: the generator, and the dial where each picture sets it for itself.
+        """Load and wrap the generator; also return the dial if `restore` is chosen for each picture.
 
         Raises:
-            WeightsError: If there are no such weights, they are damaged, or two are of different kinds.
-            ArgumentError: If both weights and two to interpolate are given, or a share is not in [0, 1], or
-                the weights have no dial and one is set.
+            WeightsError: If weights do not exist, are damaged, or do not fit together.
+            ArgumentError: If both `weights` and `interpolate` are given, a share is not in [0, 1], or
+                `restore` is set for weights without this setting.
         """
         if self.family is None:
             self._check_no_dial()
@@ -228,6 +228,6 @@ class Recipe:
 
     @property
     def names_only(self) -> bool:
-        """Whether all weights have names that mean the same on every machine: no file of this one."""
+        """Whether all weights have packaged names and none is a file of this machine."""
         sources = (self.weights,) if self.interpolate is None else self.interpolate[:2]
         return all(source is None or source in zoo_names() for source in (*sources, *self.then))

@@ -1,1 +1,1 @@
-"""A picture through a generator in strips of rows, without any row computed twice."""
+"""Enlarges a picture in strips of rows, without computing any row twice."""

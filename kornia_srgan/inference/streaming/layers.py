@@ -1,4 +1,4 @@
-"""Which layers can be done by rows, and how."""
+"""Layers as row operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kornia_srgan.ops.fused import FreshSiLU, Slope
 
 
 class NotByRowsError(Exception):
-    """A generator does something that cannot be done row by row; it goes in tiles."""
+    """A generator has an operation that does not work row by row; it needs tiles."""
 
 
 _ACTIVATIONS = (
@@ -24,10 +24,10 @@ LEAVES = (*_ACTIVATIONS, nn.Conv2d, nn.PixelShuffle, nn.PixelUnshuffle, nn.Upsam
 
 
 def module_op(module: nn.Module) -> RowOp:
-    """A layer as a row operation.
+    """Convert a layer to a row operation.
 
     Raises:
-        NotByRowsError: If it is none.
+        NotByRowsError: If that is not possible.
     """
     if isinstance(module, nn.Conv2d):
         if not _keeps_size(module):
@@ -54,7 +54,7 @@ def _keeps_size(conv: nn.Conv2d) -> bool:
 
 
 def shuffle_op(factor: int, *, down: bool) -> Resampling:
-    """A pixel shuffle, or the other way round."""
+    """A pixel shuffle or unshuffle as a row operation."""
     if down:
         return Resampling(partial(F.pixel_unshuffle, downscale_factor=factor), factor, 1)
     return Resampling(partial(F.pixel_shuffle, upscale_factor=factor), 1, factor)
@@ -70,7 +70,7 @@ def interpolation(
     """`F.interpolate` as a row operation.
 
     Raises:
-        NotByRowsError: If the factor is not whole, or the mode is not one that can be done by rows.
+        NotByRowsError: If the factor is not an integer, or the mode does not work by rows.
     """
     factors = set(scale_factor) if isinstance(scale_factor, tuple | list) else {scale_factor}
     factor = factors.pop()

@@ -1,4 +1,4 @@
-"""A generator as a list of row operations, found by tracing it with `torch.fx`."""
+"""Traces a generator with `torch.fx` into a list of row operations."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Node:
     """One operation.
 
     Attributes:
-        op: What it does.
-        inputs: The numbers of the nodes it takes; 0 is the picture, node n has number n + 1.
+        op: The operation.
+        inputs: The numbers of its input nodes; 0 is the picture, node n has number n + 1.
     """
 
     op: RowOp
@@ -43,8 +43,8 @@ class RowGraph:
     """A generator by rows.
 
     Attributes:
-        nodes: In an order in which each follows its inputs.
-        output: The number of the node that gives the result.
+        nodes: In topological order.
+        output: The number of the node with the result.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -57,11 +57,11 @@ class RowGraph:
 
 
 def trace(generator: nn.Module) -> RowGraph:
-    """The row operations of a generator that is in evaluation mode.
+    """Trace a generator in evaluation mode.
 
     Raises:
-        NotByRowsError: If it does anything else than convolutions that keep the size, operations on single
-            values, sums, concatenations of channels, pixel shuffles and interpolation by whole factors.
+        NotByRowsError: If it has other operations than convolutions that keep the size, elementwise
+            operations, sums, concatenations of channels, pixel shuffles and interpolation by integer factors.
     """
     root = _Root(generator)
     try:
@@ -74,7 +74,7 @@ def trace(generator: nn.Module) -> RowGraph:
 
 
 class _Root(nn.Module):
-    """So that the generator itself is a call of a module."""
+    """Wraps the generator, so that it is traced as a module call."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ def _gated(block: GatedResidual, x: Any) -> Any:
 
 @runtime_checkable
 class _Aligned(Protocol):
-    """A generator that says what it does to sizes that are multiples of its `align`."""
+    """A generator whose sizes are multiples of its `align`."""
 
     def forward_aligned(self, x: Any) -> Any: ...
 
@@ -147,7 +147,7 @@ _WRITING = {gate, operator.iadd, operator.imul, operator.isub, operator.itruediv
 
 
 class _Reader:
-    """From a traced graph to row operations."""
+    """Converts a traced graph to row operations."""
 
     def __init__(self, root: nn.Module) -> None:
         self._root = root
@@ -196,7 +196,7 @@ class _Reader:
         return self._graph.add(module_op(module), number, *map(self._number, more))
 
     def _by_kernel_rows(self, tail: Tail, number: int) -> int:
-        """The second convolution of a tail, with the outputs of all kernel rows side by side."""
+        """The second convolution of a tail, with the outputs of all kernel rows as channels."""
         rows: nn.Conv2d | None = tail.packed_rows
         if rows is None:
             if tail.rows_kernel.dtype != torch.float32:  # sums of what was rounded

@@ -1,4 +1,4 @@
-"""What a layer does to some rows of its input, given the rows around them."""
+"""Row operations: a layer applied to some rows of its input, given the rows around them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kornia_srgan.ops.winograd import ROWS, WinogradConv2d, write_rows
 
 
 class RowOp(Protocol):
-    """A layer by rows. Of `take` rows of its inputs it makes `give`.
+    """A layer by rows. It turns `take` rows of its inputs into `give` rows.
 
     Attributes:
-        radius: Rows of the first input on each side that it needs.
-        zeros: Whether rows outside the picture are zeros; else they are not handed over.
-        take: Rows of the input that go together.
-        give: Rows of the output that come of them.
+        radius: Rows of the first input that it needs on each side.
+        zeros: Whether rows outside the picture are passed as zeros; otherwise they are omitted.
+        take: Number of input rows in a group.
+        give: Number of output rows for a group.
         writes_input: Whether it may overwrite its first input.
     """
 
@@ -32,19 +32,19 @@ class RowOp(Protocol):
     writes_input: bool
 
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
-        """The rows that `inputs` make.
+        """Compute the output rows.
 
         Args:
-            inputs: `(1, C, rows, W)` each; the first has `above` and `below` more, not to be answered for.
-            above: Rows above; `radius`, fewer at the top of the picture where `zeros` is False.
-            below: Rows below.
+            inputs: `(1, C, rows, W)` each; the first one has `above` and `below` additional rows as context.
+            above: Context rows above: `radius`, or fewer at the top of the picture if `zeros` is False.
+            below: Context rows below.
         """
         ...
 
 
 @dataclass
 class Pointwise:
-    """What treats every position alone: activations, sums, concatenations."""
+    """Operations on single positions: activations, sums, concatenations."""
 
     function: Callable[..., Tensor]
     writes_input: bool = False
@@ -60,7 +60,7 @@ class Pointwise:
 
 @dataclass
 class Resampling:
-    """Pixel shuffles and interpolation by whole factors: `take` rows to `give`."""
+    """Pixel shuffles and interpolation by integer factors: `take` rows to `give` rows."""
 
     function: Callable[[Tensor], Tensor]
     take: int
@@ -70,14 +70,14 @@ class Resampling:
     writes_input: bool = False
 
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
-        """Resample; what the rows around gave is cut off."""
+        """Resample and remove the result of the context rows."""
         result = self.function(inputs[0])
         top, bottom = (rows * self.give // self.take for rows in (above, below))
         return result[:, :, top : result.shape[-2] - bottom] if above or below else result
 
 
 class Convolution:
-    """A convolution of stride 1 that keeps the size, with zeros around; a second input is added to it.
+    """A convolution with stride 1 and zero padding that keeps the size; a second input is added.
 
     Args:
         conv: Its padding must keep the size.
@@ -91,7 +91,7 @@ class Convolution:
         self._across = conv.dilation[1] * (conv.kernel_size[1] // 2)
 
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
-        """Convolve; only rows that are wanted are computed."""
+        """Convolve; context rows are not computed."""
         x, *added = inputs
         if isinstance(self.conv, PackedConv2d) and added and added[0].dtype == x.dtype:
             return self._packed(self.conv, x, added[0])
@@ -130,7 +130,7 @@ class Convolution:
 
 
 def _detour(conv: WinogradConv2d, x: Tensor) -> Tensor:
-    """Winograd's way, of rows with one above and one below."""
+    """Winograd's algorithm, for rows with one context row above and below."""
     rows = x.shape[-2] - 2
     shape = (1, -(-rows // ROWS) * ROWS, x.shape[-1], conv.out_channels)
     result = torch.empty(shape, dtype=x.dtype)
@@ -139,10 +139,10 @@ def _detour(conv: WinogradConv2d, x: Tensor) -> Tensor:
 
 
 class RowSums:
-    """The sum over kernel rows of what the row kernel of an `ops.fused.Tail` makes, and the bias.
+    """Sums the outputs of the row kernels of an `ops.fused.Tail` over kernel rows, and adds the bias.
 
     Args:
-        second: The convolution that it stands for.
+        second: The convolution that it replaces.
     """
 
     zeros, take, give, writes_input = True, 1, 1, False

@@ -1,4 +1,4 @@
-"""Feeds a picture's rows through a `RowGraph`; each layer keeps the few rows that it needs again."""
+"""Feeds the rows of a picture through a `RowGraph`; each layer keeps the rows that it needs again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEP_BYTES = (
 
 
 class _Rows:
-    """Rows of one value, from the first that somebody still needs to the last that was made."""
+    """The rows of one value that are still needed."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -32,7 +32,7 @@ class _Rows:
 
     @property
     def held(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return sum(part.numel() * part.element_size() for part in self._parts)
 
     def append(self, rows: Tensor) -> None:
@@ -40,7 +40,7 @@ class _Rows:
         self.made += rows.shape[-2]
 
     def drop_until(self, first: int) -> None:
-        """Forget what lies before a row."""
+        """Drop the rows before a row."""
         while self._parts and self._start + self._parts[0].shape[-2] <= first:
             self._start += self._parts.pop(0).shape[-2]
         if self._parts and first > self._start:
@@ -51,7 +51,7 @@ class _Rows:
             self._start = first
 
     def between(self, first: int, stop: int) -> Tensor:
-        """Rows from `first` to `stop`; zeros where the picture has none."""
+        """Rows from `first` to `stop`; zeros outside the picture."""
         position, found = self._start, []
         for part in self._parts:
             end = position + part.shape[-2]
@@ -75,9 +75,9 @@ class _Rows:
 
 @dataclass
 class _Work:
-    """A node at work on one picture.
+    """The state of a node for one picture.
 
-    `done` counts groups of rows: `op.take` of the input, `op.give` of the output.
+    `done` counts groups of rows: `op.take` input rows, `op.give` output rows.
     """
 
     number: int
@@ -94,7 +94,7 @@ class _Work:
         return self.inputs[0].total // self.op.take
 
     def ready(self) -> int:
-        """How many groups can be made now."""
+        """How many groups can be computed now."""
         op = self.op
         head, *others = self.inputs
         possible = self.total if head.complete else max(0, head.made - op.radius) // op.take
@@ -110,7 +110,7 @@ class _Work:
         return max(0, self.done * self.op.take - radius)
 
     def run(self, count: int) -> None:
-        """Make so many groups."""
+        """Compute this many groups."""
         op = self.op
         first, stop = self.done * op.take, (self.done + count) * op.take
         above = below = op.radius
@@ -128,7 +128,7 @@ class _Work:
 
 
 def _step_of(op: RowOp, result: Tensor, *seen: Tensor) -> int:
-    """How many groups to make at once, by what the first ones took."""
+    """How many groups to compute at once, by the memory of the first ones."""
     rows = [(op.give, result), *((op.take, x) for x in seen)]
     most = max(per_group * x[:, :, :1].numel() * x.element_size() for per_group, x in rows)
     groups = max(1, _STEP_BYTES // most)
@@ -136,14 +136,14 @@ def _step_of(op: RowOp, result: Tensor, *seen: Tensor) -> int:
 
 
 class RowStream:
-    """One picture on its way through a generator.
+    """Processes one picture with a generator.
 
     Args:
         graph: The generator.
         height: Of the picture.
 
     Attributes:
-        peak: The most bytes of rows that were kept at once.
+        peak: Peak size of the kept rows in bytes.
     """
 
     def __init__(self, graph: RowGraph, height: int) -> None:
@@ -174,7 +174,7 @@ class RowStream:
         self.peak = 0
 
     def feed(self, rows: Tensor) -> Tensor | None:
-        """Hand in the next rows, `(1, C, n, W)`, and take the rows of the result that they make."""
+        """Feed the next rows, `(1, C, n, W)`, and return the finished rows of the result."""
         self._values[0].append(rows)
         waiting = [(-work.number, work) for work in self._first]
         heapq.heapify(waiting)

@@ -1,4 +1,4 @@
-"""A generator that enlarges a picture row by row, checked against itself before it is used."""
+"""Enlarges pictures row by row; the result is checked against the generator before it is used."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Streamer:
     """Enlarges pictures in strips of rows over the full width; no row is computed twice.
 
     Attributes:
-        graph: The generator by rows.
+        graph: The generator as row operations.
         scale: The generator's scale.
         align: The picture is padded to multiples of this.
-        bytes_per_column: What the layers keep, for each pixel of the picture's width.
+        bytes_per_column: Bytes that the layers keep per pixel of the picture's width.
     """
 
     graph: RowGraph
@@ -41,11 +41,11 @@ class Streamer:
         return self.bytes_per_column * width
 
     def enlarge(self, image: Tensor, prepare: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
-        """The enlarged picture from top to bottom, as the generator gives it.
+        """Yield the enlarged picture from top to bottom, as the generator returns it.
 
         Args:
             image: `(1, C, h, w)` of any dtype.
-            prepare: Makes of some of its rows what the generator takes, channels-last.
+            prepare: Converts rows to the generator's input, channels-last.
 
         Yields:
             `(1, 3, rows, scale*w)`.
@@ -55,14 +55,14 @@ class Streamer:
 
 
 def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
-    """The generator by rows, or None where that is not possible or not the same.
+    """Convert a generator to row operations; None if that is not possible.
 
-    What was traced is compared with the generator itself, on noise of odd sizes: a module may do what tracing
-    does not see.
+    The traced operations are compared with the generator on noise of odd sizes, because tracing may miss
+    something.
 
     Args:
         generator: On the CPU, in evaluation mode.
-        geometry: Its geometry; one that sees the whole picture cannot go by rows.
+        geometry: Its geometry; it must not need the whole picture.
     """
     if geometry.halo is None:
         return None
@@ -81,7 +81,7 @@ def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
 
 @torch.inference_mode()
 def _same(generator: nn.Module, graph: RowGraph, geometry: Geometry, width: int, rows: int) -> int | None:
-    """The most bytes kept, where both give the same picture; else None."""
+    """The peak size in bytes if both give the same picture, otherwise None."""
     reference = next(generator.parameters(), torch.zeros(()))
     noise = torch.rand(1, 3, 2 * (geometry.halo or 0) + 37, width, generator=torch.Generator().manual_seed(0))
     image = channels_last(noise.to(reference.dtype))
@@ -100,7 +100,7 @@ def _same(generator: nn.Module, graph: RowGraph, geometry: Geometry, width: int,
 
 
 def channels_last(rows: Tensor) -> Tensor:
-    """Rows laid out as convolutions on a CPU like them."""
+    """Convert to channels-last, the fastest layout of convolutions on a CPU."""
     return rows.contiguous(memory_format=torch.channels_last)
 
 
