@@ -14,8 +14,10 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos import icc as profiles
+from kornia_srgan.photos.av1 import av1_colours
 from kornia_srgan.photos.chunks import find_boxes, png_chunks
 from kornia_srgan.photos.icc import SRGB, Primaries
+from kornia_srgan.photos.items import picture_bytes, picture_properties
 from kornia_srgan.photos.photo import Space
 
 _D65 = (0.3127, 0.3290)
@@ -185,10 +187,14 @@ def _png_cicp(data: bytes) -> tuple[int, int] | None:
 
 
 def _nclx(data: bytes) -> tuple[int, int] | None:
-    for colr in find_boxes(data, (b"meta", b"iprp", b"ipco", b"colr")):
-        if colr[:4] == b"nclx" and len(colr) >= 10:
-            return struct.unpack_from(">HH", colr, 4)
-    return None
+    """The code points of an AVIF or HEIF: of its box, or for AV1 without one, of the stream itself."""
+    streams = []
+    for name, content in picture_properties(data):
+        if name == b"colr" and content[:4] == b"nclx" and len(content) >= 10:
+            return struct.unpack_from(">HH", content, 4)
+        if name == b"av1C":
+            streams += [content[4:], picture_bytes(data)]
+    return next((found for found in map(av1_colours, streams) if found is not None), None)
 
 
 def _from_png(data: bytes, space: Space) -> bytes | None:

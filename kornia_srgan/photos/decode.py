@@ -128,8 +128,10 @@ def needs_own_reader(data: bytes, name: str) -> bool:
 def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
     """A picture that a package of its own decoded, upright already."""
     metadata, notes = Metadata(), ()
-    if decoded.image is not None:
-        metadata, _, notes = read_metadata(decoded.image, data)
+    if format_name == "PPM":
+        metadata, _, notes = read_metadata({}, data)
+    elif decoded.image is not None:
+        metadata, _, notes = read_metadata(decoded.image.info, data)
     elif format_name == "RAW" and data.startswith(TIFF_MAGIC):
         metadata, _, notes = read_tiff_metadata(data)
         metadata = replace(metadata, icc=None)  # it is the thumbnail's
@@ -151,7 +153,7 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         check_size(image.width * image.height * count, max_pixels)
         animated = count > 1 and name in _ANIMATED
         frames, space, notes = _pillow_frames(image, data, count, max_pixels)
-        metadata, orientation, more = read_metadata(image, data)
+        metadata, orientation, more = read_metadata(image.info, data)
         icc = stated_profile(data, name, metadata.icc, space)
         metadata, odd = _coloured(metadata, icc, space, states_colours(data, name))
         # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
@@ -198,7 +200,7 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
                 f"a JPEG of {data[place]} bits a channel needs the package imagecodecs: {CODECS}"
             )
         space, frame = found
-        metadata, orientation, notes = read_metadata(image, data)
+        metadata, orientation, notes = read_metadata(image.info, data)
         metadata, odd = _coloured(metadata, metadata.icc, space)
         return Photo([_upright(frame, orientation)], space, "JPEG", metadata, notes=(*notes, *odd))
 

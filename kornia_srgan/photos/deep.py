@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.chunks import find_boxes, jpeg_frame, png_chunks
+from kornia_srgan.photos.chunks import jpeg_frame, png_chunks
+from kornia_srgan.photos.items import picture_properties
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
 _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
@@ -33,7 +34,7 @@ def depth_of(data: bytes, name: str) -> int:
 
 
 def _avif_depth(data: bytes) -> int:
-    configuration = next(find_boxes(data, (b"meta", b"iprp", b"ipco", b"av1C")), bytes(4))
+    configuration = next((content for name, content in picture_properties(data) if name == b"av1C"), bytes(4))
     return 12 if configuration[2] & 0x20 else 10 if configuration[2] & 0x40 else 8
 
 

@@ -18,12 +18,13 @@ from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.find import CAMERA_RAW
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.netpbm import netpbm_header
-from kornia_srgan.photos.segments import without_compressed_texts
+from kornia_srgan.photos.segments import without_long_texts
 from kornia_srgan.photos.signature import Kind, kind_of
 
 _LIMIT_LOCK = threading.Lock()
 DNG_VERSION = 50706
 _ENOUGH = 4096
+_PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _MANY = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 
 
@@ -54,10 +55,10 @@ class Header:
 def open_image(data: bytes | BinaryIO) -> Image.Image:
     """Open with Pillow, without its limit on the number of pixels (a global; ours is an argument).
 
-    The compressed texts of a PNG are left out: Pillow refuses a picture for one of more than a megabyte.
+    The long texts and profiles of a PNG are left out: Pillow refuses a picture for one of over a megabyte.
     """
     if isinstance(data, bytes) and data.startswith(b"\x89PNG"):
-        data = without_compressed_texts(data)
+        data = without_long_texts(data)
     with _LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -158,6 +159,25 @@ def _peek_jxl(file: BinaryIO, head: bytes) -> Header | None:
     return Header("JXL", "RGB" if header.bits <= 8 else "RGB;16", header.width, header.height, 1)
 
 
+def _peek_png(file: BinaryIO, head: bytes) -> Header | None:
+    """By its chunks: Pillow would read the texts too, and refuse long ones."""
+    width, height, depth, colour = struct.unpack_from(">IIBB", head, 16)
+    mode = {(1, 0): "1", (16, 0): "I;16"}.get((depth, colour), _PNG_MODES.get(colour))
+    if mode is None or not width or not height:
+        return None
+    place, frames, fallback = 8, 0, 1
+    while True:
+        file.seek(place)
+        start = file.read(16)
+        if len(start) < 12 or start[4:8] in (b"IDAT", b"IEND"):
+            break
+        if start[4:8] == b"acTL":
+            frames = int.from_bytes(start[8:12], "big")
+        fallback = 0 if start[4:8] == b"fcTL" else fallback
+        place += 12 + int.from_bytes(start[:4], "big")
+    return Header("PNG", mode, width, height, frames + fallback if frames else 1)
+
+
 def _peek_netpbm(file: BinaryIO, head: bytes) -> Header:
     header = netpbm_header(head)
     if header is None:
@@ -190,6 +210,7 @@ def _header(image: Image.Image) -> Header:
 
 
 _PEEKS: dict[str, Callable[[BinaryIO, bytes], Header | None]] = {
+    "PNG": _peek_png,
     "JXL": _peek_jxl,
     "HEIF": _peek_heif,
     "PSD": _peek_psd,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
-
-from PIL import Image
 
 from kornia_srgan.photos import photoshop
 from kornia_srgan.photos.captions.found import CREDENTIALS, Captions
@@ -47,15 +45,16 @@ Found = tuple[Metadata, int, tuple[str, ...]]
 is left out."""
 
 
-def read_metadata(image: Image.Image, data: bytes) -> Found:
-    """What an image says about itself, after its pixels were loaded from `data`."""
-    captions = read_captions(data, image)
-    exif = captions.exif or image.info.get("exif")
-    xmp = captions.xmp or image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+def read_metadata(info: Mapping[Any, Any], data: bytes) -> Found:
+    """What a file says about its picture, and its decoder in `info`, after the pixels were loaded."""
+    captions = read_captions(data, info)
+    exif = captions.exif or info.get("exif")
+    xmp = captions.xmp or info.get("xmp") or info.get("XML:com.adobe.xmp")
     captions.xmp = xmp.encode("utf-8") if isinstance(xmp, str) else xmp
     structure = _structure(exif, captions) if isinstance(exif, bytes) and exif else None
-    metadata, orientation = _gathered(structure, captions, image.info.get("icc_profile"))
-    return replace(metadata, dpi=_as_dpi(image.info.get("dpi"))), orientation, tuple(captions.notes)
+    icc = captions.icc if captions.icc is not None else info.get("icc_profile")
+    metadata, orientation = _gathered(structure, captions, icc)
+    return replace(metadata, dpi=_as_dpi(info.get("dpi"))), orientation, tuple(captions.notes)
 
 
 def read_tiff_metadata(data: bytes) -> Found:

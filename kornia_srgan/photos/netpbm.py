@@ -10,9 +10,10 @@ import numpy as np
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
-_GAP = rb"(?:\s+|#[^\r\n]*[\r\n])+"
+_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"  # one by one: runs of runs are matched in exponential time
 _MAP = re.compile(rb"(P[2356])" + (_GAP + rb"(\d+)") * 3 + rb"(?:\s*#[^\r\n]*[\r\n])?\s")
-_FLOAT = re.compile(rb"PF\s+(\d+)\s+(\d+)\s+(-?[\d.eE+]+)\s")
+_FLOAT = re.compile(rb"PF" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(-?[\d.eE+]+)\s")
+_MOST_HEADER = 2**20
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
 
 
@@ -41,7 +42,7 @@ class NetpbmHeader:
 
 def netpbm_header(data: bytes) -> NetpbmHeader | None:
     """The header of a kind that is read here; None for the others, which are Pillow's."""
-    head = data[:4096]
+    head = data[:_MOST_HEADER]
     found = _MAP.match(head)
     if found is not None:
         kind, (width, height, largest) = found.group(1).decode(), (int(v) for v in found.groups()[1:])
@@ -64,6 +65,20 @@ def _pam_header(head: bytes) -> NetpbmHeader | None:
         int(fields[key]) for key in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
     )
     return NetpbmHeader("P7", width, height, channels, largest, head.index(b"\n", end) + 1)
+
+
+def netpbm_comments(data: bytes) -> list[bytes]:
+    """The comments of a Netpbm file; in one that is text they may stand between the values too."""
+    if data.startswith(b"P7"):
+        end = max(0, data.find(b"ENDHDR", 0, _MOST_HEADER))
+        return [line.strip() for line in re.findall(rb"^#([^\r\n]*)", data[:end], re.M)]
+    if data[1:2] in (b"1", b"2", b"3"):
+        text = data
+    else:
+        numbers = 2 if data[1:2] == b"4" else 3
+        head = re.compile(rb"P[4-6fF]" + (_GAP + rb"-?[\d.eE+]+") * numbers).match(data[:_MOST_HEADER])
+        text = head.group() if head is not None else b""
+    return [line.strip() for line in re.findall(rb"#([^\r\n]*)", text)]
 
 
 def read_netpbm(data: bytes, header: NetpbmHeader) -> tuple[Space, Frame]:

@@ -22,7 +22,7 @@ _CLASSIC_LIMIT = 3_900_000_000
 # EXIF and GPS, each with an unused code beside it: tifffile does not write the tags themselves, so the places
 # are kept by these, in the right order, and filled afterwards.
 _SUB_DIRECTORIES = {EXIF: 0x8768, GPS: 0x8826}
-_DESCRIPTION, _SOFTWARE, _DATE = 0x010E, 0x0131, 0x0132
+_DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 
 
 def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> tuple[str, ...]:
@@ -62,12 +62,12 @@ def _write_page(file: Any, page: Raster, metadata: Metadata, structure: Structur
     described = dict(described_by(structure))
     texts = {
         tag: described.pop(tag).data.rstrip(b"\0")
-        for tag in (_DESCRIPTION, _SOFTWARE, _DATE)
+        for tag in (_DESCRIPTION, _SOFTWARE)
         if tag in described and described[tag].kind == ASCII
     }
     if texts.get(_DESCRIPTION, b"").startswith(b'{"shape"'):  # tifffile's own note on the array that it wrote
         del texts[_DESCRIPTION]
-    description, software, date = (texts.get(tag) for tag in (_DESCRIPTION, _SOFTWARE, _DATE))
+    description, software = texts.get(_DESCRIPTION), texts.get(_SOFTWARE)
     extra: list[tuple[Any, ...]] = [
         (tag, "s", 0, entry.data.rstrip(b"\0"), True)
         if entry.kind == ASCII
@@ -97,7 +97,6 @@ def _write_page(file: Any, page: Raster, metadata: Metadata, structure: Structur
         resolutionunit="inch" if dpi is not None else None,
         description=description,
         software=software or False,
-        datetime=date.decode("ascii", "replace") if date is not None else None,
         metadata=None,
         extratags=extra,
     )

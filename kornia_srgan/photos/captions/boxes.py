@@ -38,6 +38,8 @@ def read_jpeg2000(data: bytes, found: Captions) -> None:
             found.resources.append((photoshop.IPTC, b"", content))
         elif kind == _UUID_C2PA:
             found.notes.append(CREDENTIALS)
+    if any(name == b"xml " for name, _, _ in boxes(data)):
+        found.notes.append("its XML (such as a map position in GML) is left out")
 
 
 def read_jxl(data: bytes, found: Captions) -> None:

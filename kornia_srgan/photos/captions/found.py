@@ -21,6 +21,7 @@ class Captions:
     resources: list[Resource] = field(default_factory=list)
     xmp: bytes | None = None
     exif: bytes | None = None
+    icc: bytes | None = None
     notes: list[str] = field(default_factory=list)
 
 

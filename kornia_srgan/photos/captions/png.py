@@ -19,6 +19,11 @@ def read_png(data: bytes, found: Captions) -> None:
     for name, content in png_chunks(data, whole=True):
         if name == b"caBX":
             found.notes.append(CREDENTIALS)
+        if name == b"iCCP":
+            found.icc = _png_profile(content)
+            if not found.icc:
+                found.notes.append("its ICC profile is damaged and left out")
+            continue
         if name not in (b"tEXt", b"zTXt", b"iTXt"):
             continue
         text = _png_text(name, content)
@@ -49,6 +54,14 @@ def _png_text(name: bytes, content: bytes) -> Text | None:
         )
     except (ValueError, IndexError, zlib.error):
         return None
+
+
+def _png_profile(content: bytes) -> bytes:
+    """The profile in an iCCP chunk; empty where it is damaged."""
+    try:
+        return _inflated(content.partition(b"\0")[2][1:])
+    except (ValueError, zlib.error):
+        return b""
 
 
 def _inflated(content: bytes) -> bytes:

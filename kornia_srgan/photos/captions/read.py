@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PIL import Image
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kornia_srgan.photos.captions.boxes import read_boxes, read_gif, read_jpeg2000, read_jxl, read_webp
 from kornia_srgan.photos.captions.found import COMMENT, Captions, decoded
 from kornia_srgan.photos.captions.jpeg import read_jpeg
+from kornia_srgan.photos.captions.plain import TGA_END, read_fits, read_netpbm, read_sgi, read_tga
 from kornia_srgan.photos.captions.png import read_png
 from kornia_srgan.photos.photo import Text
 from kornia_srgan.photos.signature import kind_of
@@ -22,25 +22,30 @@ _READERS: dict[str, Callable[[bytes, Captions], None]] = {
     "HEIF": read_boxes,
     "JPEG2000": read_jpeg2000,
     "JXL": read_jxl,
+    "PPM": read_netpbm,
+    "SGI": read_sgi,
+    "FITS": read_fits,
 }
 
 
-def read_captions(data: bytes, image: Image.Image) -> Captions:
+def read_captions(data: bytes, info: Mapping[Any, Any]) -> Captions:
     """Read what a file says beside its pixels.
 
     Args:
         data: The file.
-        image: The same, opened by Pillow or a reader of ours.
+        info: What Pillow or a reader of ours found in it.
     """
     found = Captions()
     kind = kind_of(data)
     reader = _READERS.get(kind.name) if kind is not None else None
     if reader is not None:
         reader(data, found)
-    comment = image.info.get("comment")
+    elif "id_section" in info or data.endswith(TGA_END):
+        read_tga(data, info.get("id_section", b""), found)
+    comment = info.get("comment")
     if isinstance(comment, bytes) and comment and not any(t.keyword == COMMENT for t in found.texts):
         found.texts.append(Text(COMMENT, decoded(comment)))
-    resources = image.info.get("photoshop")
+    resources = info.get("photoshop")
     if isinstance(resources, dict) and not found.resources:
         found.resources += [
             (n, b"", content) for n, content in resources.items() if isinstance(content, bytes)
