@@ -185,6 +185,17 @@ class Augmentation(Protocol):
 
 
 @runtime_checkable
+class PairAugmentation(Augmentation, Protocol):
+    """An augmentation that may go over both images of a pair, called on each with the same seeds.
+
+    `keeps_pairs` says whether LR still fits HR then. Augmentations without it change HR before LR is made,
+    and leave pairs alone.
+    """
+
+    keeps_pairs: bool
+
+
+@runtime_checkable
 class Degradation(Protocol):
     """Makes LR images from HR images `(B, 3, H, W)` in [0, 1]: `(B, 3, *size)` in [0, 1], float32.
 

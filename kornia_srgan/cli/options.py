@@ -20,6 +20,31 @@ PluginOption = Annotated[
     ),
 ]
 
+HrOption = Annotated[
+    list[Path] | None,
+    typer.Option("--hr", metavar="DIR", help="HR images of pairs; give --lr too. Both may be repeated."),
+]
+LrOption = Annotated[
+    list[Path] | None,
+    typer.Option("--lr", metavar="DIR", help="The LR images that belong to those of --hr, by their names."),
+]
+
+
+def as_pairs(hr: list[Path] | None, lr: list[Path] | None) -> list[tuple[Path, Path]]:
+    """The folders of `--hr` with those of `--lr`, in order.
+
+    Raises:
+        UserError: If one was given more often than the other.
+    """
+    from kornia_srgan.errors import UserError
+
+    large, small = hr or [], lr or []
+    if len(large) != len(small):
+        raise UserError(
+            f"--hr was given {len(large)} times and --lr {len(small)} times; each --hr needs its --lr"
+        )
+    return list(zip(large, small, strict=True))
+
 
 def _settle_threads(count: int | None) -> int | None:
     from kornia_srgan.processor import set_threads

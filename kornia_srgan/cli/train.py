@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.cli.options import HrOption, LrOption, PluginOption, as_pairs
 from kornia_srgan.errors import UserError
 
 STOPPED = 130  # a shell's own code for an interrupted command
@@ -25,6 +25,8 @@ def command(
         list[Path] | None,
         typer.Option("--data", metavar="DIR", help="Folder of photographs; repeatable."),
     ] = None,
+    hr: HrOption = None,
+    lr: LrOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="RUN", help="Folder of the run [default: runs/RECIPE]"),
@@ -59,6 +61,9 @@ def command(
     values: dict[str, object] = {}
     if data:
         values["data.folders"] = [str(folder) for folder in data]
+    pairs = as_pairs(hr, lr)
+    if pairs:
+        values["data.pairs"] = [{"hr": str(large), "lr": str(small)} for large, small in pairs]
     if validate:
         values["validation.folder"] = str(validate)
     resolved = load_config(source, override or [], values=values)

@@ -128,10 +128,23 @@ class Stage(Model):
         return self
 
 
+class Pair(Model):
+    """HR images and the LR images that belong to them, matched by name; folders or tar archives."""
+
+    hr: Path = Field(description="HR images.")
+    lr: Path = Field(description="Their LR images; the same place again where names end in _HR and _LR4.")
+
+
 class Data(Model):
     """Where HR images come from and how LR images are made from them."""
 
     folders: tuple[Path, ...] = Field(default=(), description="Folders of photographs; `--data` sets it.")
+    pairs: tuple[Pair, ...] = Field(
+        default=(), description="HR images that bring their own LR images; `--hr` and `--lr` set it."
+    )
+    pair_share: float = Field(
+        default=0.5, gt=0, lt=1, description="Share of crops from `pairs` where there are `folders` too."
+    )
     crop: PositiveInt = Field(default=96, description="Side of an HR crop in pixels; a multiple of scale.")
     crops_per_image: PositiveInt = Field(
         default=1, description="Crops taken from one decoded image before the next (cache none)."

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kornia_srgan.data.decode import ImageFile, good_image, load_for_crops
+from kornia_srgan.data.decode import ImageFile, fits, load_for_crops, turned_apart
 from kornia_srgan.data.sampling import Samples
 from kornia_srgan.errors import ImageError
 
 
 def stored_bytes(files: Sequence[ImageFile], crop: int) -> int:
-    """Size of the buffer that these images need."""
-    return sum(3 * _stored_pixels(f, crop) for f in files)
+    """Size of the buffers that these images, and the LR images of pairs among them, need."""
+    hr = sum(3 * _stored_pixels(f, crop) for f in files)
+    return hr + sum(3 * _stored_pixels(f.lr, crop // f.grid) for f in files if f.lr is not None)
 
 
 def _stored_pixels(file: ImageFile, crop: int) -> int:
@@ -49,6 +51,7 @@ class PixelStore:
             results = pool.map(self._load, range(len(files)), files)
             self.failures = [(i, message) for i, message in enumerate(results) if message]
         self.bad = self.heights == 0
+        self._grids = np.array([f.grid for f in files], np.int64)
         rows = torch.arange(crop, device=device)
         self._columns = rows.view(1, 1, 1, crop)
         self._rows = rows.view(1, 1, crop, 1)
@@ -68,16 +71,17 @@ class PixelStore:
 
     def _corners(self, samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         images = samples.images
-        if self.bad.any():
-            images = np.array([good_image(samples, i, self.bad) for i in range(len(images))], np.int64)
-        heights, widths = self.heights[images], self.widths[images]
-        ys = samples.rows % (heights - self.crop + 1).astype(np.uint64)
-        xs = samples.columns % (widths - self.crop + 1).astype(np.uint64)
-        first = self.offsets[images] + ys.astype(np.int64) * widths + xs.astype(np.int64)
+        heights, widths, grids = self.heights[images], self.widths[images], self._grids[images]
+        ys = samples.rows % ((heights - self.crop) // grids + 1).astype(np.uint64)
+        xs = samples.columns % ((widths - self.crop) // grids + 1).astype(np.uint64)
+        first = self.offsets[images] + ys.astype(np.int64) * grids * widths + xs.astype(np.int64) * grids
         return first, heights * widths, widths
 
     def crops(self, samples: Samples, *, pin: bool = False) -> Tensor:
-        """The crops of samples, uint8 `(B, 3, crop, crop)`, where the buffer lies (pinned if asked for)."""
+        """The crops of samples of good images, uint8 `(B, 3, crop, crop)`, where the buffer lies.
+
+        `pin` asks for pinned memory.
+        """
         if self._flat is None:
             return self._gather(samples)
         return self._slice(self._flat, samples, pin=pin)
@@ -96,3 +100,44 @@ class PixelStore:
         layout = torch.from_numpy(np.stack(self._corners(samples)))  # (3, B), one small copy to the device
         first, plane, width = layout.to(self.device, non_blocking=True)[:, :, None, None, None].unbind(0)
         return torch.take(self.pixels, first + plane * self._planes + width * self._rows + self._columns)
+
+
+class PairStore:
+    """The pixels of HR images and of the LR images that some of them have.
+
+    Args:
+        files: What to decode; those with an LR image come last.
+        crop: Side of an HR crop.
+        device: Where the buffers lie.
+
+    Attributes:
+        failures: Index and message of each image that could not be decoded, or whose LR image could not.
+    """
+
+    def __init__(self, files: Sequence[ImageFile], *, crop: int, device: torch.device) -> None:
+        smalls = [f.lr for f in files if f.lr is not None]
+        self._first_pair = len(files) - len(smalls)
+        self.hr = PixelStore(files, crop=crop, device=device)
+        self.lr = PixelStore(smalls, crop=crop // files[-1].grid, device=device) if smalls else None
+        failures = dict(self.hr.failures)
+        for number in range(len(smalls)):
+            assert self.lr is not None
+            index = self._first_pair + number
+            hr, lr = ((s.heights[i], s.widths[i]) for s, i in ((self.hr, index), (self.lr, number)))
+            if index not in failures and lr[0] and not fits(hr, lr, files[index].grid):
+                failures[index] = str(turned_apart(files[index]))
+        for number, message in self.lr.failures if self.lr else ():
+            failures.setdefault(self._first_pair + number, message)
+        self.failures = sorted(failures.items())
+        self.bad = np.isin(np.arange(len(files)), list(failures))
+
+    def crops(self, samples: Samples, *, pin: bool = False) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
+        """HR crops, those of LR where there are any, and which HR crops these belong to."""
+        samples = replace(samples, images=samples.good(self.bad))
+        hr = self.hr.crops(samples, pin=pin)
+        paired = np.flatnonzero(samples.images >= self._first_pair)
+        if self.lr is None or not len(paired):
+            return hr, None, ()
+        own = Samples(**{f.name: vars(samples)[f.name][paired] for f in fields(Samples)})
+        own = replace(own, images=own.images - self._first_pair)
+        return hr, self.lr.crops(own, pin=pin), tuple(paired.tolist())

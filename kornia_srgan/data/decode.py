@@ -6,6 +6,7 @@ import signal
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,18 +14,30 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from kornia_srgan.data.images import read_rgb
-from kornia_srgan.data.sampling import CropPlan, Samples
+from kornia_srgan.data.sampling import CropPlan, MixedPlan, Samples
 from kornia_srgan.data.shards import Located
-from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.errors import ImageError
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An encoded image and the height and width that its header states."""
+    """An encoded image and the height and width that its header states.
+
+    Attributes:
+        lr: The LR image of a pair.
+        grid: Crops begin at multiples of so many pixels: HR pixels in one of LR's.
+    """
 
     located: Located
     height: int
     width: int
+    lr: ImageFile | None = None
+    grid: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what crops are taken from: all that LR covers."""
+        return self.height - self.height % self.grid, self.width - self.width % self.grid
 
 
 def pad_to_crop(image: np.ndarray, crop: int) -> np.ndarray:
@@ -39,6 +52,8 @@ def pad_to_crop(image: np.ndarray, crop: int) -> np.ndarray:
 def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
     """Decode a file to uint8 `(H, W, 3)`, at least `crop` on each side.
 
+    HR of a pair is cut to what LR covers.
+
     Raises:
         ImageError: If it cannot be decoded, or has another size than its header said.
     """
@@ -48,23 +63,36 @@ def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
         raise ImageError(
             f"cannot read image '{file.located.name}': its header says {stated} pixels, it has {found}"
         )
-    return pad_to_crop(image, crop)
+    height, width = (side - side % file.grid for side in image.shape[:2])
+    return pad_to_crop(image[:height, :width], crop)
 
 
-def good_image(samples: Samples, i: int, bad: Sequence[bool] | np.ndarray) -> int:
-    """The image of sample i, or where that one is bad the next good one from the sample's spare on.
+def load_pair(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """HR and, if it has one, its LR image, each uint8 `(H, W, 3)` and large enough for a crop.
 
     Raises:
-        DataError: If every image is bad.
+        ImageError: If one cannot be decoded, or they do not lie over each other.
     """
-    image, count = int(samples.images[i]), len(bad)
-    for step in range(count):
-        if not bad[image]:
-            return image
-        image = (int(samples.spares[i]) + step) % count
-    if bad[image]:
-        raise DataError(f"none of the {count} images can be decoded")
-    return image
+    hr = load_for_crops(file, crop)
+    if file.lr is None:
+        return hr, None
+    lr = load_for_crops(file.lr, crop // file.grid)
+    if not fits(hr.shape, lr.shape, file.grid):
+        raise turned_apart(file)
+    return hr, lr
+
+
+def fits(hr: Sequence[int], lr: Sequence[int], grid: int) -> bool:
+    """Whether HR is `grid` times as high and wide as LR."""
+    return (hr[0], hr[1]) == (lr[0] * grid, lr[1] * grid)
+
+
+def turned_apart(file: ImageFile) -> ImageError:
+    """The error for a pair of which one image says that it is to be turned (EXIF) and the other does not."""
+    assert file.lr is not None
+    return ImageError(
+        f"cannot read image '{file.located.name}': its LR image '{file.lr.located.name}' is turned otherwise"
+    )
 
 
 def ignore_interrupt(worker: int) -> None:
@@ -72,8 +100,12 @@ def ignore_interrupt(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-class StepDataset(Dataset[tuple[Tensor, Tensor, list[tuple[int, str]]]]):
-    """Item s is the rank's whole share of step s: crops, seeds, and files found damaged on the way.
+Step: TypeAlias = tuple[Tensor, Tensor, list[int], Tensor, list[tuple[int, str]]]
+"""HR crops, LR crops of the pairs among them, which these are, seeds, damaged files."""
+
+
+class StepDataset(Dataset[Step]):
+    """Item s is the rank's whole share of step s, with files found damaged on the way.
 
     Which worker makes an item does not matter: it is a pure function of the plan and s.
     """
@@ -81,7 +113,7 @@ class StepDataset(Dataset[tuple[Tensor, Tensor, list[tuple[int, str]]]]):
     def __init__(
         self,
         files: Sequence[ImageFile],
-        plan: CropPlan,
+        plan: CropPlan | MixedPlan,
         *,
         batch_size: int,
         rank: int,
@@ -95,32 +127,42 @@ class StepDataset(Dataset[tuple[Tensor, Tensor, list[tuple[int, str]]]]):
         self.world_size = world_size
         self.bad = np.zeros(len(files), bool)
         self.keep_images = keep_images
-        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._recent: OrderedDict[int, tuple[np.ndarray, np.ndarray | None]] = OrderedDict()
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, list[tuple[int, str]]]:
+    def __getitem__(self, step: int) -> Step:
         samples = self.plan.local(step, self.batch_size, self.rank, self.world_size)
         crop = self.plan.crop
         crops = np.empty((len(samples.images), 3, crop, crop), np.uint8)
+        smalls: list[np.ndarray] = []
+        paired: list[int] = []
         failures: list[tuple[int, str]] = []
         for i in range(len(crops)):
-            image = self._decode(samples, i, failures)
-            y, x = samples.corner(i, image.shape[0], image.shape[1], crop)
+            index = self._decode(samples, i, failures)
+            grid = self.files[index].grid
+            image, lr = self._recent[index]
+            y, x = samples.corner(i, image.shape[0], image.shape[1], crop, grid)
             crops[i] = image[y : y + crop, x : x + crop].transpose(2, 0, 1)
-        return torch.from_numpy(crops), torch.from_numpy(samples.seeds.astype(np.int64)), failures
+            if lr is not None:
+                y, x, side = y // grid, x // grid, crop // grid
+                smalls.append(lr[y : y + side, x : x + side].transpose(2, 0, 1))
+                paired.append(i)
+        lrs = np.stack(smalls) if smalls else np.empty((0, 3, 1, 1), np.uint8)
+        seeds = torch.from_numpy(samples.seeds.astype(np.int64))
+        return torch.from_numpy(crops), torch.from_numpy(lrs), paired, seeds, failures
 
-    def _decode(self, samples: Samples, i: int, failures: list[tuple[int, str]]) -> np.ndarray:
+    def _decode(self, samples: Samples, i: int, failures: list[tuple[int, str]]) -> int:
+        """Have sample i's image among the recent ones; its index."""
         while True:
-            index = good_image(samples, i, self.bad)
+            index = samples.good_image(i, self.bad)
             if index in self._recent:
                 self._recent.move_to_end(index)
-                return self._recent[index]
+                return index
             try:
-                image = load_for_crops(self.files[index], self.plan.crop)
+                self._recent[index] = load_pair(self.files[index], self.plan.crop)
             except ImageError as error:
                 self.bad[index] = True
                 failures.append((index, str(error)))
                 continue
-            self._recent[index] = image
             while len(self._recent) > self.keep_images:
                 self._recent.popitem(last=False)
-            return image
+            return index

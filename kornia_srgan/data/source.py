@@ -6,74 +6,27 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, TypeAlias
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kornia_srgan.data.cache import PixelStore, stored_bytes
+from kornia_srgan.data.batch import CropBatch
+from kornia_srgan.data.cache import PairStore, stored_bytes
 from kornia_srgan.data.decode import ImageFile, StepDataset, ignore_interrupt
-from kornia_srgan.data.images import read_size
-from kornia_srgan.data.sampling import CropPlan, Samples, Weighting
-from kornia_srgan.data.shards import Located, locate_images
-from kornia_srgan.errors import DataError, ImageError
+from kornia_srgan.data.pairs import PairFolders, open_pairs
+from kornia_srgan.data.sampling import CropPlan, MixedPlan, Weighting
+from kornia_srgan.data.scan import scan_headers
+from kornia_srgan.data.shards import locate_images
+from kornia_srgan.errors import DataError
 from kornia_srgan.memory import free_memory, free_ram
 
 logger = logging.getLogger("kornia_srgan")
 
 CacheMode = Literal["auto", "none", "ram", "device"]
+Plan: TypeAlias = CropPlan | MixedPlan
 _NAMED = 10  # damaged files that one line of the log names
-
-
-@dataclass(frozen=True)
-class CropBatch:
-    """Crops of one step.
-
-    Attributes:
-        images: uint8 `(B, 3, crop, crop)` RGB on the device.
-        seeds: One seed per crop for its augmentations; like the crop a function of (seed, sample number).
-    """
-
-    images: Tensor
-    seeds: tuple[int, ...]
-
-
-class CropSource(Protocol):
-    """An endless, numbered series of crops."""
-
-    @property
-    def num_images(self) -> int:
-        """Image files that can be decoded, as far as is known."""
-        ...
-
-    @property
-    def skipped(self) -> tuple[Path, ...]:
-        """Files found damaged so far."""
-        ...
-
-    @property
-    def epoch_samples(self) -> int:
-        """Crops in one pass over the data."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Names and sizes of the images and how they are sampled; another one means other crops."""
-        ...
-
-    def batches(
-        self, start: int, stop: int, *, batch_size: int, rank: int = 0, world_size: int = 1
-    ) -> Iterator[CropBatch]:
-        """The batches of steps `start` to `stop` - 1; `batch_size` counts all ranks together.
-
-        Rank r gets crops `r * batch_size // world_size` up to the next rank's of each step, so that all ranks
-        together see what one process sees, and starting at step s is resuming at it.
-        """
-        ...
 
 
 class _Source:
@@ -81,7 +34,7 @@ class _Source:
 
     mode: CacheMode
 
-    def __init__(self, files: Sequence[ImageFile], plan: CropPlan, device: torch.device) -> None:
+    def __init__(self, files: Sequence[ImageFile], plan: Plan, device: torch.device) -> None:
         self.files = files
         self.plan = plan
         self.device = device
@@ -102,9 +55,14 @@ class _Source:
 
     @property
     def fingerprint(self) -> str:
-        plan = self.plan
+        mixed = self.plan if isinstance(self.plan, MixedPlan) else None
+        plan = mixed.pairs if mixed else self.plan
+        assert isinstance(plan, CropPlan)
         facts = [(f.located.name.name, f.height, f.width) for f in self.files]
+        pairs = [(f.lr.located.name.name, f.lr.height, f.lr.width) for f in self.files if f.lr]
         said = repr((plan.crop, plan.crops_per_image, plan.seed, plan.weighting, facts))
+        if pairs:  # without them it is what it was before there were pairs
+            said += repr((pairs, mixed.share if mixed else 1.0))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def report(self, failures: Iterable[tuple[Path, str]]) -> None:
@@ -132,11 +90,11 @@ class CachedSource(_Source):
     """Crops out of images decoded once, in RAM or on the device."""
 
     def __init__(
-        self, files: Sequence[ImageFile], plan: CropPlan, device: torch.device, *, on_device: bool
+        self, files: Sequence[ImageFile], plan: Plan, device: torch.device, *, on_device: bool
     ) -> None:
         super().__init__(files, plan, device)
         self.mode = "device" if on_device else "ram"
-        self.store = PixelStore(files, crop=plan.crop, device=device if on_device else torch.device("cpu"))
+        self.store = PairStore(files, crop=plan.crop, device=device if on_device else torch.device("cpu"))
 
     def batches(
         self, start: int, stop: int, *, batch_size: int, rank: int = 0, world_size: int = 1
@@ -145,9 +103,11 @@ class CachedSource(_Source):
         _check_share(batch_size, rank, world_size)
         pin = self.device.type == "cuda" and self.mode == "ram"
         for step in range(start, stop):
-            samples: Samples = self.plan.local(step, batch_size, rank, world_size)
-            crops = self.store.crops(samples, pin=pin)
-            yield CropBatch(crops.to(self.device, non_blocking=True), tuple(samples.seeds.tolist()))
+            samples = self.plan.local(step, batch_size, rank, world_size)
+            crops, lr, paired = self.store.crops(samples, pin=pin)
+            lr = lr.to(self.device, non_blocking=True) if lr is not None else None
+            seeds = tuple(samples.seeds.tolist())
+            yield CropBatch(crops.to(self.device, non_blocking=True), seeds, lr, paired)
 
 
 class DecodingSource(_Source):
@@ -155,9 +115,7 @@ class DecodingSource(_Source):
 
     mode: CacheMode = "none"
 
-    def __init__(
-        self, files: Sequence[ImageFile], plan: CropPlan, device: torch.device, *, workers: int
-    ) -> None:
+    def __init__(self, files: Sequence[ImageFile], plan: Plan, device: torch.device, *, workers: int) -> None:
         super().__init__(files, plan, device)
         self.workers = workers
 
@@ -177,9 +135,11 @@ class DecodingSource(_Source):
             worker_init_fn=ignore_interrupt,
             generator=torch.Generator(),  # the loader seeds its workers from it, not from the global one
         )
-        for crops, seeds, failures in loader:
+        for hr, smalls, paired, seeds, failures in loader:
             self.report((self.files[i].located.name, message) for i, message in failures)
-            yield CropBatch(crops.to(self.device, non_blocking=True), tuple(seeds.tolist()))
+            lr = smalls.to(self.device, non_blocking=True) if paired else None
+            crops = hr.to(self.device, non_blocking=True)
+            yield CropBatch(crops, tuple(seeds.tolist()), lr, tuple(paired))
 
 
 def _check_share(batch_size: int, rank: int, world_size: int) -> None:
@@ -190,9 +150,12 @@ def _check_share(batch_size: int, rank: int, world_size: int) -> None:
 
 
 def open_crops(
-    folders: Iterable[str | Path] | str | Path,
+    folders: Iterable[str | Path] | str | Path = (),
     *,
     crop: int,
+    pairs: Iterable[PairFolders] = (),
+    scale: int = 4,
+    pair_share: float = 0.5,
     cache: CacheMode = "auto",
     workers: int = 2,
     crops_per_image: int = 1,
@@ -211,6 +174,9 @@ def open_crops(
     Args:
         folders: One folder or several, searched with the folders in them.
         crop: Side of a crop in pixels.
+        pairs: Folders of HR images and of the LR images that belong to them, see `data.pairs`.
+        scale: How much smaller these LR images are; of no meaning without pairs.
+        pair_share: Share of crops that come from `pairs`, where there are `folders` too.
         cache: `none` decodes in worker processes as crops are needed; `ram` and `device` decode everything
             once and keep it there as uint8; `auto` takes the device if that is CUDA and the images fit into a
             quarter of its free memory, else RAM if they fit into half of what is free, else `none`.
@@ -222,22 +188,26 @@ def open_crops(
             images alike.
 
     Raises:
-        DataError: If a folder is missing, no image can be decoded, or the images do not fit into the
-            cache that was asked for.
+        DataError: If a folder is missing, no image can be decoded, an LR image is missing or has the wrong
+            size, or the images do not fit into the cache that was asked for.
     """
     device = torch.device(device)
-    located, broken_archives = locate_images(folders)
-    files, unopened = _scan(located)
-    unopened = broken_archives + unopened
-    if not files:
-        raise DataError(f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}")
-    plan = CropPlan(
-        [(f.height, f.width) for f in files],
-        crop=crop,
-        crops_per_image=crops_per_image,
-        seed=seed,
-        weighting=weighting,
-    )
+    pairs = tuple(pairs)
+    folders = (folders,) if isinstance(folders, str | Path) else tuple(folders)
+    alone, unopened = _open_folders(folders) if folders or not pairs else ([], [])
+    both, broken = open_pairs(pairs, scale=scale, crop=crop) if pairs else ([], [])
+    unopened = unopened + broken
+
+    def plan_of(files: Sequence[ImageFile], seed: int) -> CropPlan:
+        sizes = [f.size for f in files]
+        return CropPlan(sizes, crop=crop, crops_per_image=crops_per_image, seed=seed, weighting=weighting)
+
+    if alone and both:
+        # Another seed: else the two would draw alike.
+        plan = MixedPlan(plan_of(alone, seed), plan_of(both, seed + 2**32), pair_share)
+    else:
+        plan = plan_of(alone or both, seed)
+    files = alone + both
     mode = choose_cache(cache, stored_bytes(files, crop), device)
     if mode == "none":
         source = DecodingSource(files, plan, device, workers=workers)
@@ -252,21 +222,14 @@ def open_crops(
     return source
 
 
-def _scan(images: Sequence[Located]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
-    """Read all headers, in order."""
-
-    def scan(image: Located) -> ImageFile | str:
-        try:
-            return ImageFile(image, *read_size(image.open(), image.name))
-        except ImageError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        results = list(zip(images, pool.map(scan, images), strict=True))
-    return (
-        [r for _, r in results if isinstance(r, ImageFile)],
-        [(image.name, r) for image, r in results if isinstance(r, str)],
-    )
+def _open_folders(folders: Sequence[str | Path]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+    """The images in folders, and files whose header cannot be read."""
+    located, broken_archives = locate_images(folders)
+    files, unopened = scan_headers(located)
+    unopened = broken_archives + unopened
+    if not files:
+        raise DataError(f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}")
+    return files, unopened
 
 
 def choose_cache(cache: CacheMode, size: int, device: torch.device) -> CacheMode:

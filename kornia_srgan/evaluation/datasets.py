@@ -20,6 +20,7 @@ from pathlib import Path
 
 from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.known_sets import locate_set
+from kornia_srgan.photos.pair_names import lr_stem
 
 logger = logging.getLogger("kornia_srgan")
 
@@ -217,8 +218,7 @@ def _lr_folders(folder: Path, hr_folder: Path, scale: int) -> Iterator[Path]:
 
 def _by_stem(files: list[Path], scale: int) -> dict[str, Path]:
     """LR files by the HR stem they belong to: `babyx4`, `baby_x4`, `baby_LR`, `baby` all give `baby`."""
-    suffix = re.compile(rf"([_-]?x{scale}|[_-]lr(x?{scale})?|_lr_bicubic)$")
-    stripped = {suffix.sub("", p.stem.lower()): p for p in files}
+    stripped = {lr_stem(p.stem, scale): p for p in files}
     return stripped | {p.stem.lower(): p for p in files}
 
 

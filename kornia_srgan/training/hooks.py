@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from torch import nn
 
-from kornia_srgan.data.source import CropBatch
+from kornia_srgan.data.batch import CropBatch
 from kornia_srgan.training.checkpoint import Progress
 from kornia_srgan.training.players import ActiveStage
 from kornia_srgan.training.stage import StepResult

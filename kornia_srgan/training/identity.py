@@ -23,7 +23,7 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
     raw = config.model_dump(mode="json")
     data, loop = raw["data"], raw["train"]
     for section, keys in (
-        (data, ("folders", "cache", "workers")),
+        (data, ("folders", "pairs", "cache", "workers", *(() if config.data.pairs else ("pair_share",)))),
         (loop, ("log_every", "checkpoint_every", "keep_last", "trackers", "detect_anomaly")),
         (raw, ("name", "summary", "validation", "license", "plugins", "init")),
     ):
@@ -61,7 +61,10 @@ def training_facts(config: TrainConfig, images: int, accelerator: Accelerator) -
         "ema_decay": config.train.ema_decay,
         "seed": config.train.seed,
         "init": _public_name(config.init or ""),
-        "data": [folder.name for folder in config.data.folders],
+        "data": [
+            *(folder.name for folder in config.data.folders),
+            *(f"{pair.hr.name} with {pair.lr.name}" for pair in config.data.pairs),
+        ],
         "images": images,
         "precision": str(accelerator.mixed_precision),
         "processes": accelerator.num_processes,

@@ -23,7 +23,7 @@ from kornia_srgan.training.identity import flat_config, run_identity, training_f
 from kornia_srgan.training.journal import check_trackers
 from kornia_srgan.training.launch import check_launch, check_strategy, make_accelerator, prepared_process
 from kornia_srgan.training.run_folder import RunFolder
-from kornia_srgan.training.stage_data import StageCrops, check_batches
+from kornia_srgan.training.stage_data import StageCrops, check_batches, pair_note
 from kornia_srgan.training.trainer import Trainer
 from kornia_srgan.training.validation import FolderValidator
 
@@ -57,8 +57,10 @@ def train(
         UserError: Whatever is wrong with config, components, data or output, before the first step.
         TrainingError: If training cannot go on.
     """
-    if not config.data.folders:
-        raise ConfigError("data.folders: no folder of photographs; give --data DIR")
+    if not (config.data.folders or config.data.pairs):
+        raise ConfigError(
+            "data.folders: no folder of photographs; give --data DIR, or --hr DIR --lr DIR for pairs"
+        )
     check_trackers(config.train.trackers)
     folder = RunFolder(Path(output))
     check_launch()
@@ -109,8 +111,9 @@ def _run(
         on_step=on_step,
     )
     del data  # the trainer alone holds it, to let it go
-    if components.init_note:
-        trainer.journal.say(components.init_note)
+    for note in (components.init_note, pair_note(config, components)):
+        if note:
+            trainer.journal.say(note)
     try:
         return trainer.fit(checkpoint)
     finally:

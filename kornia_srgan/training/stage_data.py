@@ -7,8 +7,11 @@ from typing import Any
 
 import torch
 
+from kornia_srgan.assembly import Components
 from kornia_srgan.config.model import Stage, TrainConfig
-from kornia_srgan.data.source import CropSource, open_crops
+from kornia_srgan.contracts import PairAugmentation
+from kornia_srgan.data.batch import CropSource
+from kornia_srgan.data.source import open_crops
 from kornia_srgan.errors import ConfigError
 
 
@@ -37,6 +40,21 @@ def check_batches(config: TrainConfig, processes: int) -> None:
                 f"{where} {size} cannot be shared by {processes} processes x "
                 f"{config.train.accumulate} micro-batches; it must be a multiple of {parts}"
             )
+
+
+def pair_note(config: TrainConfig, components: Components) -> str:
+    """What of a recipe does not go over pairs; empty if there are none or all does."""
+    data = config.data
+    if not data.pairs:
+        return ""
+    left_out = [
+        f"augmentation {component.name}"
+        for component, augment in zip(data.augmentations, components.augmentations, strict=True)
+        if not (isinstance(augment, PairAugmentation) and augment.keeps_pairs)
+    ]
+    if data.degradation and not data.folders:
+        left_out.append(f"degradation {data.degradation.name}")
+    return f"pairs bring their own LR images, so not for them: {', '.join(left_out)}" if left_out else ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,9 @@ class StageCrops:
         source = open_crops(
             data.folders,
             crop=crop,
+            pairs=[(pair.hr, pair.lr) for pair in data.pairs],
+            scale=self._config.scale,
+            pair_share=data.pair_share,
             cache=data.cache,
             workers=data.workers,
             crops_per_image=data.crops_per_image,

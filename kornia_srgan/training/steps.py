@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kornia_srgan.assembly import NamedLoss
+from kornia_srgan.components.transforms.seeding import to_device
 from kornia_srgan.contracts import (
     AdversarialLoss,
     Augmentation,
@@ -15,6 +17,7 @@ from kornia_srgan.contracts import (
     Degradation,
     Discriminator,
     LossReport,
+    PairAugmentation,
     PenalizedLoss,
     Resizer,
 )
@@ -25,6 +28,8 @@ def make_batch(
     images: Tensor,
     seeds: Sequence[int],
     *,
+    lr: Tensor | None = None,
+    paired: Sequence[int] = (),
     scale: int,
     resizer: Resizer,
     augmentations: Sequence[Augmentation] = (),
@@ -35,20 +40,56 @@ def make_batch(
     Args:
         images: uint8 HR crops, `(B, 3, H, W)`; H and W are multiples of `scale`.
         seeds: One integer per image; augmentations depend on nothing else.
+        lr: uint8 LR crops `(P, 3, H / scale, W / scale)` of the images that bring their own.
+        paired: Which images these belong to, in rising order.
         scale: The upscaling factor.
         resizer: Makes LR from HR.
         augmentations: Applied to HR, in order.
         degradation: Makes LR instead of the resizer.
 
     Returns:
-        A batch in [0, 1], float32.
+        A batch in [0, 1], float32; images that bring their own LR come last.
     """
+    if lr is None or not paired:
+        return _made_batch(images, seeds, scale, resizer, augmentations, degradation)
+    own = set(paired)
+    alone = [index for index in range(len(seeds)) if index not in own]
+    pairs = _own_batch(_rows(images, paired), lr, [seeds[index] for index in paired], augmentations)
+    if not alone:
+        return pairs
+    rest = [seeds[index] for index in alone]
+    made = _made_batch(_rows(images, alone), rest, scale, resizer, augmentations, degradation)
+    return Batch(lr=torch.cat((made.lr, pairs.lr)), hr=torch.cat((made.hr, pairs.hr)))
+
+
+def _made_batch(
+    images: Tensor,
+    seeds: Sequence[int],
+    scale: int,
+    resizer: Resizer,
+    augmentations: Sequence[Augmentation],
+    degradation: Degradation | None,
+) -> Batch:
     hr = images.float().div_(255)
     for augment in augmentations:
         hr = augment(hr, seeds)
     size = (hr.shape[-2] // scale, hr.shape[-1] // scale)
     lr = resizer(hr, size) if degradation is None else degradation(hr, seeds, size)
     return Batch(lr=lr, hr=hr)
+
+
+def _own_batch(
+    images: Tensor, small: Tensor, seeds: Sequence[int], augmentations: Sequence[Augmentation]
+) -> Batch:
+    hr, lr = images.float().div_(255), small.float().div_(255)
+    for augment in augmentations:
+        if isinstance(augment, PairAugmentation) and augment.keeps_pairs:
+            hr, lr = augment(hr, seeds), augment(lr, seeds)
+    return Batch(lr=lr, hr=hr)
+
+
+def _rows(images: Tensor, which: Sequence[int]) -> Tensor:
+    return images[to_device(np.array(which, np.int64), images, torch.int64)]
 
 
 def image_loss(sr: Tensor, hr: Tensor, losses: Sequence[NamedLoss]) -> LossReport:

@@ -12,8 +12,8 @@ from torch import nn
 
 from kornia_srgan.assembly import Components, StageComponents
 from kornia_srgan.config.model import Train
+from kornia_srgan.data.batch import CropBatch
 from kornia_srgan.data.sampling import step_seed
-from kornia_srgan.data.source import CropBatch
 from kornia_srgan.errors import TrainingError
 from kornia_srgan.training.checkpoint import Checkpoint, Progress, save_checkpoint
 from kornia_srgan.training.determinism import missing_kernels_named
@@ -210,14 +210,16 @@ class Trainer:
         size = len(crops.seeds) // train.accumulate
         micro = [
             make_batch(
-                crops.images[i : i + size],
-                crops.seeds[i : i + size],
+                part.images,
+                part.seeds,
+                lr=part.lr,
+                paired=part.paired,
                 scale=self.components.spec.scale,
                 resizer=self.components.resizer,
                 augmentations=self.components.augmentations,
                 degradation=self.components.degradation,
             )
-            for i in range(0, size * train.accumulate, size)
+            for part in (crops.part(i, i + size) for i in range(0, size * train.accumulate, size))
         ]
         with torch.autograd.set_detect_anomaly(train.detect_anomaly), missing_kernels_named():
             result = train_step(

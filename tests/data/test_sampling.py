@@ -1,9 +1,10 @@
 """The order of samples: a pure function, every image in proportion, every position alike."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from kornia_srgan.data.decode import good_image
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.errors import DataError
 
@@ -11,7 +12,7 @@ SIZES = [(40, 40), (16, 16), (33, 64), (5, 5)]  # 16 crops: 4, 1, 8, 1 whole one
 
 
 def fields(samples):
-    return (samples.images, samples.rows, samples.columns, samples.seeds, samples.spares)
+    return [getattr(samples, field.name) for field in dataclasses.fields(samples)]
 
 
 def test_any_slice_is_the_same_as_the_whole():
@@ -72,10 +73,10 @@ def test_positions_cover_the_image_evenly_and_seeds_are_distinct():
 def test_samples_of_a_bad_image_go_to_all_the_others():
     samples = CropPlan([(16, 16)] * 6, crop=16, weighting="uniform").samples(0, 600)
     bad = np.array([False, True, False, False, True, False])
-    chosen = np.array([good_image(samples, i, bad) for i in range(600)])
+    chosen = np.array([samples.good_image(i, bad) for i in range(600)])
     own = ~bad[samples.images]
     np.testing.assert_array_equal(chosen[own], samples.images[own])
     assert np.bincount(chosen[~own], minlength=6)[~bad].min() > 15
     assert not bad[chosen].any()
     with pytest.raises(DataError, match="none of the 6 images can be decoded"):
-        good_image(samples, 0, np.ones(6, bool))
+        samples.good_image(0, np.ones(6, bool))

@@ -1,12 +1,10 @@
 """Real processes: `accelerate launch`, torchrun, signals."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from kornia_srgan.config.io import dump_config
+from tests.helpers.launches import ACCELERATE, ENVIRONMENT, LAUNCH, ONE, TORCHRUN_TWO, TWO, finish, interrupt
 from tests.helpers.runs import assert_same_run
 from tests.helpers.training import make_photos, small_config
-
-REPOSITORY = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-ONE = [sys.executable, "-m", "kornia_srgan", "train"]
-ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
-LAUNCH = [*ACCELERATE, "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-TWO = [*LAUNCH, "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m", "kornia_srgan.train"]
-TORCHRUN_TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 pytestmark = pytest.mark.slow
 
@@ -39,30 +30,6 @@ def recipe(tmp_path: Path):
         return path
 
     return write
-
-
-def finish(command: list[str], **kwargs: Any) -> str:
-    result = subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False, **kwargs
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stderr
-
-
-def interrupt(command: list[str], run: Path, number: int, *, after_step: int) -> int:
-    """Send a signal once the run has logged a step, to it and all its processes."""
-    process = subprocess.Popen(
-        command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        log = run / "metrics.jsonl"
-        if log.is_file() and f'"total": {after_step}' in log.read_text():
-            break
-        time.sleep(0.01)
-    assert process.poll() is None, "the run ended before the signal"
-    os.killpg(process.pid, number)
-    return process.wait(timeout=120)
 
 
 @pytest.mark.parametrize("launch", [ONE, TWO], ids=["one", "two"])

@@ -30,6 +30,8 @@ class Dihedral:
         torch.Size([2, 3, 8, 8])
     """
 
+    keeps_pairs = True
+
     def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         """Turn and flip `(B, 3, H, H)`; one seed per image. The values are moved, never changed.
 
@@ -70,6 +72,8 @@ class ColorJiggle:
     Raises:
         ArgumentError: If an amount is outside its range.
     """
+
+    keeps_pairs = True
 
     def __init__(
         self,

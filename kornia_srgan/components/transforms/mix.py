@@ -38,6 +38,8 @@ class MixUp:
         torch.Size([2, 3, 8, 8])
     """
 
+    keeps_pairs = True
+
     def __init__(self, *, p: float = 0.5, alpha: float = 1.2) -> None:
         _check_probability(p, "mixup")
         if alpha <= 0:

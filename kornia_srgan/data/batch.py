@@ -1,0 +1,68 @@
+"""What training is given in a step, and what gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """Crops of one step.
+
+    Attributes:
+        images: uint8 `(B, 3, crop, crop)` RGB on the device.
+        seeds: One seed per crop for its augmentations; like the crop a function of (seed, sample number).
+        lr: uint8 `(P, 3, crop / scale, crop / scale)`, LR of the crops that have their own; None for none.
+        paired: Which crops these belong to, in rising order.
+    """
+
+    images: Tensor
+    seeds: tuple[int, ...]
+    lr: Tensor | None = None
+    paired: tuple[int, ...] = ()
+
+    def part(self, start: int, stop: int) -> CropBatch:
+        """Crops `start` to `stop` - 1, with the LR that belongs to them."""
+        rows = [row for row, index in enumerate(self.paired) if start <= index < stop]
+        lr = self.lr[rows[0] : rows[-1] + 1] if rows and self.lr is not None else None
+        paired = tuple(self.paired[row] - start for row in rows)
+        return CropBatch(self.images[start:stop], self.seeds[start:stop], lr, paired)
+
+
+class CropSource(Protocol):
+    """An endless, numbered series of crops."""
+
+    @property
+    def num_images(self) -> int:
+        """Image files that can be decoded, as far as is known."""
+        ...
+
+    @property
+    def skipped(self) -> tuple[Path, ...]:
+        """Files found damaged so far."""
+        ...
+
+    @property
+    def epoch_samples(self) -> int:
+        """Crops in one pass over the data."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Names and sizes of the images and how they are sampled; another one means other crops."""
+        ...
+
+    def batches(
+        self, start: int, stop: int, *, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[CropBatch]:
+        """The batches of steps `start` to `stop` - 1; `batch_size` counts all ranks together.
+
+        Rank r gets crops `r * batch_size // world_size` up to the next rank's of each step, so that all ranks
+        together see what one process sees, and starting at step s is resuming at it.
+        """
+        ...

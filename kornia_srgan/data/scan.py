@@ -1,0 +1,30 @@
+"""Reading the headers of many images at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kornia_srgan.data.decode import ImageFile
+from kornia_srgan.data.images import read_size
+from kornia_srgan.data.shards import Located
+from kornia_srgan.errors import ImageError
+
+
+def scan_headers(images: Sequence[Located]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+    """Images with their sizes, in order; and those whose header cannot be read, with the reason."""
+
+    def scan(image: Located) -> ImageFile | str:
+        try:
+            return ImageFile(image, *read_size(image.open(), image.name))
+        except ImageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        results = list(zip(images, pool.map(scan, images), strict=True))
+    return (
+        [r for _, r in results if isinstance(r, ImageFile)],
+        [(image.name, r) for image, r in results if isinstance(r, str)],
+    )
