@@ -21,6 +21,7 @@ from kornia_srgan.processor import set_threads
 
 COMMANDS = (
     "train",
+    "data",
     "upscale",
     "evaluate",
     "prepare",

@@ -1,0 +1,78 @@
+"""`kornia-srgan data`: a look at images before training on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kornia_srgan.cli.options import HrOption, LrOption, as_pairs, check_writable
+from kornia_srgan.errors import UserError
+
+
+def command(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="Folders of photographs, or tar archives.")
+    ] = None,
+    hr: HrOption = None,
+    lr: LrOption = None,
+    scale: Annotated[int, typer.Option(min=1, help="How much larger HR is than LR.")] = 4,
+    crop: Annotated[int, typer.Option(min=1, help="Side of an HR crop; smaller images are named.")] = 96,
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="JPEGs saved at a lower quality are named.")
+    ] = 75,
+    shift: Annotated[
+        float, typer.Option(min=0, help="HR pixels between the images of a pair from which on it is named.")
+    ] = 1.0,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="FILE.png", help="Write a contact sheet.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE.json", help="Write all that was found.")
+    ] = None,
+    fix_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix-list", metavar="FILE.txt", help="Write the files with a problem, one path a line."
+        ),
+    ] = None,
+) -> None:
+    """Look at images before training: sizes, formats, and what would spoil a run.
+
+    Named are images that cannot be decoded, duplicates, images smaller than a crop, enlarged ones and hard
+    compressed ones; of pairs also missing partners, wrong sizes and measured shifts. Nothing is changed.
+    """
+    import json
+
+    from rich.progress import Progress
+
+    from kornia_srgan.atomic import write_text
+    from kornia_srgan.cli.options import console
+    from kornia_srgan.survey.findings import describe
+    from kornia_srgan.survey.look import Limits, survey
+    from kornia_srgan.survey.sheet import write_sheet
+
+    pairs = as_pairs(hr, lr)
+    if not (folders or pairs):
+        raise UserError("nothing to look at: give a folder of photographs, or --hr DIR --lr DIR for pairs")
+    for path in filter(None, (sheet, json_file, fix_list)):
+        check_writable(path)
+    shown = console(stderr=True)
+    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as progress:
+        task = progress.add_task("looking", total=None)
+        found = survey(
+            folders or [],
+            pairs,
+            limits=Limits(crop=crop, scale=scale, quality=quality, shift=shift),
+            on_image=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    typer.echo(describe(found))
+    if json_file:
+        write_text(json_file, json.dumps(found.as_json(), indent=1) + "\n")
+        typer.echo(f"all of it: {json_file}")
+    if fix_list:
+        write_text(fix_list, "".join(f"{path}\n" for path in found.to_fix()))
+        typer.echo(f"{len(found.to_fix())} files with a problem: {fix_list}")
+    if sheet:
+        typer.echo(f"{write_sheet(found, sheet)} images: {sheet}")
