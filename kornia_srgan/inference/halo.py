@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.inference.tiling import is_out_of_memory
+
 _DEEP = 64  # halos up to this are taken as they are
 _STRIP = 25  # height of the images on which a deep generator's reach is measured
 _UNSEEN = 0.5 / 255  # what all pixels outside the halo may change together
@@ -22,7 +24,8 @@ def practical_halo(generator: nn.Module, halo: int | None) -> int | None:
         halo: Its receptive field.
 
     Returns:
-        `halo` if it is None, at most 64 or not larger than the reach; otherwise the reach.
+        `halo` if it is None, at most 64, not larger than the reach, or if the generator gives no gradient
+        (another engine computes it, or a layer changes its input in place); otherwise the reach.
     """
     if halo is None or halo <= _DEEP:
         return halo
@@ -43,7 +46,12 @@ def _reach(generator: nn.Module, length: int) -> int | None:
         if not output.requires_grad:  # another engine computes it
             return None
         centre = output[0, :, output.shape[-2] // 2, output.shape[-1] // 2].abs().sum()
-        (gradient,) = torch.autograd.grad(centre, image)
+        try:
+            (gradient,) = torch.autograd.grad(centre, image)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            return None  # a layer changes in place what the gradient needs
     weight = gradient[0].float().abs().sum(dim=(0, 1)).cpu()
     middle = length // 2
     both = weight[middle:].clone()

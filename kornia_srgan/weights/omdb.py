@@ -6,6 +6,7 @@ keep it and what is downloaded in.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -125,14 +126,15 @@ def _read(path: Path) -> bytes:
 
 
 def _download(address: str) -> bytes:
-    """The catalogue from the cache while it is fresh, else from its address; offline from the cache."""
+    """The catalogue from its address, offline from the cache; OpenModelDB's from there while it is fresh."""
     from urllib.request import Request, urlopen
 
     from kornia_srgan.explain import one_line
     from kornia_srgan.weights.hub import reachable
 
-    kept = cache_folder() / "omdb" / "models.json"
     own = address == CATALOGUE
+    name = "models" if own else f"models-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+    kept = cache_folder() / "omdb" / f"{name}.json"
     if own and kept.is_file() and time.time() - kept.stat().st_mtime < _FRESH:
         return kept.read_bytes()
     try:
@@ -141,15 +143,14 @@ def _download(address: str) -> bytes:
         with urlopen(Request(address, headers={"User-Agent": "kornia-srgan"}), timeout=30) as answer:
             text = answer.read()
     except (OSError, ValueError) as error:
-        if own and kept.is_file():
+        if kept.is_file():
             return kept.read_bytes()
         raise OfflineError(
             f"the catalogue {address} cannot be fetched ({one_line(error)}); connect to the network, or save "
             "it elsewhere and name the file in KORNIA_SRGAN_OMDB",
             where=address,
         ) from None
-    if own:
-        write_bytes(kept, text)
+    write_bytes(kept, text)
     return text
 
 

@@ -141,6 +141,17 @@ def test_a_deep_generators_reach_is_enough(strength):
     assert (tiled - whole).abs().max() < GREY_LEVEL
 
 
+def test_layers_that_work_in_place_have_no_gradient_to_measure():
+    class InPlace(Deep):
+        def forward(self, lr):
+            x = lr + 0
+            for layer in self.layers[:3]:
+                x[:, :1] = layer(x)[:, :1]
+            return Nearest.forward(self, x)
+
+    assert practical_halo(InPlace(0.1), 100) == 100
+
+
 def test_a_weak_chain_reaches_less_than_it_sees():
     assert practical_halo(Deep(0.001), 100) < 100
     assert practical_halo(Chain(3), 3) == 3

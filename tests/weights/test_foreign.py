@@ -119,7 +119,7 @@ def test_report(tmp_path):
         "layout:    BasicSR MSRResNet",
         "tensors:   22 in 'params', all used",
         "generator: msrresnet x4 (channels=5, num_blocks=3, upsample_activation=True)",
-        "left out:  1 other entries (epoch)",
+        "left out:  1 other entry (epoch)",
     ]
 
 

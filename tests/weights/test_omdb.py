@@ -101,7 +101,7 @@ def test_a_name_is_downloaded_once_and_its_licence_shown_first(site, weights, ca
     assert locate("omdb:2x-UltraSharp") == path
     assert site.asked.count("/w.pth") == 1
     assert capsys.readouterr().err == ""
-    assert list(path.parent.iterdir()) == [path]
+    assert sorted(p.suffix for p in path.parent.iterdir()) == [".json", ".pth"]  # and the catalogue
 
 
 def test_upscale_takes_it_by_name(site, weights, tmp_path, capsys):
@@ -188,6 +188,15 @@ def test_the_catalogue_is_kept_and_renewed_when_old(site, weights, monkeypatch):
     os.utime(kept, (old, old))
     del site.files["/models.json"]
     assert list(read_catalogue()) == ["2x-UltraSharp", "4x-Other"]  # better an old one than none
+
+
+def test_what_was_downloaded_needs_no_network_any_more(site, weights, monkeypatch, capsys):
+    publish(site, weights, [f"{site.url}/w.pth"])
+    site.files["/w.pth"] = (weights, "application/octet-stream")
+    path = locate("omdb:2x-UltraSharp")
+    site.files.clear()
+    assert locate("omdb:2x-UltraSharp") == path
+    assert "downloaded" in invoke(capsys, "models", "ultra").out
 
 
 def test_something_else_is_no_catalogue(tmp_path, monkeypatch):

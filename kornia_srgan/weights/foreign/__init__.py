@@ -64,7 +64,8 @@ class Imported:
         ]
         if self.left_out:
             some = ", ".join(self.left_out[:4]) + (", ..." if len(self.left_out) > 4 else "")
-            lines.append(f"left out:  {len(self.left_out)} other entries ({some})")
+            noun = "entry" if len(self.left_out) == 1 else "entries"
+            lines.append(f"left out:  {len(self.left_out)} other {noun} ({some})")
         return lines
 
 
