@@ -1,1 +1,1 @@
-"""Other engines than PyTorch that run a generator."""
+"""Runs generators in other engines: ONNX Runtime and OpenVINO."""

@@ -1,4 +1,4 @@
-"""Which engine computes a generator: the one asked for, or the fastest by a calibration that is kept."""
+"""Chooses the engine of a generator: the requested one, or the fastest by a stored measurement."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _SIDE, _REPEATS = 96, 3
 def with_engine(
     generator: nn.Module, engine: str = "torch", provider: str | None = None, *, dtype: Any = torch.float32
 ) -> nn.Module:
-    """The generator as an engine computes it.
+    """Wrap a generator so that an engine computes it.
 
     Args:
         generator: A `contracts.Generator` on the CPU.
-        engine: `torch`: itself; `onnxruntime`, `openvino`; `auto`: an installed one that is measured to be
-            more than 10 % faster here, else itself. Measured once for a machine and weights.
-        provider: For ONNX Runtime, see `sessions.open_session`.
-        dtype: What PyTorch would compute in, for `auto`.
+        engine: `torch`, `onnxruntime`, `openvino`, or `auto`, which takes an installed engine if it is
+            measured to be more than 10 % faster than PyTorch. Measured once per machine and weights.
+        provider: The execution provider of ONNX Runtime, see `sessions.open_session`.
+        dtype: The dtype of PyTorch that `auto` compares with.
 
     Raises:
         UserError: If the engine or provider is not known, or the generator cannot be exported.
@@ -55,7 +55,7 @@ def with_engine(
 
 
 def computed_elsewhere(generator: nn.Module) -> bool:
-    """Whether another engine than PyTorch computes it, or a part of it."""
+    """Whether another engine than PyTorch computes the module or a part of it."""
     return any(isinstance(m, OnnxGenerator) for m in generator.modules())
 
 
@@ -111,7 +111,7 @@ def _seconds(generator: nn.Module, dtype: Any) -> float:
 
 
 def _machine() -> dict[str, object]:
-    """What decides which engine is faster, besides the weights."""
+    """The facts about the machine that decide which engine is faster."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -127,7 +127,7 @@ def _machine() -> dict[str, object]:
 
 
 def _fingerprint(generator: nn.Module) -> str:
-    """Of the network and its weights."""
+    """A hash of the network and its weights."""
     found = hashlib.sha256(repr(generator).encode())
     for key, value in generator.state_dict().items():
         found.update(key.encode())
@@ -141,7 +141,7 @@ def _cache() -> Path:
 
 
 def _keep(write: Callable[[], object]) -> None:
-    """Write what spares work next time; a disk that is full or read-only stops nothing."""
+    """Store a measurement; a full or read-only disk is ignored."""
     try:
         _cache().mkdir(parents=True, exist_ok=True)
         write()

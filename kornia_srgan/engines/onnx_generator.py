@@ -1,4 +1,4 @@
-"""A generator that another engine computes: an ONNX file as an `nn.Module` with a geometry."""
+"""An ONNX file as a generator that another engine computes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _TRIES = 3  # pictures of noise: an activation may stop in one what it lets thro
 class OnnxGenerator(nn.Module):
     """Maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` by ONNX Runtime or OpenVINO.
 
-    It takes and gives any floating dtype on any device; the engine computes in float32 from memory. Files of
-    `export_generator` say their scale, halo and alignment; of others scale and halo are measured. It gives no
-    gradients, and is pickled and copied by its file.
+    It accepts any floating dtype on any device; the engine computes in float32. Files of `export_generator`
+    contain their scale, halo and alignment; scale and halo of other files are measured. There are no
+    gradients. The module is pickled and copied by its file.
 
     Args:
         data: The bytes of an ONNX file with one input, float32 or float16, whose height and width are free.
-        engine: What computes.
-        provider: For ONNX Runtime, see `open_session`.
-        name: What messages call it.
+        engine: The engine.
+        provider: The execution provider of ONNX Runtime, see `open_session`.
+        name: The name in messages.
 
     Raises:
-        UserError: If the file is none that can serve.
+        UserError: If the file is not a usable network.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class OnnxGenerator(nn.Module):
         return int(scale)
 
     def _measured_halo(self) -> int | None:
-        """How far a pixel reaches in the picture of noise when it changes; None for further than 512.
+        """Measure how far the change of a pixel in a noise picture reaches; None for more than 512.
 
-        Not by NaN, as `geometry.measure_halo` does it: engines may lose one in an activation.
+        NaN, as in `geometry.measure_halo`, does not work here: engines may drop it in an activation.
         """
         for length in _LENGTHS:
             found = [self._reach(length, upright=upright) for upright in (False, True)]
@@ -90,7 +90,7 @@ class OnnxGenerator(nn.Module):
         return self._session.run(images.astype(np.float16 if self._session.half else np.float32, copy=False))
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)`; one picture at a time where the file has a batch of one."""
+        """Enlarge `(B, 3, h, w)`; one picture at a time if the file has a fixed batch of one."""
         height, width = lr.shape[-2:]
         whole = lr.detach().to("cpu", torch.float32)
         if self.align > 1:  # exported for multiples, two at least
@@ -102,12 +102,12 @@ class OnnxGenerator(nn.Module):
         return result.to(lr.device, lr.dtype)
 
     def __reduce__(self) -> Any:
-        """By its file."""
+        """Pickle the file."""
         data, engine, provider, name = self._made_of
         return _again, (data, engine, provider, name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxGenerator:
-        """Itself: it never changes."""
+        """The module is immutable and returns itself."""
         return self
 
     def extra_repr(self) -> str:
@@ -134,7 +134,7 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
 
     Raises:
         WeightsError: If the file is missing or cannot be read.
-        UserError: If it is none that can serve.
+        UserError: If it is not a usable network.
         MissingExtraError: If no engine is installed.
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""An ONNX file, ready to run: by ONNX Runtime or by OpenVINO."""
+"""Loads ONNX files with ONNX Runtime or OpenVINO."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Session:
     """A network that an engine has loaded.
 
     Attributes:
-        run: From `(B, 3, h, w)` to `(B, 3, scale*h, scale*w)`, float32 in [0, 1]; any number of threads.
-        sizes: Batch, channels, height, width of the input, None where free.
+        run: Maps `(B, 3, h, w)` to `(B, 3, scale*h, scale*w)`, float32 in [0, 1]; thread-safe.
+        sizes: Batch, channels, height and width of the input; None if free.
         half: Whether the network takes float16.
-        metadata: What the file says about itself.
+        metadata: The metadata of the file.
     """
 
     run: Run
@@ -54,7 +54,7 @@ def installed() -> list[EngineName]:
 
 
 def check_engine(name: str) -> None:
-    """Refuse what is no engine, or none that is installed.
+    """Check that an engine is known and installed.
 
     Raises:
         ArgumentError: If the name is not known.
@@ -75,13 +75,13 @@ def open_session(data: bytes, engine: EngineName, provider: str | None = None) -
     """Load an ONNX file's bytes.
 
     Args:
-        data: The file; large ones with weights beside them are not read.
+        data: The file; weights in external files are not supported.
         engine: Which engine.
-        provider: For ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino, rocm, or its own name for
-            one; None for the CPU.
+        provider: The execution provider of ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino,
+            rocm, or its full name; None for the CPU.
 
     Raises:
-        UserError: If the provider is not there, or the engine cannot read the file.
+        UserError: If the provider is not available, or the engine cannot read the file.
     """
     check_engine(engine)
     if engine == "openvino" and provider is not None:

@@ -1,1 +1,1 @@
-"""The same generator with less work."""
+"""Optimizes generators for inference without changing their images."""

@@ -1,4 +1,4 @@
-"""One tile shape as a CUDA graph: the kernels of a forward are recorded once and launched together."""
+"""Runs a generator as a CUDA graph for one tile shape."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kornia_srgan.geometry import geometry_of
 
 
 class CudaGraphed(nn.Module):
-    """Replays a generator's recorded forward for one input shape; any other shape takes the plain way.
+    """Replays a recorded forward pass for one input shape; other shapes run normally.
 
-    Saves the cost of launching kernels one by one, which shows on small tiles. The recording holds its input,
-    output and all activations in GPU memory. Threads wait for each other. Not yet measured on a GPU.
+    This saves the cost of launching kernels one by one, which matters for small tiles. The graph keeps its
+    input, output and all activations in GPU memory. Threads wait for each other. Not yet measured on a GPU.
 
     Args:
-        generator: Ready on a CUDA device, in evaluation mode; see `optimize.optimize_for_inference`.
+        generator: The generator on a CUDA device, in evaluation mode; see `optimize.optimize_for_inference`.
         shape: `(B, 3, h, w)` of the tiles, halo included.
 
     Raises:
@@ -54,7 +54,7 @@ class CudaGraphed(nn.Module):
         return graph, output
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)`; the result is the caller's own."""
+        """Enlarge `(B, 3, h, w)`; the result is a new tensor."""
         alike = lr.shape == self._input.shape and lr.dtype == self._input.dtype
         if not alike or lr.device != self._input.device or (torch.is_grad_enabled() and lr.requires_grad):
             return cast(Tensor, self.generator(lr))

@@ -1,4 +1,4 @@
-"""Makes a generator ready to serve: the one place where it is copied, moved, cast and laid out."""
+"""Copies a generator to a device, in a dtype and memory format, and chooses devices and dtypes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def prepare(
     optimized: bool = True,
     compile: bool = False,
 ) -> nn.Module:
-    """A frozen copy of the generator on a device, in a dtype, with channels last.
+    """Make a frozen, channels-last copy of a generator on a device, in a dtype.
 
-    Channels last makes convolutions on a CPU almost twice as fast and costs nothing elsewhere. The original
-    is left as it is: a training run can go on with it.
+    Channels-last makes convolutions on a CPU almost twice as fast and costs nothing elsewhere. The original
+    is not changed, so a training run can continue with it.
 
     Args:
-        generator: What to copy.
-        device: Where the copy goes.
-        dtype: What it computes in.
-        optimized: Also leave out the work that only training needs; see `optimize.optimize_for_inference`.
-        compile: Let `torch.compile` make the kernels of the optimized copy.
+        generator: The generator to copy.
+        device: The device of the copy.
+        dtype: The dtype of the copy.
+        optimized: Also optimize it, see `optimize.optimize_for_inference`.
+        compile: Use `torch.compile` for the optimized copy.
     """
     if optimized:
         return optimize_for_inference(generator, dtype=dtype, device=device, compile=compile)
@@ -40,10 +40,10 @@ def prepare(
 
 
 def pick_device(device: torch.device | str | None) -> torch.device:
-    """The device asked for, or the fastest one here.
+    """The requested device, or the fastest one of this machine.
 
     Raises:
-        UserError: If the device does not exist here.
+        UserError: If the device does not exist.
     """
     if device is None or device == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)
@@ -82,11 +82,11 @@ def pick_dtype(
 
     Args:
         dtype: A dtype, its name, or `auto` for that of the device (`optimize.dtype_for`).
-        device: What `auto` goes by; by default the CPU.
-        generator: What is to compute in it; `auto` is float32 for one that cannot compute in less.
+        device: The device that `auto` decides by; by default the CPU.
+        generator: The generator; `auto` is float32 if it cannot compute in lower precision.
 
     Raises:
-        UserError: If it is none of float32, float16, bfloat16, auto, or the generator cannot compute in it.
+        UserError: If it is not float32, float16, bfloat16 or auto, or the generator cannot compute in it.
     """
     if isinstance(dtype, str) and dtype != "auto" and dtype not in _DTYPES:
         raise UserError(f"dtype '{dtype}' is not known; use float32, float16, bfloat16 or auto")

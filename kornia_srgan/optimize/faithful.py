@@ -1,4 +1,4 @@
-"""Whether a faster form of a generator still gives its image."""
+"""Checks that a faster form of a generator gives the same image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SIDE = 48
 
 
 def is_faithful(fast: nn.Module, exact: nn.Module) -> bool:
-    """Whether two forms of a generator give nearly the same image of a made photograph.
+    """Whether two forms of a generator give nearly the same result for a synthetic photograph.
 
     Args:
-        fast: Takes and gives `(B, 3, H, W)` in float32 on the CPU.
-        exact: What it stands for.
+        fast: Maps `(B, 3, H, W)` in float32 on the CPU.
+        exact: The form to compare with.
     """
     image = made_photograph()
     with torch.inference_mode():
@@ -28,7 +28,7 @@ def is_faithful(fast: nn.Module, exact: nn.Module) -> bool:
 
 
 def made_photograph(side: int = _SIDE) -> Tensor:
-    """Slow changes of colour from dark to bright, edges, texture, some noise: `(1, 3, side, side)`."""
+    """A synthetic photograph with gradients, edges, texture and noise: `(1, 3, side, side)`."""
     random = torch.Generator().manual_seed(0)
     y, x = torch.meshgrid(torch.linspace(0, 1, side), torch.linspace(0, 1, side), indexing="ij")
     smooth = torch.stack([x, y, (x + y) / 2])

@@ -1,7 +1,7 @@
-"""The same generator with less work.
+"""Optimizes generators for inference without changing their images.
 
-Only the generators of this package are rewritten, because a module's structure alone does not say what its
-`forward` does with it. In any other, only single layers take another way to the same result.
+Only the generators of this package are restructured, because the structure of a module does not tell what its
+`forward` does. In other modules, only single layers are replaced.
 """
 
 from __future__ import annotations
@@ -31,41 +31,42 @@ def optimize_for_inference(
     compile: bool = False,
     graph_shape: tuple[int, int, int, int] | None = None,
 ) -> nn.Module:
-    """A frozen copy that gives the same image with less work; the original stays as it is.
+    """Make an optimized, frozen copy of a generator that gives the same image.
 
     - BatchNorm is folded into the convolution before it; activations and residuals work in place.
-    - Re-parameterised convolutions become the one 3x3 convolution that they are.
-    - Where a generator ends in convolution, pixel shuffle, activation, convolution, all run before the
+    - Re-parameterised convolutions are merged into one 3x3 convolution.
+    - If a generator ends in convolution, pixel shuffle, activation, convolution, all of them run before the
       shuffle, on fewer and wider pixels (see `rewrites.before_shuffle`), and strip by strip (`fused.Tail`).
     - Channels-last makes convolutions on a CPU up to twice as fast.
-    - On a CPU a convolution, its activation and the sum after it are one call (`packed.PackedConv2d`), and
-      wide 3x3 convolutions on large images take half the multiplications where that is measured to be faster
+    - On a CPU, a convolution, its activation and the following sum are one call (`packed.PackedConv2d`), and
+      wide 3x3 convolutions on large images use half the multiplications if that is measured to be faster
       (`winograd.WinogradConv2d`).
-    - With `dtype="auto"`, where the processor is measured to be faster at it, convolutions multiply in
-      bfloat16 and sum in float32; the first layer, skips and the last sum stay in float32. The module takes
-      and gives float32; its image is checked on a made one to be within 2 grey levels of float32's.
+    - With `dtype="auto"`, convolutions multiply in bfloat16 and sum in float32 on processors where that is
+      measured to be faster; the first layer, skip connections and the last sum stay in float32. Input and
+      output are float32. The result is checked on a synthetic photograph to be within 2 grey levels of
+      float32.
 
-    `scale`, `halo` and `align` stay; the keys of the state dict change, so save the original. Weights are
+    `scale`, `halo` and `align` are kept. The keys of the state dict change, so save the original. Weights are
     computed in float64 before they are rounded to `dtype`. In float32 the image differs by less than 1e-4.
-    The copy overwrites intermediate results, never its input; gradients of its input are those of the
+    The copy overwrites intermediate results but never its input; gradients of its input are those of the
     original.
 
     Args:
-        generator: Any module. `SRResNet`, `EDSR`, `MSRResNet` and `SPAN` themselves (no subclasses) are
-            rewritten, also inside another module; nothing is, where hooks or parametrizations are attached.
-        dtype: What the copy computes in; None for the dtype it has, `"auto"` for that of the device: see
-            `dtype_for` and `mixes_precision`.
-        channels_last: Lay out the weights, and so all that follows from them, channels-last.
-        device: Where the copy goes; None for where the original is.
-        compile: Have `torch.compile` make kernels, once for each shape, in place of those written here.
-        graph_shape: `(B, 3, h, w)` of an input whose forward is recorded as a CUDA graph; other shapes run as
-            without. See `cuda_graph.CudaGraphed`; not yet measured on a GPU.
+        generator: Any module. `SRResNet`, `EDSR`, `MSRResNet` and `SPAN` (but not subclasses) are
+            restructured, also inside another module. Modules with hooks or parametrizations are left alone.
+        dtype: The dtype of the copy; None keeps it, `"auto"` chooses by the device, see `dtype_for` and
+            `mixes_precision`.
+        channels_last: Use the channels-last memory format.
+        device: The device of the copy; None keeps it.
+        compile: Use `torch.compile`, which compiles once per shape, instead of the kernels of this package.
+        graph_shape: `(B, 3, h, w)` of an input whose forward pass is recorded as a CUDA graph. See
+            `cuda_graph.CudaGraphed`; not yet measured on a GPU.
 
     Returns:
         The copy, in eval mode, without gradients of its parameters.
 
     Raises:
-        UserError: If a graph is asked for and the copy is not on a CUDA device.
+        UserError: If a graph is requested and the copy is not on a CUDA device.
 
     Example:
         >>> from kornia_srgan.components.generators.srresnet import SRResNet
@@ -114,16 +115,16 @@ def _packed(ready: nn.Module, *, mixed: bool) -> nn.Module:
 
 
 def dtype_for(device: torch.device) -> torch.dtype:
-    """What the parameters are in for `auto`: float16 on CUDA, float32 elsewhere.
+    """The dtype of the parameters for `auto`: float16 on CUDA, float32 elsewhere.
 
-    float16 stays within a grey level of float32's image (seen on a CPU; its speed on a GPU was not measured).
-    Plain bfloat16 is off by several; what `auto` does with it on a CPU is `mixes_precision`.
+    float16 stays within a grey level of float32 (checked on a CPU; its speed on a GPU was not measured).
+    Plain bfloat16 is off by several levels; `mixes_precision` describes what `auto` does on a CPU.
     """
     return torch.float16 if device.type == "cuda" else torch.float32
 
 
 def mixes_precision(device: torch.device) -> bool:
-    """Whether `auto` multiplies in bfloat16 there: on a CPU that is measured to be faster at it."""
+    """Whether `auto` multiplies in bfloat16: on a CPU where that is measured to be faster."""
     return device.type == "cpu" and bfloat16_pays()
 
 
@@ -133,7 +134,7 @@ def _device_of(module: nn.Module) -> torch.device:
 
 
 def _is_plain(generator: nn.Module) -> bool:
-    """Whether nothing was attached to the modules that a rewrite would lose."""
+    """Whether modules have no hooks or parametrizations that a rewrite would lose."""
     return not any(
         m._forward_hooks or m._forward_pre_hooks or is_parametrized(m) for m in generator.modules()
     )

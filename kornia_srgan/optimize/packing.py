@@ -1,4 +1,4 @@
-"""Convolutions and what follows them in one call: which layers of a generator are put together."""
+"""Fuses convolutions with their activations, for oneDNN on a CPU."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LEAST_CHANNELS = 16
 
 
 def use_packed(module: nn.Module, compute: torch.dtype | None = None) -> None:
-    """Put a `PackedConv2d` in the place of each convolution that allows it, with its activation.
+    """Replace each suitable convolution and its activation by a `PackedConv2d`.
 
     Args:
         module: An optimized generator on the CPU, laid out channels-last; changed in place.
-        compute: What convolutions multiply in, in a float32 module; None for the dtype of their weights.
+        compute: The dtype of multiplications in a float32 module; None for the dtype of the weights.
             The first layer, sums and results stay in float32.
     """
     for part in list(module.modules()):
@@ -88,23 +88,23 @@ def _pack_tail(part: Tail, compute: torch.dtype | None) -> None:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a layer of a chain sits."""
+    """The place of a layer in its parent module."""
 
     parent: nn.Module
     name: str
 
     @property
     def layer(self) -> nn.Module:
-        """The layer that is there now."""
+        """The current layer."""
         return self.parent.get_submodule(self.name)
 
     def put(self, layer: nn.Module) -> None:
-        """Put another layer there."""
+        """Replace the layer."""
         setattr(self.parent, self.name, layer)
 
 
 def _slots(sequence: nn.Sequential) -> Iterator[Slot]:
-    """The layers that run one after the other, those of inner sequences in their place."""
+    """The layers in the order of execution, with nested sequences expanded."""
     for name, layer in list(sequence.named_children()):
         if isinstance(layer, nn.Sequential):
             yield from _slots(layer)
@@ -113,7 +113,7 @@ def _slots(sequence: nn.Sequential) -> Iterator[Slot]:
 
 
 def chains(net: nn.Module) -> Iterator[list[Slot]]:
-    """The layers of one of this package's generators that run one after the other; none of other modules."""
+    """The sequential layers of a generator of this package; empty for other modules."""
     if type(net) not in OWN:
         return
     if isinstance(net, srresnet.SRResNet):
@@ -126,7 +126,7 @@ def chains(net: nn.Module) -> Iterator[list[Slot]]:
 
 
 def _pack_chain(chain: list[Slot], compute: torch.dtype | None) -> None:
-    """Convolutions with the activation after them, also one after a pixel shuffle."""
+    """Fuse convolutions with the following activation, also one after a pixel shuffle."""
     for index, slot in enumerate(chain):
         conv = slot.layer
         if not can_become_packed(conv):

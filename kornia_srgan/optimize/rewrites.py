@@ -1,4 +1,4 @@
-"""What can be rewritten in each of this package's generators without changing its image."""
+"""Rewrites of the generators of this package that do not change their images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kornia_srgan.ops.fused import GatedResidual, Residual, Slope, Tail
 
 
 def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
-    """The convolution that gives, before a pixel shuffle, what `conv` gives after it.
+    """A convolution before a pixel shuffle that equals `conv` after it.
 
     `conv(shuffle(x)) == shuffle(before_shuffle(conv)(x))`: see `kernel_before_shuffle`.
 
@@ -76,7 +76,7 @@ def _msrresnet(net: msrresnet.MSRResNet) -> None:
 
 
 class _ShortMSRResNet(msrresnet.MSRResNet):
-    """With the last two convolutions as one tail."""
+    """`MSRResNet` with the last two convolutions as one tail."""
 
     tail: Tail
 
@@ -95,7 +95,7 @@ def _as_conv(layer: nn.Module) -> nn.Conv2d:
 
 
 def fold_reparametrised(module: nn.Module) -> None:
-    """Put the one convolution that they are in the place of re-parameterised ones, wherever they are."""
+    """Replace re-parameterised convolutions by equivalent single convolutions."""
     made: dict[nn.Module, nn.Conv2d] = {}
     for parent in list(module.modules()):
         for name, child in list(parent._modules.items()):
@@ -128,7 +128,7 @@ def _exact(module: Any) -> Any:
 
 
 def _in_place(sequence: nn.Sequential) -> None:
-    """Let activations overwrite what the convolution before them made."""
+    """Let activations overwrite their input."""
     fresh = False
     for index, layer in enumerate(sequence):
         slope = _slope(layer)
@@ -162,7 +162,7 @@ def _take_shuffle(step: nn.Sequential, tail: nn.Conv2d) -> nn.Module:
 
 
 def _is_uniform(layer: nn.Module) -> bool:
-    """Whether a layer does the same to each value, whatever its channel."""
+    """Whether a layer treats all channels alike."""
     return isinstance(layer, Slope | nn.Identity)
 
 

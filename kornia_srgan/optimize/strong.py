@@ -1,4 +1,4 @@
-"""Which channels of a tail are so strong that rounding them to bfloat16 shows, and their second half."""
+"""Keeps more bits of the channels whose rounding to bfloat16 would be visible."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _AT_MOST = 0.25
 
 
 def keep_strong_channels(low: nn.Module, exact: nn.Module) -> bool:
-    """Let the strongest channels before and inside of each tail keep 16 bits.
+    """Keep 16 bits for the strongest channels before and inside each tail.
 
-    A layer's rounding noise grows with its channels' values and with the weights that take them on. In
-    SRResNet a few channels carry the image itself, far from zero, and with them most of it.
+    Rounding noise grows with the values of a channel and with the weights of the next layer. In SRResNet, a
+    few channels carry the image itself, far from zero, and cause most of the noise.
 
     Args:
         low: A generator with packed layers in bfloat16; changed in place.

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, the newest found by itself, the old ones pruned."""
+"""Checkpoints: written atomically, found automatically, pruned to the newest."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LEAST_SPACE = 2**20
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
         stage: Index of the stage.
         step: Steps done in it.
-        total: Steps done in the run; the data of the next step follows from it.
-        lr_factor: Learning rates are multiplied by it; it shrinks after a rollback.
+        total: Steps done in the run; it determines the data of the next step.
+        lr_factor: Factor of all learning rates; halved after a rollback.
         best: The best validation score so far.
     """
 
@@ -45,8 +45,8 @@ class Checkpoint:
 
     Attributes:
         path: Its folder.
-        progress: Where its run stood.
-        identity: What its run was; see `check_identity`.
+        progress: The progress of its run.
+        identity: The identity of its run; see `check_identity`.
     """
 
     path: Path
@@ -57,12 +57,12 @@ class Checkpoint:
 def save_checkpoint(
     folder: Path, progress: Progress, identity: dict[str, Any], accelerator: Accelerator, *, keep_last: int
 ) -> Checkpoint:
-    """Write a checkpoint beside the others, then give it its name and prune the oldest.
+    """Write a checkpoint under a temporary name, rename it when it is complete, and prune the oldest.
 
     Args:
-        folder: Where checkpoints live.
-        progress: Kept as JSON in it.
-        identity: What a resumed run must agree with (see `check_identity`).
+        folder: The folder of all checkpoints.
+        progress: Stored in it as JSON.
+        identity: What a resumed run must match, see `check_identity`.
         accelerator: Saves the networks, optimizers, scaler and averages.
         keep_last: How many to keep.
 
@@ -102,7 +102,7 @@ def save_checkpoint(
 
 
 def _reason(error: Exception, folder: Path) -> str:
-    """In one line; torch reports a full disk in the words of its zip writer."""
+    """The reason in one line; torch reports a full disk as an error of its zip writer."""
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if shutil.disk_usage(there).free < _LEAST_SPACE:
         return "no space is left on the disk"
@@ -126,16 +126,16 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """A complete checkpoint's folder with what it says of its run."""
+    """Read the folder of a complete checkpoint."""
     state = json.loads((path / _STATE).read_text("utf-8"))
     return Checkpoint(path, Progress(**state["progress"]), state["identity"])
 
 
 def check_identity(checkpoint: Checkpoint, expected: dict[str, Any]) -> None:
-    """Refuse to resume a run that is not the same.
+    """Refuse to resume a different run.
 
     Raises:
-        ConfigError: Naming the first thing that differs and both values.
+        ConfigError: If it differs; the message names the first difference and both values.
     """
     found = checkpoint.identity
     for key in sorted(found.keys() | expected.keys()):

@@ -1,4 +1,4 @@
-"""Kernels that give the same bytes every time, on devices that also have faster ones."""
+"""Deterministic or fast kernels for a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_KERNEL = " does not have a deterministic implementation"
 
 @contextmanager
 def fast_kernels(*, deterministic: bool = False) -> Iterator[None]:
-    """On CUDA TF32 and cuDNN's fastest kernels, or deterministic ones; afterwards as it was before."""
+    """Use TF32 and cuDNN's fastest kernels on CUDA, or deterministic ones; restores the settings."""
     cudnn: Any = torch.backends.cudnn
     before = torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark
     try:
@@ -32,7 +32,7 @@ def fast_kernels(*, deterministic: bool = False) -> Iterator[None]:
 
 @contextmanager
 def deterministic_kernels() -> Iterator[None]:
-    """No other kernels inside; on a CPU they all are deterministic. Afterwards as it was before."""
+    """Use deterministic kernels only (on a CPU all are); restore the settings afterwards."""
     name = "CUBLAS_WORKSPACE_CONFIG"
     settings: Any = torch.utils.deterministic
     variable, fill = os.environ.get(name), settings.fill_uninitialized_memory
@@ -52,10 +52,10 @@ def deterministic_kernels() -> Iterator[None]:
 
 @contextmanager
 def missing_kernels_named() -> Iterator[None]:
-    """Around a step: what has no such kernel is the recipe's fault.
+    """Turn torch's error about a missing deterministic kernel into an error of the recipe.
 
     Raises:
-        ConfigError: Naming torch's operation.
+        ConfigError: If an operation has no such kernel; the message names it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What looks at a run from outside: a hook for every step, a validator at intervals."""
+"""Hooks into a run: one for every step, and a validator at intervals."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kornia_srgan.training.stage import StepResult
 
 @dataclass(frozen=True)
 class StepEvent:
-    """A step that begins or has ended.
+    """The beginning or end of a step.
 
     Attributes:
         stage: The networks and their optimizers.
         crops: The step's HR crops on this process.
-        progress: Where the run stood before the step; `progress.total` is the step's number, from 0.
-        average: The running average of the generator, where there is one.
-        result: What the step did; None before it.
+        progress: The progress before the step; `progress.total` is the number of the step, from 0.
+        average: The running average of the generator, if there is one.
+        result: The result of the step; None at its beginning.
     """
 
     stage: ActiveStage
@@ -34,11 +34,11 @@ class StepEvent:
 
 
 StepHook: TypeAlias = Callable[[StepEvent], None]
-"""Called before each step, with `result` None, and after it; on every process."""
+"""Called at the beginning of each step, with `result` None, and at its end; on every process."""
 
 
 class Validator(Protocol):
-    """Scores a generator at intervals; the higher the better."""
+    """Scores a generator at intervals; higher is better."""
 
     every: int
 

@@ -1,4 +1,4 @@
-"""What a run is: what a resumed one must agree with, and what its weights' header says of it."""
+"""The identity of a run, for resuming and for the header of its weights."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kornia_srgan.weights.hub import PREFIX
 
 
 def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
-    """What must be the same, besides the data, for a resumed run to end with the same bytes.
+    """What must be the same, in addition to the data, for a resumed run to end with the same bytes.
 
-    Where files lie, how often things are logged and how fast data comes may change.
+    Paths, logging intervals and the speed of data loading may change.
     """
     raw = config.model_dump(mode="json")
     data, loop = raw["data"], raw["train"]
@@ -51,7 +51,7 @@ def leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def training_facts(config: TrainConfig, images: int, accelerator: Accelerator) -> dict[str, Any]:
-    """How the weights were made, for their header."""
+    """How the weights were trained, for their header."""
     return {
         "recipe": config.name,
         "stages": [_stage_fact(config, stage) for stage in config.stages],
@@ -85,7 +85,7 @@ def _stage_fact(config: TrainConfig, stage: Stage) -> str:
 
 
 def flat_config(config: TrainConfig) -> dict[str, Any]:
-    """The config as trackers take it: one level, plain values."""
+    """The config for trackers: one level, plain values."""
     return {
         k: v if isinstance(v, int | float | str | bool) else str(v)
         for k, v in leaves(config.model_dump(mode="json"))
@@ -93,5 +93,5 @@ def flat_config(config: TrainConfig) -> dict[str, Any]:
 
 
 def _public_name(source: str) -> str:
-    """Where weights came from, without the folders of this machine."""
+    """The source of weights, without the folders of this machine."""
     return source if source.startswith(PREFIX) else Path(source).name

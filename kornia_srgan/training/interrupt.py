@@ -1,4 +1,4 @@
-"""Stopping between two steps instead of in the middle of one."""
+"""Stops a run between two steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AGREE_EVERY = 10  # steps between the ranks' asking one another; each asking is
 
 
 class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a wish to stop; a second Ctrl-C stops at once.
+    """Turns Ctrl-C and SIGTERM into a request to stop; a second Ctrl-C stops at once.
 
     Attributes:
         seen: Whether all ranks have agreed to stop.
@@ -43,7 +43,7 @@ class StopRequest:
         self._wished = True
 
     def agreed(self, accelerator: Accelerator, step: int) -> bool:
-        """Whether to stop after this step; every rank gets the same answer."""
+        """Whether to stop after this step; the same on every rank."""
         if accelerator.num_processes == 1:
             self.seen = self._wished
         elif step % _AGREE_EVERY == 0:

@@ -1,4 +1,4 @@
-"""Telling people how a run goes: a progress bar, metrics.jsonl, a plot of the losses, trackers."""
+"""Reports the progress of a run: progress bar, metrics.jsonl, plot of the losses, trackers."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def check_trackers(names: tuple[str, ...]) -> None:
 
 
 class Journal:
-    """Collects what steps report and writes it at log intervals; only the main process writes.
+    """Collects the results of steps and writes them at log intervals; only the main process writes.
 
-    Terms stay on the device between intervals, so that logging does not hold the steps up.
+    Terms stay on the device between intervals, so that logging does not delay the steps.
     """
 
     def __init__(self, folder: RunFolder, accelerator: Accelerator) -> None:
@@ -73,25 +73,25 @@ class Journal:
         self._task: TaskID | None = None
 
     def begin_stage(self, name: str, steps: int, done: int, *, images_per_step: int) -> None:
-        """Start a bar for a stage."""
+        """Start the progress bar of a stage."""
         self._images_per_step = images_per_step
         self._bar.start()
         self._task = self._bar.add_task(name, total=steps, completed=done, note="")
         self._since = (time.perf_counter(), done)
 
     def end_stage(self) -> None:
-        """Leave the bar as it stands."""
+        """Finish the progress bar of a stage."""
         self._bar.stop()
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
 
     def say(self, text: str) -> None:
-        """A line for the user, above the bar."""
+        """Print a line above the progress bar."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def add(self, terms: Mapping[str, Tensor], step: int) -> None:
-        """Take what one step reported."""
+        """Add the result of a step."""
         for name, value in terms.items():
             old = self._sums.get(name)
             self._sums[name] = value if old is None else old + value
@@ -122,7 +122,7 @@ class Journal:
         self.record({"stage": stage, "step": step, "total": total, "lr": lr, "images_per_s": rate, **values})
 
     def record(self, values: Mapping[str, Any]) -> None:
-        """Append to metrics.jsonl and tell the trackers."""
+        """Append to metrics.jsonl and log to the trackers."""
         if not self._accelerator.is_main_process:
             return
         clean = {k: _jsonable(v) for k, v in values.items()}
@@ -132,7 +132,7 @@ class Journal:
             self._accelerator.log(numbers, step=int(values["total"]))
 
     def rewind(self, total: int, *, step: int, keep_events: bool = False) -> None:
-        """Forget what came after a step, since the run writes it again; events may stay to be told."""
+        """Drop entries after a step, which the run will write again; events may be kept."""
         self._sums, self._counts = {}, {}
         self._since = (time.perf_counter(), step)
         if not (self._accelerator.is_main_process and self._folder.metrics.is_file()):
@@ -161,7 +161,7 @@ def _console(*, quiet: bool) -> Console:
 
 
 def _append(file: Path, line: str) -> None:
-    """One more line, or an error that says why not, such as a full disk."""
+    """Append a line, or raise an error with the reason, such as a full disk."""
     try:
         with file.open("a", encoding="utf-8") as handle:
             handle.write(line + "\n")

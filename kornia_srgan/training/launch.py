@@ -1,4 +1,4 @@
-"""How a run is launched: on which device, in which precision, by how many processes."""
+"""Sets up the process of a run: device, precision, number of processes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ _VARIABLES = ("ACCELERATE_", "CUBLAS_WORKSPACE_CONFIG", "FORK_LAUNCHED")
 
 @contextmanager
 def prepared_process(config: TrainConfig) -> Iterator[None]:
-    """The switches of this process for a run; afterwards all is as it was.
+    """Apply the settings of a run to this process, and restore them afterwards.
 
-    On a GPU: TF32, cuDNN's search for the fastest kernels, or deterministic kernels where the config asks for
-    them. Environment variables that these or Accelerate set are put back too. Accelerate's state, which it
-    keeps for the whole process, is forgotten unless it was there before: the next run may have another
-    precision.
+    On a GPU these are TF32 and cuDNN's search for the fastest kernels, or deterministic kernels if the config
+    requests them. Environment variables that these or Accelerate set are restored too. Accelerate's global
+    state is reset unless it existed before, because the next run may use another precision.
     """
     known = bool(AcceleratorState._shared_state)
     before = {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)}
@@ -71,7 +70,7 @@ def make_accelerator(config: TrainConfig, folder: RunFolder) -> Accelerator:
 
 
 def on_cpu() -> bool:
-    """Whether training goes to the CPU: there is nothing else, or `accelerate launch --cpu` asked for it."""
+    """Whether to train on the CPU: there is no GPU, or `accelerate launch --cpu` was used."""
     return not torch.accelerator.is_available() or parse_flag_from_env("ACCELERATE_USE_CPU")
 
 
@@ -89,12 +88,12 @@ def resolve_precision(precision: Precision) -> str:
 
 
 def check_launch() -> None:
-    """What `accelerate launch` was told, before Accelerate acts on it.
+    """Check the options of `accelerate launch` before Accelerate acts on them.
 
-    On a CPU it would drop FSDP and DeepSpeed without a word and train with DDP.
+    On a CPU it would silently replace FSDP and DeepSpeed with DDP.
 
     Raises:
-        ConfigError: If it was told to shard networks.
+        ConfigError: If networks would be sharded.
     """
     for variable, strategy in _SHARDING.items():
         if os.environ.get(variable, "").lower() in ("1", "true"):
@@ -102,10 +101,10 @@ def check_launch() -> None:
 
 
 def check_strategy(accelerator: Accelerator) -> None:
-    """Whole networks on every process: two players are not split over devices.
+    """Check that every process holds the networks whole.
 
     Raises:
-        ConfigError: Under FSDP, DeepSpeed and what else shards networks.
+        ConfigError: With FSDP, DeepSpeed or anything else that shards networks.
     """
     plain = (DistributedType.NO, *(kind for kind in DistributedType if kind.value.startswith("MULTI_")))
     if accelerator.distributed_type not in plain:

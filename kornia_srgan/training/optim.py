@@ -41,12 +41,12 @@ def _can_fuse(module: nn.Module) -> bool:
 
 
 def warmup_share(step: int, steps: int) -> float:
-    """How much of a weight counts at a step (the first is 0) of a linear ramp over `steps`: 0 to 1."""
+    """The value of a linear ramp from 0 to 1 over `steps`, at a step (the first is 0)."""
     return min(1.0, step / steps) if steps else 1.0
 
 
 class LearningRate:
-    """Sets an optimizer's learning rate as a pure function of the step, so that it needs no state.
+    """Sets an optimizer's learning rate from the step alone, so that it has no state.
 
     Args:
         config: The schedule.

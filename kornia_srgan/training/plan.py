@@ -1,4 +1,4 @@
-"""What a run would do, without doing it: `kornia-srgan train --dry-run`."""
+"""Describes a run without starting it: `kornia-srgan train --dry-run`."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def _parameters(module: nn.Module) -> int:
 
 
 def _memory(generator: nn.Module, stage: StageComponents, config: TrainConfig) -> float:
-    """Bytes of weights, gradients, Adam's two moments, the average, and what backward keeps.
+    """Bytes of weights, gradients, Adam's two moments, the running average, and activations.
 
-    The last is measured: one crop goes through the networks and what autograd saves is counted. The
-    allocator and the kernels' workspaces come on top.
+    Activations are measured: one crop passes through the networks, and the tensors that autograd saves are
+    counted. The overhead of the allocator and workspaces of kernels is not included.
     """
     networks = [generator, stage.discriminator] if stage.discriminator else [generator]
     weights = sum(_parameters(n) for n in networks) * 4

@@ -1,4 +1,4 @@
-"""The networks of a stage on their device, with their optimizers and losses, as Accelerate wraps them."""
+"""The networks of a stage, prepared by Accelerate, with their optimizers and losses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass
 class Player:
-    """A network with what trains it.
+    """A network with its optimizer and learning rate.
 
     Attributes:
-        plain: The module itself.
-        prepared: The same as Accelerate wraps it (DDP, autocast).
+        plain: The module.
+        prepared: The module wrapped by Accelerate (DDP, autocast).
         optimizer: Accelerate's wrapper of the optimizer.
         rate: Sets the optimizer's learning rate.
     """
@@ -41,27 +41,27 @@ class Player:
 
 
 class Average:
-    """The running average of the generator, in the form in which Accelerate saves it."""
+    """The running average of the generator, for Accelerate's checkpoints."""
 
     def __init__(self) -> None:
         self.model: ModelEmaV3 | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The average's tensors; empty without one."""
+        """The tensors of the average; empty if there is none."""
         return dict(self.model.state_dict()) if self.model else {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put the tensors back."""
+        """Restore the tensors."""
         if self.model:
             self.model.load_state_dict(state)
 
 
 @dataclass
 class ActiveStage:
-    """The players and losses of one stage; without a discriminator it is not a GAN.
+    """The networks and losses of one stage; without a discriminator it is not a GAN stage.
 
-    The adversarial weight is reached after `adversarial_warmup` steps. The discriminator waits while its
-    accuracy is above `discriminator_limit`.
+    The adversarial weight is reached after `adversarial_warmup` steps. The discriminator skips its step while
+    its accuracy is above `discriminator_limit`.
     """
 
     generator: Player
@@ -76,10 +76,10 @@ class ActiveStage:
 def prepare_stage(
     generator: nn.Module, components: StageComponents, train: Train, accelerator: Accelerator
 ) -> ActiveStage:
-    """Put a stage's networks on the device, make their optimizers and hand all to Accelerate.
+    """Move the networks of a stage to the device, create their optimizers and prepare all with Accelerate.
 
-    The order of `prepare` is always generator, its optimizer, discriminator, its optimizer: checkpoints
-    name what they hold by it.
+    The order is always generator, its optimizer, discriminator, its optimizer, because names in checkpoints
+    depend on it.
     """
     config = components.config
     lr = config.lr or train.lr
@@ -121,10 +121,10 @@ def _prepare_player(
 
 
 def release(player: Player, accelerator: Accelerator) -> nn.Module:
-    """The player's module as it was before Accelerate wrapped it, for the next stage to prepare it again.
+    """Unwrap a module, so that the next stage can prepare it again.
 
-    Accelerate does not wrap twice what it has marked as prepared: without this, a later stage in mixed
-    precision would compute the generator in float32, and a run resumed in that stage would not.
+    Accelerate does not wrap a module twice. Without this, a later stage in mixed precision would compute the
+    generator in float32, but a run resumed in that stage would not.
     """
     module = accelerator.unwrap_model(player.prepared)
     wrapped = vars(module).pop("_original_forward", None)

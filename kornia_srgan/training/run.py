@@ -1,4 +1,4 @@
-"""From a config to a trained generator: what `kornia-srgan train` and `accelerate launch` both call."""
+"""Trains a generator from a config; called by `kornia-srgan train` and `accelerate launch`."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def train(
     accelerator: Accelerator | None = None,
     on_step: StepHook | None = None,
 ) -> bool:
-    """Run a config to its end, or until it is asked to stop.
+    """Train a generator from a config, until the run is complete or a stop is requested.
 
-    The process is left as it was: TF32, cuDNN's and the environment's switches are put back.
+    Afterwards, TF32, cuDNN's settings and environment variables are as they were before.
 
     Args:
-        config: What to train, on what.
-        output: The run's folder.
-        resume: Continue from its newest checkpoint; without one, start.
-        accelerator: By default one for the config's precision and trackers, with the device's fast kernels;
-            the processes it knows of are those of `accelerate launch` or `torchrun`. With one of your own
-            no switch is touched.
-        on_step: Called before and after every step, see `StepEvent`; an error that it raises ends the run,
-            which can be resumed from its last checkpoint.
+        config: The config; `load_config` reads one.
+        output: The folder of the run.
+        resume: Continue from the newest checkpoint; without a checkpoint, start from the beginning.
+        accelerator: By default one for the config's precision and trackers, with the device's fast kernels,
+            and with the processes of `accelerate launch` or `torchrun`. With your own, no settings are
+            changed.
+        on_step: Called at the beginning and end of every step, see `StepEvent`. If it raises, the run ends
+            and can be resumed from its last checkpoint.
 
     Returns:
         True when the run is complete, False when it stopped early and can be resumed.
 
     Raises:
-        UserError: Whatever is wrong with config, components, data or output, before the first step.
-        TrainingError: If training cannot go on.
+        UserError: If config, components, data or output are wrong; always before the first step.
+        TrainingError: If training cannot continue.
     """
     if not (config.data.folders or config.data.pairs):
         raise ConfigError(
@@ -121,7 +121,7 @@ def _run(
 
 
 def _agreed_checkpoint(folder: RunFolder) -> Checkpoint | None:
-    """The newest checkpoint, which every process must see."""
+    """The newest checkpoint, which all processes must agree on."""
     newest = newest_checkpoint(folder.checkpoints)
     seen = gather_object([newest.name if newest else "none"])
     if len(set(seen)) > 1:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its resolved config, its surroundings, metrics, checkpoints and weights."""
+"""The folder of a run: resolved config, environment, metrics, checkpoints and weights."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The resolved config, readable by `train` again."""
+        """The resolved config, which `train` can read again."""
         return self.path / "config.yaml"
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line: losses, rates, scores."""
+        """Losses, learning rates and scores, one JSON object per line."""
         return self.path / "metrics.jsonl"
 
     @property
     def plot(self) -> Path:
-        """The losses as a picture."""
+        """The plot of the losses."""
         return self.path / "losses.png"
 
     @property
@@ -66,10 +66,10 @@ class RunFolder:
         return self.path / "validation" / f"step-{total:08d}.png"
 
     def check(self, *, resume: bool) -> None:
-        """See that the folder can be made, without making it.
+        """Check that the folder can be used, without creating it.
 
         Raises:
-            DataError: If it cannot be written, or holds another run that is not to be resumed.
+            DataError: If it cannot be written, or holds a run and `resume` is False.
         """
         if not resume and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
             raise DataError(
@@ -82,7 +82,7 @@ class RunFolder:
             raise DataError(f"output folder {self.path} cannot be written: {nearest} {reason}")
 
     def open(self, config: TrainConfig) -> None:
-        """Make the folder and write the resolved config and the surroundings, once all else is known to fit.
+        """Create the folder and write the resolved config and the environment.
 
         Raises:
             DataError: If it cannot be written.
@@ -96,7 +96,7 @@ class RunFolder:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, machine and git revision, for whoever wants to make the run again."""
+    """Versions, machine and git revision, to reproduce the run."""
     return {
         "kornia_srgan": __version__,
         "git": revision() or None,

@@ -1,4 +1,4 @@
-"""The step that trains the players of a stage."""
+"""The training step of a stage."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kornia_srgan.training.steps import discriminator_loss, generator_loss
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did.
+    """The result of a step.
 
     Attributes:
         terms: Every loss term and both gradient norms, detached scalars.
         bad: The name of the first term that was not finite, or an empty string; such a step changes nothing.
-        skipped: Whether the generator did not step (a bad term, or the fp16 scaler's search for its scale).
+        skipped: Whether the generator's step was skipped, for a bad term or by the fp16 scaler.
     """
 
     terms: Mapping[str, Tensor]
@@ -40,17 +40,17 @@ def train_step(
     grad_clip: float = 0.0,
     adversarial_share: float = 1.0,
 ) -> StepResult:
-    """One step of the discriminator, if there is one, then one of the generator.
+    """Step the discriminator, if there is one, then the generator.
 
-    With several micro-batches both losses are averaged over them, each network steps once, and the
-    generator's turn meets the discriminator that has already stepped, as with one batch of that size.
+    With several micro-batches, both losses are averaged over them and each network steps once. As with a
+    single batch, the generator's step uses the updated discriminator.
 
     Args:
-        stage: The players.
+        stage: The networks and losses.
         batches: The micro-batches of this process.
         accelerator: Scales and reduces the gradients.
         grad_clip: Largest gradient norm of each network; 0 does not clip.
-        adversarial_share: How much of the adversarial weight counts in this step, in [0, 1].
+        adversarial_share: Factor of the adversarial weight in this step, in [0, 1].
     """
     weight = stage.adversarial_weight * adversarial_share
     shared = stage.generator.prepared(batches[0].lr) if len(batches) == 1 else None
@@ -89,7 +89,7 @@ def _discriminator_turn(
 
 
 def _accuracy(meter: _Mean, accelerator: Accelerator) -> float:
-    """The share of real and generated logits that the discriminator tells apart, over all ranks."""
+    """The share of logits that the discriminator classifies correctly, over all ranks."""
     both = (meter.terms["d_accuracy_real"] + meter.terms["d_accuracy_fake"]) / 2
     return float(torch.as_tensor(accelerator.reduce(both, "mean")))
 
@@ -125,10 +125,10 @@ def _generator_turn(
 
 
 def _backward(accelerator: Accelerator, report: LossReport, parts: int) -> None:
-    """Add a part of the gradients; what `train.detect_anomaly` finds is told with the first bad term.
+    """Accumulate gradients; in anomaly mode, an error names the first bad term.
 
     Raises:
-        TrainingError: In torch's anomaly mode, where an operation's gradient is not a number.
+        TrainingError: In torch's anomaly mode, if the gradient of an operation is NaN.
     """
     try:
         accelerator.backward(report.total / parts)
@@ -151,7 +151,7 @@ def _step(
     *,
     hold: bool = False,
 ) -> StepResult:
-    """Unscale, clip and step one optimizer; a gradient that is not finite steps nothing.
+    """Unscale, clip and step one optimizer; skip the step if a gradient is not finite.
 
     Gradients are reduced over the ranks before this, so every rank sees the same norm and decides alike.
     The fp16 scaler is updated by each optimizer's step: the discriminator's overflow lowers the scale for the
@@ -175,10 +175,10 @@ def _step(
 
 
 def _is_overflow(accelerator: Accelerator, bad_terms: list[str]) -> bool:
-    """Whether the fp16 scaler's scale made the gradients overflow, for all ranks alike.
+    """Whether the fp16 scaler's scale made the gradients overflow; the same on all ranks.
 
-    It did not if a loss of any rank was not finite, or if they overflow without being scaled up at all:
-    then the scale would shrink for ever and the run stand still.
+    It did not if a loss of any rank was not finite, or if gradients overflow even without scaling. Otherwise
+    the scale would shrink for ever and training would stall.
     """
     bad = torch.tensor(float(bool(bad_terms)), device=accelerator.device)
     ranks = torch.as_tensor(accelerator.reduce(bad, "sum"))
@@ -186,7 +186,7 @@ def _is_overflow(accelerator: Accelerator, bad_terms: list[str]) -> bool:
 
 
 def _gradient_norm(player: Player, grad_clip: float) -> Tensor:
-    """The norm of all gradients, which are clipped to `grad_clip` unless it is 0."""
+    """The norm of all gradients, which are then clipped to `grad_clip` unless it is 0."""
     if grad_clip:
         return torch.nn.utils.clip_grad_norm_(player.parameters, grad_clip)
     return torch.nn.utils.get_total_norm(p.grad for p in player.parameters if p.grad is not None)
@@ -208,7 +208,7 @@ class _Mean:
 
 @contextmanager
 def _synchronised(accelerator: Accelerator, player: Player, *, last: bool) -> Iterator[None]:
-    """Reduce gradients over the ranks only with the last micro-batch."""
+    """Reduce gradients over the ranks only for the last micro-batch."""
     if last:
         yield
     else:
@@ -218,7 +218,7 @@ def _synchronised(accelerator: Accelerator, player: Player, *, last: bool) -> It
 
 @contextmanager
 def _frozen(module: nn.Module | None) -> Iterator[None]:
-    """Keep gradients from being computed for a module's parameters."""
+    """Disable gradients for the parameters of a module."""
     parameters = [p for p in module.parameters() if p.requires_grad] if module else []
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -231,6 +231,6 @@ def _frozen(module: nn.Module | None) -> Iterator[None]:
 
 @torch.no_grad()
 def _generate_only(player: Player, lr: Tensor) -> Tensor:
-    """The generator's images for the discriminator's turn; its BatchNorm statistics stay as they were."""
+    """Generate images for the discriminator's step, without changing BatchNorm statistics."""
     with norm_momentum(player.plain, 0.0):
         return player.plain(lr)

@@ -1,4 +1,4 @@
-"""One training step as functions: a batch and networks in, losses out. Nothing is kept between calls."""
+"""The parts of a training step as pure functions of batches and networks."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def make_batch(
     augmentations: Sequence[Augmentation] = (),
     degradation: Degradation | None = None,
 ) -> Batch:
-    """Augmented HR crops and their LR versions, made on the device of `images`.
+    """Augment HR crops and make their LR versions, on the device of `images`.
 
     Args:
         images: uint8 HR crops, `(B, 3, H, W)`; H and W are multiples of `scale`.
-        seeds: One integer per image; augmentations depend on nothing else.
-        lr: uint8 LR crops `(P, 3, H / scale, W / scale)` of the images that bring their own.
-        paired: Which images these belong to, in rising order.
+        seeds: One integer per image for its augmentations.
+        lr: uint8 LR crops `(P, 3, H / scale, W / scale)` of images with their own LR.
+        paired: The indices of these images, ascending.
         scale: The upscaling factor.
         resizer: Makes LR from HR.
-        augmentations: Applied to HR, in order.
-        degradation: Makes LR instead of the resizer.
+        augmentations: Applied to HR in order.
+        degradation: Makes LR, instead of the resizer.
 
     Returns:
         A batch in [0, 1], float32; images that bring their own LR come last.
@@ -107,9 +107,9 @@ def generator_loss(
     adversarial_weight: float = 0.0,
     discriminator: Discriminator | None = None,
 ) -> LossReport:
-    """What the generator minimises: image losses plus, in a GAN stage, the weighted adversarial loss.
+    """The generator's loss: image losses plus, in a GAN stage, the weighted adversarial loss.
 
-    The discriminator's parameters must be frozen by the caller, or this fills their gradients too.
+    The caller must freeze the discriminator's parameters; otherwise their gradients are computed too.
     """
     report = image_loss(sr, hr, losses)
     if adversarial is None or discriminator is None:
@@ -125,15 +125,15 @@ def generator_loss(
 def discriminator_loss(
     hr: Tensor, sr: Tensor, *, adversarial: AdversarialLoss, discriminator: Discriminator
 ) -> LossReport:
-    """The discriminator's loss = true loss + false loss, with its accuracy on both beside them.
+    """The discriminator's loss: true loss + false loss; the report also has its accuracy on both.
 
-    The penalty of a `PenalizedLoss` (R1, gradient penalty) is added, unless it is None.
+    The penalty of a `PenalizedLoss` (R1, gradient penalty) is added.
 
     Args:
         hr: Real images.
-        sr: Generated images; detached here, so that nothing reaches the generator.
+        sr: Generated images; they are detached.
         adversarial: The loss.
-        discriminator: Run once on each, so that BatchNorm sees real and fake apart, as in the paper's code.
+        discriminator: Run separately on both, so that BatchNorm does not mix real and generated images.
     """
     real, fake = discriminator(hr).float(), discriminator(sr.detach()).float()
     true_loss, false_loss = adversarial.discriminator(real, fake)

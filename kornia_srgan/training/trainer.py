@@ -1,4 +1,4 @@
-"""The loop: stages of steps, with checkpoints, validation and a way back from bad numbers."""
+"""The training loop, with checkpoints, validation and rollback after bad numbers."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ ROLLBACK_LR_FACTOR = 0.5
 class Trainer:
     """Trains the generator of a set of components through its stages.
 
-    It sees objects only: names were looked up by `assemble`, and data comes as numbered batches.
+    It works with objects only: `assemble` has resolved the names, and data comes as numbered batches.
 
     Args:
-        components: What to train, with what.
-        train: The loop's settings.
+        components: The networks and losses.
+        train: The settings of the loop.
         accelerator: Devices, precision, processes.
         crops: Opens the data of each stage.
-        data: That of the first stage to run.
-        folder: Where everything is written.
-        identity: Kept in checkpoints: what a resumed run must agree with.
-        training_facts: Goes into the weights' header.
+        data: The data of the first stage to run.
+        folder: The folder of the run.
+        identity: Stored in checkpoints; a resumed run must match it.
+        training_facts: Stored in the header of the weights.
         validator: Scores the generator at intervals.
-        on_step: Called before and after each step.
+        on_step: Called at the beginning and end of each step.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class Trainer:
         """Run all stages from the start or from a checkpoint.
 
         Args:
-            checkpoint: Where to go on; all processes give the same.
+            checkpoint: The checkpoint to continue from; the same on all processes.
 
         Returns:
-            True when the run is complete, False when it was asked to stop and can be resumed.
+            True when the run is complete, False when it stopped early and can be resumed.
 
         Raises:
             TrainingError: If numbers stay bad after rollbacks, or a checkpoint cannot be written.
@@ -286,7 +286,7 @@ class Trainer:
         )
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:
-        """The stage's result is the average where there is one; the next stage starts from it."""
+        """Finish a stage. Its result, the running average if there is one, starts the next stage."""
         generator = release(stage.generator, self.accelerator)
         if self.average.model is not None:
             generator.load_state_dict(self.average.model.module.state_dict())

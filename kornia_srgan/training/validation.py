@@ -1,4 +1,4 @@
-"""Scores and a picture of the generator while it trains."""
+"""Validation during training: scores and a picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TILE = 192  # HR pixels of a picture's side in the grid
 
 @dataclass
 class FolderValidator:
-    """PSNR-Y and SSIM on a folder, and a grid LR bicubic | SR | HR as PNG.
+    """Computes PSNR-Y and SSIM on a folder, and writes a grid of bicubic | SR | HR as PNG.
 
     Args:
         sets: The images.
@@ -52,7 +52,7 @@ class FolderValidator:
         folder: RunFolder,
         device: torch.device,
     ) -> FolderValidator:
-        """Find and decode the images now, so that a wrong folder shows before the first step."""
+        """Find and decode the images, so that a wrong folder is reported before the first step."""
         sets = find_sets(images, scale)
         for found in sets:
             check_sizes(found, get_protocol(DEFAULT_PROTOCOL).smallest(scale))
@@ -80,7 +80,7 @@ class FolderValidator:
         return {name: sum(s[name] for s in scores) / len(scores) for name in scores[0]}
 
     def _row(self, lr: Tensor, sr: Tensor, hr: Tensor) -> Tensor:
-        """The centre of one image, three times beside each other."""
+        """The centre of one image as bicubic, SR and HR."""
         bicubic = self.resizer(lr, (hr.shape[-2], hr.shape[-1]))
         return torch.cat([_centre(image.clamp(0, 1)) for image in (bicubic, sr, hr)], dim=-1)
 
