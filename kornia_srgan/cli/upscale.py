@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -15,16 +11,13 @@ from kornia_srgan.atomic import write_text
 from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable
 
 if TYPE_CHECKING:
-    from kornia_srgan.batch.sources import Sources
-    from kornia_srgan.inference.upscaler import Upscaler
-
-SOME_FAILED = 3
-STREAM = "-"
+    from kornia_srgan.cli.upscale_video import ClipResult
 
 
 def command(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="IN", help="Pictures, folders, patterns; - for standard input.")
+        list[str],
+        typer.Argument(metavar="IN", help="Pictures, folders, patterns, videos; - for standard input."),
     ],
     *,
     output: Annotated[
@@ -93,44 +86,106 @@ def command(
         int | None, typer.Option(min=1, help="Files in the works at once [default: 2, large ones 1]")
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 250,
+    codec: Annotated[
+        str | None,
+        typer.Option(help="Of a video: h264, hevc, av1, vp9, prores, ffv1 [default: h264 or hevc]"),
+    ] = None,
+    crf: Annotated[float | None, typer.Option(help="Of a video, lower is better [default: 16 to 20]")] = None,
+    preset: Annotated[str | None, typer.Option(help="Of the encoder: how long it tries.")] = None,
+    pixel_format: Annotated[
+        str | None, typer.Option(help="Of a video, such as yuv444p or yuv420p10le [default: its own]")
+    ] = None,
+    encoder_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One more option of the video encoder.")
+    ] = None,
+    container: Annotated[
+        str | None,
+        typer.Option(help="Of videos in a folder: mp4, mov, mkv, webm [default: their own or mkv]"),
+    ] = None,
+    container_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One more option of the container.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Of a video: 12.5 or 1:02:03.")] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Of a video: the first time left out.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="FPS", help="Of numbered pictures: 25, 30000/1001 [default: 25]")
+    ] = None,
+    steady: Annotated[
+        float, typer.Option(min=0, max=1, help="Of a video: how strongly flicker is lowered.")
+    ] = 0.0,
+    deinterlace: Annotated[bool, typer.Option(help="A video that is marked as interlaced.")] = True,
+    segment: Annotated[
+        float, typer.Option(min=0.01, help="Of a video: seconds that a stop loses at most.")
+    ] = 2.0,
+    resume: Annotated[
+        bool | None,
+        typer.Option("--resume/--no-resume", help="A video that was stopped: go on, or begin again."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write a report to this file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, errors only.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Enlarge photographs: files, folders or patterns; metadata, depth and transparency are kept."""
+    """Enlarge photographs and videos: metadata, depth and transparency are kept, sound and times too.
+
+    A video is a file by its suffix, numbered pictures (frames/%05d.png), or y4m on standard input.
+    """
     from kornia_srgan.cli.quiet import libraries_silenced
-    from kornia_srgan.cli.upscale_view import list_failures, list_left_out, report, show_note
+    from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
+    from kornia_srgan.cli.upscale_view import list_left_out, reason, report, show_note
+    from kornia_srgan.cli.upscale_work import (
+        check_output,
+        enlarge_pictures,
+        exit_with,
+        make_upscaler,
+        sources_of,
+    )
 
     with libraries_silenced(quiet):
         from kornia_srgan.allocator import keep_freed_memory
-        from kornia_srgan.batch.jobs import is_file_output, plan_jobs
         from kornia_srgan.batch.naming import Naming
-        from kornia_srgan.batch.run import overlapping
-        from kornia_srgan.cli.upscale_view import run_with_progress
-        from kornia_srgan.inference.rescale import Rescaler, Wanted
+        from kornia_srgan.inference.rescale import EvenWanted, Rescaler, Wanted
         from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
-        from kornia_srgan.photos.outputs import mark_results
         from kornia_srgan.registry.plugins import load_plugins
+        from kornia_srgan.video.options import VideoOptions, parse_pairs, parse_rate, parse_time
 
         if json_file is not None:
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
         form = named_format(file_format) if file_format else None
         options = WriteOptions(quality, subsampling, parse_color(background))
-        found = _sources(inputs, recursive)
+        clips, others = split_clips(inputs)
+        video = VideoOptions(
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            pixel_format=pixel_format,
+            encoder_options=parse_pairs(encoder_option),
+            container_options=parse_pairs(container_option),
+            start=parse_time(start) if start else None,
+            end=parse_time(end) if end else None,
+            rate=parse_rate(rate) if rate else None,
+            segment=segment,
+            resume=resume,
+            steady=steady,
+            deinterlace=deinterlace,
+            existing="overwrite" if overwrite else "skip",
+        )
+        found = sources_of(others, recursive)
+        left_out = (*found.left_out, *clips_in_folders(others, recursive=recursive))
         sources = found.files
-        if str(output) == STREAM and len(sources) != 1:
-            raise typer.BadParameter("- takes one picture", param_hint="--output")
+        check_output(output, len(sources), len(clips))
         load_plugins(plugin or ())
         keep_freed_memory()
-        upscaler = _upscaler(
+        upscaler = make_upscaler(
             weights,
             then or [],
             interpolate,
             ensemble,
             color_fix,
-            _restore(restore),
-            _tile(tile),
+            restore,
+            tile,
             device,
             dtype,
             engine,
@@ -139,110 +194,39 @@ def command(
         show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
-        with _target(output) as folder:
-            existing = "overwrite" if overwrite else "skip"
-            work = plan_jobs(sources, folder, naming, form=form, existing=existing)
-            if str(output) == STREAM:
-                work = [replace(job, target_label=STREAM) for job in work]
-            elif not is_file_output(sources, folder):
-                mark_results(job.target for job in work if not job.problem)
-            workers = jobs or overlapping(work, scale or upscaler.scale)
-            pixels = max_pixels * 1_000_000
-            enlarger = Rescaler(upscaler, wanted)
-            outcomes = run_with_progress(
-                work, enlarger, options, workers=workers, max_pixels=pixels, quiet=quiet
+        pixels = max_pixels * 1_000_000
+        outcomes = enlarge_pictures(
+            sources,
+            output,
+            upscaler,
+            wanted,
+            naming,
+            options,
+            form=form,
+            existing="overwrite" if overwrite else "skip",
+            jobs=jobs,
+            max_pixels=pixels,
+            quiet=quiet,
+        )
+        results: list[ClipResult] = []
+        if clips:
+            described = (weights or "", *(then or ()), str(interpolate or ""), str(ensemble), str(color_fix))
+            results = enlarge_clips(
+                clips,
+                output,
+                Rescaler(upscaler, EvenWanted(scale, width, long_side)),
+                naming,
+                video,
+                container=container,
+                identity={"weights": " ".join(described), "dtype": dtype, "engine": engine},
+                write=options,
+                max_pixels=pixels,
+                quiet=quiet,
             )
-            if str(output) == STREAM and outcomes[0].status == "done":
-                _to_stdout(outcomes[0].job.target)
     if json_file is not None:
-        write_text(json_file, report(outcomes, found.left_out, upscaler))
-    list_left_out([] if quiet else found.left_out)
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if len(outcomes) == 1 and outcomes[0].error is not None:
-        raise outcomes[0].error
-    if failed:
-        list_failures(failed, len(outcomes))
-        raise typer.Exit(SOME_FAILED)
-
-
-def _restore(text: str) -> float | Literal["auto"]:
-    from kornia_srgan.errors import ArgumentError
-    from kornia_srgan.inference.restore import parse_restore
-
-    try:
-        return parse_restore(text)
-    except ArgumentError as error:
-        raise typer.BadParameter(str(error), param_hint="--restore") from error
-
-
-def _tile(text: str) -> int | Literal["auto"]:
-    from kornia_srgan.errors import ArgumentError
-    from kornia_srgan.inference.tile_size import parse_tile
-
-    try:
-        return parse_tile(text)
-    except ArgumentError as error:
-        raise typer.BadParameter(str(error), param_hint="--tile") from error
-
-
-def _sources(inputs: list[str], recursive: bool) -> Sources:
-    import sys
-
-    from kornia_srgan.batch.sources import Source, Sources, find_sources
-
-    if STREAM not in inputs:
-        return find_sources(inputs, recursive=recursive)
-    if len(inputs) > 1:
-        raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
-    return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))
-
-
-@contextmanager
-def _target(output: Path) -> Iterator[Path]:
-    """The folder or file to write to: a temporary folder where the result goes to standard output."""
-    if str(output) != STREAM:
-        yield output
-        return
-    with TemporaryDirectory(prefix="kornia-srgan-") as folder:
-        yield Path(folder)
-
-
-def _to_stdout(path: Path) -> None:
-    import shutil
-    import sys
-
-    with path.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
-    sys.stdout.buffer.flush()
-
-
-def _upscaler(
-    weights: str | None,
-    then: list[str],
-    interpolate: tuple[str, str, float] | None,
-    ensemble: bool,
-    color_fix: bool,
-    restore: float | Literal["auto"],
-    tile: int | Literal["auto"],
-    device: str,
-    dtype: str,
-    engine: str,
-    provider: str | None,
-) -> Upscaler:
-    from kornia_srgan.inference.upscaler import Upscaler
-
-    if interpolate is not None and weights is not None:
-        raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
-    return Upscaler.from_pretrained(
-        weights,
-        then=then,
-        interpolate=interpolate,
-        ensemble=ensemble,
-        color_fix=color_fix,
-        restore=restore,
-        tile=tile,
-        device=device,
-        dtype=dtype,
-        engine=engine,
-        provider=provider,
+        write_text(json_file, report(outcomes, left_out, upscaler, [r.report() for r in results]))
+    list_left_out([] if quiet else left_out)
+    exit_with(
+        [o.error for o in outcomes] + [r.error for r in results],
+        [*map(reason, outcomes), *(r.reason for r in results)],
     )

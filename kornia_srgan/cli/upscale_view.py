@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -88,11 +88,11 @@ def show_note(upscaler: Upscaler, quiet: bool) -> None:
         typer.echo(f"note: {upscaler.note}", err=True)
 
 
-def list_failures(failed: Sequence[Outcome], total: int) -> None:
-    """Name every file that failed, with its reason, on stderr."""
-    typer.echo(f"{len(failed)} of {total} files failed:", err=True)
-    for outcome in failed:
-        typer.echo(f"  {printable(reason(outcome))}", err=True)
+def list_failures(reasons: Sequence[str], total: int) -> None:
+    """Say of every file that failed why, on stderr."""
+    typer.echo(f"{len(reasons)} of {total} files failed:", err=True)
+    for line in reasons:
+        typer.echo(f"  {printable(line)}", err=True)
 
 
 def printable(text: str) -> str:
@@ -114,7 +114,12 @@ def list_left_out(left_out: Sequence[LeftOut]) -> None:
         typer.echo(f"left out: {printable(str(entry))}", err=True)
 
 
-def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: Upscaler) -> str:
+def report(
+    outcomes: Sequence[Outcome],
+    left_out: Sequence[LeftOut],
+    upscaler: Upscaler,
+    clips: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """What became of each file, as JSON."""
     files = [
         {
@@ -132,7 +137,7 @@ def report(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut], upscaler: U
     ]
     others = [{"path": str(entry.path), "reason": entry.reason} for entry in left_out]
     setting = {"scale": upscaler.scale, "tile": upscaler.tile, "device": str(upscaler.device)}
-    document = {**setting, "files": files, "left_out": others}
+    document = {**setting, "files": files, **({"clips": list(clips)} if clips else {}), "left_out": others}
     text = json.dumps(document, indent=2, ensure_ascii=False)
     # Names of files may be no Unicode at all; JSON can say them as escapes.
     return (text if _is_unicode(text) else json.dumps(document, indent=2)) + "\n"

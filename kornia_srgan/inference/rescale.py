@@ -56,6 +56,16 @@ class Wanted:
         return max(1, round(height * factor)), max(1, round(width * factor))
 
 
+@dataclass(frozen=True)
+class EvenWanted(Wanted):
+    """A size of which both sides are even, as most video needs; where it is odd, one less."""
+
+    def size(self, height: int, width: int, usual: float) -> tuple[int, int]:
+        """The height and width of the result, at least 2."""
+        rows, columns = super().size(height, width, usual)
+        return max(2, rows // 2 * 2), max(2, columns // 2 * 2)
+
+
 class Rescaler:
     """An `Enlarger` for any size.
 

@@ -1,0 +1,179 @@
+"""The steps of `kornia-srgan upscale`: from options to an upscaler, and pictures to larger pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from kornia_srgan.batch.jobs import Existing
+    from kornia_srgan.batch.naming import Naming
+    from kornia_srgan.batch.run import Outcome
+    from kornia_srgan.batch.sources import Source, Sources
+    from kornia_srgan.inference.rescale import Wanted
+    from kornia_srgan.inference.upscaler import Upscaler
+    from kornia_srgan.photos.formats import Format, WriteOptions
+
+SOME_FAILED = 3
+STREAM = "-"
+
+
+def check_output(output: Path, pictures: int, clips: int) -> None:
+    """Refuse one file as the place of several results.
+
+    Raises:
+        BadParameter: If it is.
+    """
+    if str(output) == STREAM and pictures + clips != 1:
+        raise typer.BadParameter("- takes one picture or video", param_hint="--output")
+    if clips and pictures and output.suffix and not output.is_dir():
+        raise typer.BadParameter("it is one file, and there are videos and pictures", param_hint="--output")
+
+
+def enlarge_pictures(
+    sources: Sequence[Source],
+    output: Path,
+    upscaler: Upscaler,
+    wanted: Wanted,
+    naming: Naming,
+    options: WriteOptions,
+    *,
+    form: Format | None,
+    existing: Existing,
+    jobs: int | None,
+    max_pixels: int,
+    quiet: bool,
+) -> list[Outcome]:
+    """Plan and run the pictures, under a progress bar."""
+    from kornia_srgan.batch.jobs import is_file_output, plan_jobs
+    from kornia_srgan.batch.run import overlapping
+    from kornia_srgan.cli.upscale_view import run_with_progress
+    from kornia_srgan.inference.rescale import Rescaler
+    from kornia_srgan.photos.outputs import mark_results
+
+    if not sources:
+        return []
+    with _target(output) as folder:
+        work = plan_jobs(sources, folder, naming, form=form, existing=existing)
+        if str(output) == STREAM:
+            work = [replace(job, target_label=STREAM) for job in work]
+        elif not is_file_output(sources, folder):
+            mark_results(job.target for job in work if not job.problem)
+        workers = jobs or overlapping(work, wanted.scale or upscaler.scale)
+        enlarger = Rescaler(upscaler, wanted)
+        outcomes = run_with_progress(
+            work, enlarger, options, workers=workers, max_pixels=max_pixels, quiet=quiet
+        )
+        if str(output) == STREAM and outcomes[0].status == "done":
+            _to_stdout(outcomes[0].job.target)
+    return outcomes
+
+
+def exit_with(errors: Sequence[Exception | None], reasons: Sequence[str]) -> None:
+    """End with the error of the only file, or a list of those that failed; return where none did.
+
+    Args:
+        errors: Of each file; None where it is done.
+        reasons: The same, in one line each.
+    """
+    from kornia_srgan.cli.upscale_view import list_failures
+
+    if len(errors) == 1 and errors[0] is not None:
+        raise errors[0]
+    lines = [line for line, error in zip(reasons, errors, strict=True) if error is not None]
+    if lines:
+        list_failures(lines, len(errors))
+        raise typer.Exit(SOME_FAILED)
+
+
+def _restore(text: str) -> float | Literal["auto"]:
+    from kornia_srgan.errors import ArgumentError
+    from kornia_srgan.inference.restore import parse_restore
+
+    try:
+        return parse_restore(text)
+    except ArgumentError as error:
+        raise typer.BadParameter(str(error), param_hint="--restore") from error
+
+
+def _tile(text: str) -> int | Literal["auto"]:
+    from kornia_srgan.errors import ArgumentError
+    from kornia_srgan.inference.tile_size import parse_tile
+
+    try:
+        return parse_tile(text)
+    except ArgumentError as error:
+        raise typer.BadParameter(str(error), param_hint="--tile") from error
+
+
+def sources_of(inputs: list[str], recursive: bool) -> Sources:
+    """The pictures that are meant."""
+    import sys
+
+    from kornia_srgan.batch.sources import Source, Sources, find_sources
+
+    if not inputs:
+        return Sources(())
+    if STREAM not in inputs:
+        return find_sources(inputs, recursive=recursive)
+    if len(inputs) > 1:
+        raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
+    return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))
+
+
+@contextmanager
+def _target(output: Path) -> Iterator[Path]:
+    """The folder or file to write to: a temporary folder where a picture goes to standard output."""
+    if str(output) != STREAM:
+        yield output
+        return
+    with TemporaryDirectory(prefix="kornia-srgan-") as folder:
+        yield Path(folder)
+
+
+def _to_stdout(path: Path) -> None:
+    import shutil
+    import sys
+
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+    sys.stdout.buffer.flush()
+
+
+def make_upscaler(
+    weights: str | None,
+    then: list[str],
+    interpolate: tuple[str, str, float] | None,
+    ensemble: bool,
+    color_fix: bool,
+    restore: str,
+    tile: str,
+    device: str,
+    dtype: str,
+    engine: str,
+    provider: str | None,
+) -> Upscaler:
+    """The upscaler that the options name."""
+    from kornia_srgan.inference.upscaler import Upscaler
+
+    if interpolate is not None and weights is not None:
+        raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
+    return Upscaler.from_pretrained(
+        weights,
+        then=then,
+        interpolate=interpolate,
+        ensemble=ensemble,
+        color_fix=color_fix,
+        restore=_restore(restore),
+        tile=_tile(tile),
+        device=device,
+        dtype=dtype,
+        engine=engine,
+        provider=provider,
+    )

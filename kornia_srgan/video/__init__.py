@@ -1,0 +1,1 @@
+"""Clips: decode, enlarge, encode; needs PyAV (extra `video`)."""

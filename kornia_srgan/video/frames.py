@@ -1,0 +1,204 @@
+"""The frames of a clip as upright RGB, each with its time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av.error import BlockingIOError as NothingYetError
+from av.error import EOFError as EndError
+from av.error import InvalidDataError
+from av.filter import Graph
+
+from kornia_srgan.errors import ImageError
+from kornia_srgan.explain import one_line
+from kornia_srgan.photos.photo import Pixels
+from kornia_srgan.video.clip import Clip, main_stream, opened
+from kornia_srgan.video.colour import to_rgb
+from kornia_srgan.video.options import VideoOptions, is_sequence
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame.
+
+    Attributes:
+        pixels: `(H, W, 3)`, `uint8`, or `uint16` where the clip has more than 8 bits.
+        pts: When it is shown, in ticks of the clip's time base.
+        duration: How long, in ticks.
+        same: It is the frame before it once more, bit for bit.
+    """
+
+    pixels: Pixels
+    pts: int
+    duration: int
+    same: bool = False
+
+
+class Reader:
+    """Reads a clip's frames in the order of their times.
+
+    Args:
+        clip: From `describe`.
+        options: Of them, start, end, rate and deinterlacing.
+        container: The open file, where it can be read only once, with the frames that were read from it.
+        first: These frames.
+
+    Attributes:
+        damaged: Pieces of the file that could not be decoded so far.
+        moved: Frames that claimed the time of the one before.
+    """
+
+    def __init__(
+        self, clip: Clip, options: VideoOptions, *, container: Any = None, first: Iterable[Any] = ()
+    ) -> None:
+        self.clip, self._options = clip, options
+        self._container, self._first = container, first
+        self.damaged = self.moved = 0
+        self._from = None if options.start is None else clip.begins + options.start
+        self._until = None if options.end is None else clip.begins + options.end
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong, once all is read."""
+        notes = []
+        if self.damaged:
+            notes.append(f"{self.damaged} damaged pieces of the video were left out or patched")
+        if self.moved:
+            notes.append(f"{self.moved} frames had no time of their own: shown just after the one before")
+        return tuple(notes)
+
+    def frames(self, *, after: int | None = None) -> Generator[Picture, None, None]:
+        """The frames between start and end.
+
+        Args:
+            after: The first frame is the one at this time (in ticks), to go on behind it.
+
+        Raises:
+            ImageError: If the clip cannot be read on, or changes its size.
+        """
+        begin = self._from if after is None else after * self.clip.time_base
+        before: Pixels | None = None
+        for frame, pts, duration in self._timed(begin):
+            when = pts * self.clip.time_base
+            if self._until is not None and when >= self._until:
+                return
+            if begin is not None and when < begin:
+                continue
+            pixels = self.clip.turn(to_rgb(frame, self.clip.tags))
+            if pixels.shape[:2] != (self.clip.height, self.clip.width):
+                raise ImageError(
+                    f"'{self.clip.label}' changes its size to {pixels.shape[1]}x{pixels.shape[0]} at "
+                    f"{float(when - self.clip.begins):.2f} s; enlarge the parts one by one (--start, --end)",
+                    where=self.clip.label,
+                )
+            same = before is not None and np.array_equal(pixels, before)
+            before = pixels
+            yield Picture(pixels, pts, duration, same)
+
+    def _timed(self, begin: Fraction | None) -> Iterator[tuple[Any, int, int]]:
+        """Decoded frames with times in ticks that only go up."""
+        tick = self.clip.time_base
+        usual = max(1, round(1 / self.clip.rate / tick))
+        last: int | None = None
+        for frame in self._decoded(begin):
+            base = Fraction(frame.time_base or tick) / tick
+            stamp = frame.pts if frame.pts is not None else frame.dts
+            pts = round(stamp * base) if stamp is not None else 0 if last is None else last + usual
+            if last is not None and pts <= last:
+                self.moved += 1
+                pts = last + 1
+            last = pts
+            yield frame, pts, round((frame.duration or 0) * base) or usual
+
+    def _decoded(self, begin: Fraction | None) -> Iterator[Any]:
+        if self._container is not None:
+            stream = main_stream(self._container, self.clip.label)
+            yield from self._fields_joined(stream, self._read(self._container, stream, self._first))
+            return
+        if begin is not None and begin > self.clip.begins and not is_sequence(self.clip.source):
+            with opened(self.clip.source, self.clip.label) as container:
+                stream = self._stream(container)
+                frames = self._fields_joined(stream, self._read(container, stream))
+                first = _sought(container, stream, begin, frames)
+                if first is not None and self._early(first, begin):
+                    yield first
+                    yield from frames
+                    return
+        with opened(self.clip.source, self.clip.label, self._options.rate) as container:
+            stream = self._stream(container)
+            yield from self._fields_joined(stream, self._read(container, stream))
+
+    def _early(self, frame: Any, begin: Fraction) -> bool:
+        """Whether a seek came out at or before a time; fields need the frame before theirs too."""
+        when = None if frame.pts is None else frame.pts * Fraction(frame.time_base or self.clip.time_base)
+        return when is not None and (when < begin or (when == begin and not self.clip.interlaced))
+
+    def _stream(self, container: Any) -> Any:
+        stream = main_stream(container, self.clip.label)
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _read(self, container: Any, stream: Any, first: Iterable[Any] = ()) -> Iterator[Any]:
+        for frame in first:
+            yield self._looked_at(frame)
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                frames = [] if packet is None else packet.decode()
+            except InvalidDataError:
+                self.damaged += 1
+                continue
+            except EndError:  # a stream of a few frames was read to its end when it was looked at
+                return
+            except (OSError, ValueError) as error:
+                raise ImageError(
+                    f"'{self.clip.label}' cannot be read to its end: {one_line(error)}", where=self.clip.label
+                ) from error
+            if packet is None:
+                return
+            for frame in frames:
+                yield self._looked_at(frame)
+
+    def _looked_at(self, frame: Any) -> Any:
+        self.damaged += bool(frame.is_corrupt)
+        return frame
+
+    def _fields_joined(self, stream: Any, frames: Iterator[Any]) -> Iterator[Any]:
+        """Interlaced frames deinterlaced; one comes out for each that goes in."""
+        if not (self.clip.interlaced and self._options.deinterlace):
+            yield from frames
+            return
+        graph = Graph()
+        nodes = [
+            graph.add_buffer(template=stream, time_base=stream.time_base),
+            graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        for frame in frames:
+            graph.vpush(frame)
+            yield from _pulled(graph)
+        graph.vpush(None)
+        yield from _pulled(graph)
+
+
+def _sought(container: Any, stream: Any, begin: Fraction, frames: Iterator[Any]) -> Any:
+    """The first frame after a seek; None where the file cannot be read from there."""
+    try:
+        container.seek(int(begin / stream.time_base), stream=stream)
+        return next(frames, None)
+    except (OSError, ValueError):
+        return None
+
+
+def _pulled(graph: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (NothingYetError, EndError):
+            return

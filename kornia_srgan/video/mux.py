@@ -1,0 +1,250 @@
+"""The finished file: the new video with sound, subtitles, chapters and metadata of the old one."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.stream import Disposition
+
+from kornia_srgan.atomic import replacing
+from kornia_srgan.errors import ImageError, KorniaSRGANError
+from kornia_srgan.explain import one_line
+from kornia_srgan.video.clip import Clip, main_stream, opened
+from kornia_srgan.video.encode import Coding
+from kornia_srgan.video.options import VideoOptions, is_sequence
+from kornia_srgan.video.segments import Segment
+
+_FLAGS = {"mp4": "+faststart+use_metadata_tags", "mov": "+faststart+use_metadata_tags"}
+_FORMATS = {".m4v": "mp4", ".mp4": "mp4", ".qt": "mov", ".mov": "mov"}
+_ROUNDED = Fraction(1, 500)  # seconds
+# What a container writes of itself.
+_OF_CONTAINERS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which part of a clip's time is kept.
+
+    Attributes:
+        begin: The time of the first frame in the clip, in seconds.
+        end: Where it ends; None for the end of the clip.
+        shift: What is taken from all times; 0 where all of the clip is kept.
+    """
+
+    begin: Fraction
+    end: Fraction | None
+    shift: Fraction
+
+
+def write_clip(
+    target: Path, clip: Clip, coding: Coding, segments: Sequence[Segment], options: VideoOptions
+) -> tuple[str, ...]:
+    """Put the segments and what else is in the clip's file into one file, whole or not at all.
+
+    Returns:
+        What could not be kept, one sentence each.
+
+    Raises:
+        ImageError: If it cannot be written.
+    """
+    moments = [moment for segment in segments for moment in segment.moments]
+    first = moments[0][0] * clip.time_base
+    cut = options.start is not None and options.start > 0
+    end = None if options.end is None else clip.begins + options.end
+    window = Window(first, end, first if cut else Fraction(0))
+    with replacing(target, ImageError) as temporary:
+        try:
+            notes = _write(temporary, target, clip, coding, segments, window, options)
+        except KorniaSRGANError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ImageError(f"cannot write '{target}': {one_line(error)}", where=target) from error
+        notes += _compared(temporary, moments, clip, window)
+    return tuple(notes)
+
+
+def _write(
+    temporary: Path,
+    target: Path,
+    clip: Clip,
+    coding: Coding,
+    segments: Sequence[Segment],
+    window: Window,
+    options: VideoOptions,
+) -> list[str]:
+    form = _FORMATS.get(target.suffix.lower())
+    settings = {"movflags": _FLAGS[form]} if form else {}
+    settings |= options.container_options
+    notes: list[str] = []
+    plain = isinstance(clip.source, str | Path) and not is_sequence(clip.source)
+    with av.open(str(temporary), "w", format=form, container_options=settings) as output:
+        film = output.add_stream(coding.codec, rate=coding.rate, options=dict(coding.options))
+        coding.apply(film.codec_context)
+        film.time_base = coding.time_base
+        video = _video(film, segments, coding, window)
+        if not plain:
+            output.start_encoding()
+            for _, packet in video:
+                output.mux(packet)
+            return notes
+        with opened(clip.source, clip.label) as source:
+            main = main_stream(source, clip.label)
+            film.metadata.update(_own(main.metadata))
+            film.disposition = main.disposition
+            copies = _copies(source, main, output, notes)
+            output.metadata.update(_own(source.metadata))
+            output.set_chapters(_chapters(source, window))
+            output.start_encoding()
+            for _, packet in heapq.merge(video, _others(source, copies, window), key=lambda timed: timed[0]):
+                output.mux(packet)
+    return notes
+
+
+def _own(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in metadata.items() if k.lower() not in _OF_CONTAINERS}
+
+
+def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, Any]:
+    """The streams that are copied, by their number in the source."""
+    copies = {}
+    for stream in source.streams:
+        if stream.index == main.index:
+            continue
+        if stream.type == "data" and ("timecode" in stream.metadata or source.chapters()):
+            continue  # QuickTime keeps both in tracks, which are written anew from what they say
+        try:
+            if stream.type == "attachment":
+                name = stream.name or stream.metadata.get("filename", "attachment")
+                output.add_attachment(name, stream.mimetype or "application/octet-stream", bytes(stream.data))
+                continue
+            if stream.type == "data":
+                raise ValueError("streams of data have no codec that says how to write them")
+            made = output.add_stream_from_template(stream, opaque=True)
+        except (OSError, ValueError):
+            codec = (
+                ""
+                if stream.type == "data" or stream.codec_context is None
+                else f" ({stream.codec_context.name})"
+            )
+            hint = "; name the result .mkv to keep it" if stream.type in ("audio", "subtitle") else ""
+            kind = {"audio": "sound", "subtitle": "subtitles", "video": "another video"}
+            notes.append(
+                f"left out: {kind.get(stream.type, stream.type)}{codec}, no place in this file{hint}"
+            )
+            continue
+        made.metadata.update(_own(stream.metadata))
+        made.disposition = stream.disposition
+        copies[stream.index] = made
+    return copies
+
+
+def _chapters(source: Any, window: Window) -> list[Any]:
+    kept = []
+    for chapter in source.chapters():
+        base = Fraction(chapter["time_base"])
+        start, end = (chapter[side] * base - window.shift for side in ("start", "end"))
+        if window.end is not None:
+            end = min(end, window.end - window.shift)
+        start = max(start, Fraction(0)) if window.shift else start
+        if end > start:
+            kept.append({**chapter, "start": round(start / base), "end": round(end / base)})
+    return kept
+
+
+def _video(
+    film: Any, segments: Sequence[Segment], coding: Coding, window: Window
+) -> Iterator[tuple[Any, Any]]:
+    """The packets of all segments with times for decoding that only go up.
+
+    Each segment was encoded on its own, so its encoder knew nothing of the times before it. A packet is
+    decoded when, counted from the start, its frame would be shown, less the deepest reordering.
+    """
+    moments = [moment for segment in segments for moment in segment.moments]
+    times, durations = [pts for pts, _ in moments], dict(moments)
+    order = {pts: number for number, pts in enumerate(times)}
+    coded = [pts for segment in segments for pts, _, _ in segment.packets]
+    depth = max(number - order[pts] for number, pts in enumerate(coded))
+    step = durations[times[0]]
+    shift = round(window.shift / coding.time_base)
+    number = 0
+    for segment in segments:
+        for piece in segment.coded():
+            packet = av.Packet(piece.data)
+            early = number - depth
+            packet.pts = piece.pts - shift
+            packet.dts = (times[early] if early >= 0 else times[0] + early * step) - shift
+            packet.duration, packet.time_base = durations[piece.pts], coding.time_base
+            packet.is_keyframe, packet.stream = piece.key, film
+            number += 1
+            yield packet.dts * coding.time_base, packet
+
+
+def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[tuple[Any, Any]]:
+    """The packets of the copied streams that lie in the window."""
+    if not copies:
+        return
+    streams = [s for s in source.streams if s.index in copies]
+    cover = {s.index for s in streams if s.disposition & Disposition.attached_pic}
+    if window.shift:
+        source.seek(int(window.begin * av.time_base), backward=True)
+    pictured: set[int] = set()
+    for packet in source.demux(*streams):
+        index = packet.stream.index
+        when = packet.pts if packet.pts is not None else packet.dts
+        if packet.size == 0 or (index in cover and index in pictured):
+            continue
+        if index in cover:
+            pictured.add(index)
+        elif when is None:
+            continue
+        else:
+            seconds = when * packet.time_base
+            early = window.shift and seconds < window.begin
+            if early or (window.end is not None and seconds >= window.end):
+                continue
+            ticks = round(window.shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - ticks
+            packet.dts = None if packet.dts is None else packet.dts - ticks
+        base = packet.time_base
+        packet.stream = copies[index]
+        yield ((packet.dts if packet.dts is not None else packet.pts) or 0) * base, packet
+
+
+def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, window: Window) -> list[str]:
+    """What the written file does not keep, found by reading it.
+
+    Raises:
+        ImageError: If frames are missing.
+    """
+    notes = []
+    with opened(result, result.name) as made:
+        stream = main_stream(made, result.name)
+        times = sorted(p.pts * p.time_base for p in made.demux(stream) if p.size and p.pts is not None)
+        expected = [pts * clip.time_base - window.shift for pts, _ in moments]
+        if len(times) != len(expected):
+            raise ImageError(f"the file holds {len(times)} frames instead of {len(expected)}")
+        later = times[0] - expected[0]
+        off = max(abs(a - later - b) for a, b in zip(times, expected, strict=True))
+        if abs(later) >= _ROUNDED:  # so that what begins before 0 has a place
+            notes.append(f"all times, of sound too, are {_ms(later)} later in this kind of file")
+        if off:
+            notes.append(
+                f"times of frames are rounded in this kind of file, by up to {_ms(off)}; .mp4 is exact"
+            )
+        kept = {key.lower() for key in made.metadata}
+    if isinstance(clip.source, str | Path) and not is_sequence(clip.source):
+        with opened(clip.source, clip.label) as source:
+            lost = [key for key in _own(source.metadata) if key.lower() not in kept]
+        if lost:
+            notes.append(f"left out: metadata without a place in this kind of file: {', '.join(lost)}")
+    return notes
+
+
+def _ms(seconds: Fraction) -> str:
+    return f"{float(seconds) * 1000:.2g} ms"

@@ -1,0 +1,172 @@
+"""A clip in, a larger clip out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kornia_srgan.inference.picture import Enlarger
+from kornia_srgan.photos.formats import WriteOptions
+from kornia_srgan.photos.photo import Pixels, white_of
+from kornia_srgan.video.clip import Clip, describe, opened
+from kornia_srgan.video.colour import to_rgb
+from kornia_srgan.video.frames import Reader
+from kornia_srgan.video.options import VideoOptions, is_sequence
+from kornia_srgan.video.pipe import Pipe, Progress
+from kornia_srgan.video.steady import Steadier
+from kornia_srgan.video.targets import check_target, place_for
+
+_APART = 12  # frames between those that set the dial
+_MOST_LOOKED_AT = 120
+_NEARLY_FLAT = 4 / 255
+
+
+@dataclass(frozen=True)
+class ClipOutcome:
+    """What became of a clip.
+
+    Attributes:
+        clip: The clip; None where it was skipped.
+        target: The result.
+        frames: In the result.
+        computed: By the network, in this run; the others were the frame before once more, or done before.
+        seconds: Of this run.
+        restore: How much noise and compression was taken away, where that is known.
+        notes: What is assumed or not kept, one sentence each.
+        size: Height and width.
+        skipped: The result was there already.
+    """
+
+    clip: Clip | None
+    target: Path
+    frames: int = 0
+    computed: int = 0
+    seconds: float = 0.0
+    restore: float | None = None
+    notes: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    skipped: bool = False
+
+
+def enlarge_clip(
+    source: Any,
+    target: Path | BinaryIO,
+    enlarger: Enlarger,
+    options: VideoOptions | None = None,
+    *,
+    label: str = "",
+    identity: Mapping[str, str] | None = None,
+    write: WriteOptions | None = None,
+    on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any] = lambda *_: None,
+    on_frame: Callable[[Progress], Any] = lambda _: None,
+) -> ClipOutcome:
+    """Enlarge a clip.
+
+    Args:
+        source: A path; a pattern of numbered pictures (`frames/%05d.png`); a file open for reading, with y4m.
+        target: A path; a pattern of numbered pictures; a file open for writing, which gets y4m.
+        enlarger: An `Upscaler`, or a `Rescaler` for other sizes. A dial is set once, by the first frames.
+        options: How it is written.
+        label: What to call the clip in messages.
+        identity: What else the frames depend on, by name; a run is only resumed where it is the same.
+        write: Quality and the like of pictures.
+        on_start: Told the clip, the enlarger with its dial set, and the size of the result.
+        on_frame: Told of progress, from this thread.
+
+    Raises:
+        ImageError: If the clip cannot be read, or the result not written.
+        UserError: If there is a stopped run, and it is not said what to do with it.
+    """
+    options = options or VideoOptions()
+    began = time.perf_counter()
+    label = label or str(source)
+    if isinstance(target, Path):
+        check_target(source, target, label)
+        if options.existing == "skip" and not is_sequence(target) and target.is_file():
+            return ClipOutcome(None, target, skipped=True)
+    piped = not isinstance(source, str | Path)
+    if not piped:
+        clip, first = describe(source, label, options)
+        reader = Reader(clip, options)
+        return _enlarge(
+            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, began
+        )
+    with opened(source, label) as container:
+        clip, first = describe(source, label, options, container=container)
+        reader = Reader(clip, options, container=container, first=first)
+        return _enlarge(
+            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, began
+        )
+
+
+def _enlarge(
+    clip: Clip,
+    reader: Reader,
+    first: list[Any],
+    target: Path | BinaryIO,
+    enlarger: Enlarger,
+    options: VideoOptions,
+    identity: Mapping[str, str] | None,
+    write: WriteOptions | None,
+    on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any],
+    on_frame: Callable[[Progress], Any],
+    began: float,
+) -> ClipOutcome:
+    tuned = _tuned(enlarger, clip, options, first)
+    height, width = tuned.size(clip.height, clip.width)
+    notes = clip.notes + tuned.notes(clip.height, clip.width)
+    on_start(clip, tuned, (height, width))
+    place = place_for(clip, target, (height, width), tuned.restore, options, identity, write)
+    pipe = Pipe(tuned, place, Steadier(options.steady) if options.steady else None)
+    frames, computed = pipe.run(reader, on_frame, total=_total(clip, options))
+    notes += place.notes + place.sink.finish() + reader.notes
+    path = target if isinstance(target, Path) else Path("-")
+    seconds = time.perf_counter() - began
+    return ClipOutcome(
+        clip, path, frames, computed, seconds, tuned.restore, tuple(dict.fromkeys(notes)), (height, width)
+    )
+
+
+def _total(clip: Clip, options: VideoOptions) -> int:
+    """How many frames there will be; 0 where nobody knows."""
+    if not clip.frames or (options.start is None and options.end is None):
+        return clip.frames
+    start = options.start or 0
+    length = clip.frames / clip.rate
+    end = min(length, options.end) if options.end is not None else length
+    return max(0, round((end - start) * clip.rate))
+
+
+def _tuned(enlarger: Enlarger, clip: Clip, options: VideoOptions, first: list[Any]) -> Enlarger:
+    """The enlarger for all frames: a dial is set once, by the median of what some early frames want."""
+    if isinstance(clip.source, str | Path):
+        with contextlib.closing(Reader(clip, options).frames()) as frames:
+            telling = _telling(shown.pixels for shown in frames)
+    else:
+        telling = _telling(clip.turn(to_rgb(frame, clip.tags)) for frame in first)
+    if not telling:  # all of it is cut away; said where it is written
+        return enlarger
+    made = enlarger.tuned(telling[0])
+    if made.restore is None or made is enlarger:
+        return made
+    tuned = [made, *(enlarger.tuned(pixels) for pixels in telling[1:])]
+    return sorted(tuned, key=lambda one: one.restore or 0.0)[len(tuned) // 2]
+
+
+def _telling(frames: Iterable[Pixels]) -> list[Pixels]:
+    """Up to three of the first frames, apart from each other; black ones at the beginning say nothing."""
+    chosen: list[Pixels] = []
+    spare: list[Pixels] = []
+    next_one = 0
+    for number, pixels in enumerate(frames):
+        spare = spare or [pixels]
+        if number >= next_one and pixels.std() >= _NEARLY_FLAT * white_of(pixels.dtype):
+            chosen.append(pixels)
+            next_one = number + _APART
+        if len(chosen) == 3 or number == _MOST_LOOKED_AT:
+            break
+    return chosen or spare
