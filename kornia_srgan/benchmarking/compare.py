@@ -1,4 +1,4 @@
-"""What changed between two runs of the forward benchmark on one machine."""
+"""Compares two runs of the forward benchmark on one machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADINGS = ("case", "engine", "before", "now", "now / before", "")
 
 @dataclass(frozen=True)
 class Change:
-    """One engine on one case, before and now; a speed is None where that side failed or has no such run."""
+    """One engine on one case, before and now; a speed is None if that run failed or is missing."""
 
     case: str
     engine: str
@@ -30,19 +30,19 @@ class Change:
 
     @property
     def overlap(self) -> bool | None:
-        """Whether the ranges between the quartiles overlap: if so, the change may be noise."""
+        """Whether the quartile ranges overlap; if so, the change may be noise."""
         if not (self.now and self.before):
             return None
         return self.now.q1 <= self.before.q3 and self.before.q1 <= self.now.q3
 
 
 def why_not_comparable(old: ForwardDocument, new: ForwardDocument) -> str:
-    """Why figures of the two say nothing about each other; empty where they do."""
+    """The reason why two documents cannot be compared; empty if they can."""
     return "; ".join(machine_differences(old.machine, new.machine))
 
 
 def changes(old: ForwardDocument, new: ForwardDocument) -> list[Change]:
-    """Every run of either document, those of the new one first."""
+    """The changes of every run of both documents, those of the new one first."""
     before, now = dict(_runs(old)), dict(_runs(new))
     found = []
     for key in (*now, *(key for key in before if key not in now)):

@@ -1,4 +1,4 @@
-"""What a forward costs: operations counted, seconds taken, and the rate that the machine itself reaches."""
+"""Measures the operations and seconds of a forward pass, and the speed of a matrix product."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LONG = 0.2  # seconds of one product
 
 
 def count_flops(module: nn.Module, images: Tensor) -> int:
-    """FLOPs of one forward (two for a multiply and add), of its convolutions and matrix products.
+    """FLOPs of the convolutions and matrix products of a forward pass; a multiply-add counts as two.
 
-    It is run and counted: a module may take another way by the size, layout and device of its input.
+    The module is run, because the algorithm may depend on size, layout and device of the input.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_packed_formula())
     with torch.no_grad(), counter:
@@ -53,7 +53,7 @@ def count_plain_flops(module: nn.Module, images: Tensor) -> int:
 
 
 def seconds_of(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds of a call, until the device has done all of it."""
+    """Seconds of a call, until the device has finished."""
     synchronize(device)
     start = time.perf_counter()
     call()
@@ -62,7 +62,7 @@ def seconds_of(call: Callable[[], object], device: torch.device) -> float:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

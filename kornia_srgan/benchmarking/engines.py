@@ -1,7 +1,7 @@
-"""The engines that run a generator: this package's own way, and the others it is set beside.
+"""The engines that are compared: kornia_srgan and others.
 
-Each gets the same network and the same input, is told to use as many threads as torch does, and answers with
-a function that does one forward and returns the image as a tensor.
+Each engine gets the same network and input, and as many threads as torch. It returns a function that runs one
+forward pass and returns the image as a tensor.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ class Network:
 
 @dataclass(frozen=True)
 class Work:
-    """The one forward that every engine does; `images` are in the dtype and on the device of the case."""
+    """The forward pass to measure; `images` have the dtype and device of the case."""
 
     network: Network
     images: Tensor
 
     @property
     def plain(self) -> nn.Module:
-        """A copy of the module as it is, on the device and in the dtype."""
+        """A plain copy of the module, on the device and in the dtype."""
         module = copy.deepcopy(self.network.module).to(self.images.device, self.images.dtype)
         return module.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class Own:
-    """This package's way: the module and its input, to count, and the forward, which may be compiled."""
+    """kornia_srgan's engine: the module, its input and the forward pass, which may be compiled."""
 
     module: nn.Module
     images: Tensor
@@ -71,7 +71,7 @@ class Own:
 
 
 def ours(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) -> Own:
-    """Set up this package's way."""
+    """Set up kornia_srgan's engine."""
     images = work.images
     if optimized:
         module = optimize_for_inference(
@@ -151,7 +151,10 @@ def _require_cpu(name: str, work: Work, *dtypes: torch.dtype) -> None:
 
 @dataclass(frozen=True)
 class Engine:
-    """Another way to run a generator: what it needs (the last gives its version), and how it starts."""
+    """An engine: its name, the packages it needs (the last one gives its version), and its start function.
+
+    `start` gets a `Work` and returns a function that runs one forward pass.
+    """
 
     name: str
     packages: tuple[str, ...]
@@ -176,11 +179,11 @@ ENGINES = {
 
 
 def find_engines(names: Iterable[str]) -> list[Engine]:
-    """The engines of those names, each once.
+    """The engines with these names, without duplicates.
 
     Raises:
-        UserError: If one is not known.
-        MissingExtraError: If a package that one needs is not installed.
+        UserError: If a name is unknown.
+        MissingExtraError: If a required package is not installed.
     """
     found = []
     for name in dict.fromkeys(names):

@@ -1,4 +1,4 @@
-"""The forward pass of generators: speed, memory and operations, beside other engines in the same run."""
+"""Measures the forward pass of generators and compares engines in the same run."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Plan:
     """What to measure: the product of sizes, batches, dtypes and memory formats, for each network.
 
     Attributes:
-        sizes: Height and width of the LR input.
-        batches: Images in a batch.
-        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto` for that of the device.
-        memory_formats: `channels_last`, `contiguous`, of this package's own run.
-        compiled: Whether its module goes through `torch.compile`.
-        optimized: Whether it goes through `optimize_for_inference`, as in the `Upscaler`.
-        repeats: Measured forwards of each engine on each case.
-        warmup: Forwards before, the one that memory is measured on among them.
+        sizes: Height and width of LR inputs.
+        batches: Batch sizes.
+        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto`.
+        memory_formats: `channels_last` or `contiguous`, for kornia_srgan.
+        compiled: Use `torch.compile`, for kornia_srgan.
+        optimized: Use `optimize_for_inference` as in the `Upscaler`, for kornia_srgan.
+        repeats: Measured forward passes of each engine on each case.
+        warmup: Forward passes before, including the one for the memory.
     """
 
     sizes: Sequence[tuple[int, int]] = ((128, 128),)
@@ -77,15 +77,15 @@ def run_forward(
 ) -> ForwardDocument:
     """Measure every network on every input, in turns with the other engines.
 
-    A network that cannot be made, an engine that cannot run it, and a run that gives another image are
-    results as well: their `status` is `failed`, with the reason.
+    Networks that cannot be created, engines that cannot run them, and wrong images are results too: their
+    `status` is `failed`, with the reason.
 
     Args:
-        subjects: Networks, see `subjects.find_subjects`.
-        plan: The inputs and how often.
-        engines: Other engines, see `engines.find_engines`.
-        device: Where this package runs.
-        progress: Called with the label of the case that begins.
+        subjects: The networks, see `find_subjects`.
+        plan: What to measure.
+        engines: Other engines to compare with.
+        device: The device of kornia_srgan.
+        progress: Called with the label of each case at its beginning.
     """
     device = torch.device(device)
     rates: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""How much memory a call needs at its peak, beyond what was in use before it."""
+"""Measures the additional peak memory of a call."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def memory_method(device: torch.device) -> str:
 
 
 def peak_memory(call: Callable[[], T], device: torch.device) -> tuple[T, float | None]:
-    """What a call returns, and the MiB it needed at its peak; None where the system does not say.
+    """The result of a call and its additional peak memory in MiB; None if the system does not tell.
 
-    On a CPU free pages are handed back first, so that memory that an earlier call left to the allocator
-    counts again. The call's result is counted; libraries that keep an arena show it in their first call only.
+    On a CPU, free pages are returned to the system first, so that reused memory counts too. The result itself
+    is included. Libraries with an arena show it in their first call only.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)

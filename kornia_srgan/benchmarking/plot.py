@@ -1,4 +1,4 @@
-"""A forward document as a picture: a bar for each run, with its quartiles."""
+"""Plots a forward document: a bar for each run, with its quartiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a benchmark writes: version 1 of the schema, checked on writing and on reading.
+"""The JSON schema of benchmarks, version 1, checked on writing and reading.
 
 Every benchmark's file has the keys of `Document`. That of the generators' forward pass is a
 `ForwardDocument`, with one `Case` for each network and input and one `Run` for each engine in it.
@@ -30,7 +30,7 @@ class _Strict(BaseModel):
 
 
 class Document(BaseModel):
-    """What every benchmark's file holds; single benchmarks add keys of their own."""
+    """The common keys of every benchmark's file."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
@@ -115,7 +115,7 @@ class Case(_Strict):
 
     @property
     def label(self) -> str:
-        """What tells it from the other cases."""
+        """The label of the case."""
         scale = f" x{self.scale}" if self.scale else ""
         form = "" if self.memory_format == "channels_last" else ", contiguous"
         form += ("" if self.optimized else ", not optimized") + (", compiled" if self.compiled else "")
@@ -147,7 +147,7 @@ class ForwardDocument(Document):
         return self
 
     def speed(self, run: Run) -> Result | None:
-        """The measured speed of a run, in megapixels of output a second; None if it failed."""
+        """The speed of a run in megapixels of output per second; None if it failed."""
         return next((r for r in self.results if r.name == run.result), None)
 
 
@@ -185,7 +185,7 @@ def read_forward(path: str | Path) -> ForwardDocument:
     """Read a file that `kornia-srgan benchmark --json` wrote.
 
     Raises:
-        UserError: If it is missing or something else.
+        UserError: If it is missing or has other content.
     """
     path = Path(path)
     try:

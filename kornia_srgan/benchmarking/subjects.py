@@ -1,4 +1,4 @@
-"""What is measured: registered generators by name and arguments, and weights."""
+"""The networks to measure: registered generators and weights."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _WRAPPERS = ("spandrel", "timm_backbone")  # other libraries' networks: only one
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to measure, made when its turn comes; what it raises then is a failed case.
+    """A network to measure. It is created when it is needed; if that fails, the case has failed.
 
     Attributes:
         label: Its name in the results.
         kind: Whether it is untrained or comes from a weight file.
-        scale: The factor that was asked for; None for weights, which have their own.
-        load: Makes it, on the CPU, in eval mode.
+        scale: The requested scale; None for weights, which have their own.
+        load: Creates it on the CPU in eval mode.
     """
 
     label: str
@@ -43,15 +43,15 @@ class Subject:
 def find_subjects(
     generators: Iterable[str] = (), weights: Iterable[str] = (), *, scale: int = 4
 ) -> list[Subject]:
-    """The networks that were asked for; every registered generator where none was.
+    """The requested networks, or every registered generator if none is requested.
 
     Args:
         generators: `NAME` or `NAME:ARGUMENT=VALUE,...` of registered generators.
         weights: Packaged names, or paths of weight files.
-        scale: The factor of the generators; weights have their own.
+        scale: The scale of the generators; weights have their own.
 
     Raises:
-        UserError: If a name is not known or a file is not there.
+        UserError: If a name is unknown or a file does not exist.
     """
     named, sources = list(generators), list(weights)
     if not named and not sources:

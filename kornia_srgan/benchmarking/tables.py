@@ -1,4 +1,4 @@
-"""A forward document as a table: for the terminal, and as Markdown."""
+"""Formats a forward document as a table for the terminal or as Markdown."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`kornia-srgan demo`: a page in the browser. `service` does the work and knows nothing of pages."""
+"""`kornia-srgan demo`: a web page. `service` does the work, independent of the page."""

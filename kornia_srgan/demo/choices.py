@@ -1,4 +1,4 @@
-"""The weights that the page offers, by the labels that it shows."""
+"""The available weights by their labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Choice:
     """Weights to choose.
 
     Attributes:
-        source: What `load_generator` takes.
-        scale: What they enlarge by.
-        text: What they are, in some words.
+        source: A source for `load_generator`.
+        scale: Their scale.
+        text: A short description.
     """
 
     source: Source
@@ -34,10 +34,10 @@ Choices = Mapping[str, Choice]
 
 
 def choices_of(given: Sequence[str]) -> Choices:
-    """What was given on the command line, then the packaged weights, the default ones first.
+    """The weights of the command line, then the packaged ones, the default first.
 
     Raises:
-        WeightsError: If there are no such weights, they are damaged, or none are here at all.
+        WeightsError: If weights do not exist, are damaged, or there are none at all.
     """
     packaged = sorted(zoo_names(), key=lambda name: (name != DEFAULT_WEIGHTS, name))
     found: dict[str, Choice] = {}
@@ -51,10 +51,10 @@ def choices_of(given: Sequence[str]) -> Choices:
 
 
 def with_upload(choices: Choices, path: Path) -> tuple[str, Choices]:
-    """The label of a file of weights that came through the page, and the choices with it.
+    """Add an uploaded weight file; return its label and all choices.
 
     Raises:
-        WeightsError: If it is no weight file of this package, or not a generator's.
+        WeightsError: If it is not a weight file of a generator.
     """
     try:
         choice = _choice(path, _checked(read_spec(path), path.name))

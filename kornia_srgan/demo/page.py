@@ -1,4 +1,4 @@
-"""The layout of the page, and what its buttons do."""
+"""The layout and the buttons of the page."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
     """The page.
 
     Args:
-        service: Does the work.
-        choices: The weights to begin with.
-        folder: Where results go; the server deletes it.
+        service: Enlarges the photographs.
+        choices: The available weights at the start.
+        folder: Folder of results; the server deletes it.
     """
     first = next(iter(choices))
     with gr.Blocks(title="kornia_srgan", analytics_enabled=False, delete_cache=(DAY // 24, DAY)) as page:

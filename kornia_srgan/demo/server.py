@@ -1,4 +1,4 @@
-"""Serves the page on this machine until it is told to stop."""
+"""Serves the page on this machine until a signal to stop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def require_gradio() -> None:
 
 @contextmanager
 def working_folder() -> Iterator[Path]:
-    """A folder for uploads and results that goes when the block ends; Gradio is told of it."""
+    """A temporary folder for uploads and results, which is also registered with Gradio."""
     with TemporaryDirectory(prefix="kornia-srgan-demo-", ignore_cleanup_errors=True) as name:
         changed = {**_OFFLINE, "GRADIO_TEMP_DIR": name}
         before = {key: os.environ.get(key) for key in changed}
@@ -56,9 +56,9 @@ def serve(
 
     Args:
         page: The page.
-        listener: Where.
-        css: Of the page.
-        max_upload: Refuse larger files, in bytes.
+        listener: The listening socket.
+        css: The style sheet.
+        max_upload: Largest file in bytes.
         ready: Called when the page can be opened.
     """
     import gradio as gr

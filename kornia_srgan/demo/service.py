@@ -1,4 +1,4 @@
-"""What the page does, without the page: paths in, paths out."""
+"""Enlarges photographs for the page, from paths to paths."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Wish:
     """How to enlarge.
 
     Attributes:
-        weights: What `load_generator` takes.
-        scale: Times the photograph; None for what the weights make.
+        weights: A source for `load_generator`.
+        scale: The scale of the result; None for that of the weights.
         form: One of `FORMAT_NAMES`.
-        tile: Side of a tile in pixels, `"auto"`, or 0 for all at once.
+        tile: Side of a tile in pixels, `"auto"`, or 0 for the whole picture at once.
         color_fix: Take the coarse colour from the photograph.
-        ensemble: The mean over eight flips and turns.
-        restore: How much noise and compression to take away, for weights with a dial.
+        ensemble: Average the results of eight flips and rotations.
+        restore: How much noise and compression to remove, for weights with this setting.
     """
 
     weights: Source
@@ -58,14 +58,14 @@ class Result:
     """An enlarged photograph.
 
     Attributes:
-        path: The file, called after the photograph.
-        words: Its size beside the photograph's.
+        path: The file, named after the photograph.
+        words: The sizes of photograph and result.
         notes: What could not be kept, one sentence each.
         seconds: From decoding to the written file.
-        whole: All of it, before and after, small enough for a screen.
-        detail: A part, pixel for pixel.
-        reduced: `whole` is smaller than the result.
-        restore: How much noise and compression was taken away; None for weights without a dial.
+        whole: The whole picture, before and after, reduced for the screen.
+        detail: A part at full size.
+        reduced: Whether `whole` is smaller than the result.
+        restore: How much noise and compression was removed; None for weights without this setting.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class Service:
     """Enlarges one photograph at a time.
 
     Args:
-        max_pixels: Refuse larger photographs, by their headers.
+        max_pixels: Largest photograph in pixels, by its header.
         device: Where to compute; None for the fastest device here.
         dtype: What to compute in.
     """
@@ -96,7 +96,7 @@ class Service:
     _stopped: Event = field(default_factory=Event)
 
     def open(self, path: Path) -> Photo:
-        """Decode a photograph, so that a bad file is known before the work begins.
+        """Decode a photograph, so that a bad file is reported before the work begins.
 
         Raises:
             ImageError: If it cannot be read or is too large, in one line that names the file.
@@ -112,9 +112,9 @@ class Service:
 
         Args:
             path: The photograph.
-            folder: Where the result and its previews go; it should be empty.
-            wish: How.
-            on_progress: Told after each row of tiles.
+            folder: Folder of the result and its previews; it should be empty.
+            wish: How to enlarge it.
+            on_progress: Called after each row of tiles.
 
         Raises:
             UserError: If the photograph or the weights cannot be used, in one line.
@@ -150,7 +150,7 @@ class Service:
             )
 
     def stop(self) -> None:
-        """Break off what is being done and wait until it has let go of its files; nothing starts after it."""
+        """Stop the current work, wait until its files are closed, and start nothing more."""
         self._stopped.set()
         if self._lock.acquire(timeout=30):
             self._lock.release()

@@ -1,1 +1,1 @@
-"""A server that other programs ask to enlarge pictures."""
+"""An HTTP server that enlarges pictures."""

@@ -1,4 +1,4 @@
-"""The server's addresses: POST a picture, get a picture; weights, health, metrics, OpenAPI."""
+"""The endpoints of the server: upscale, weights, health, metrics and OpenAPI."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
     """The application.
 
     Args:
-        workshop: Does the work; the application stops it when it ends.
-        folder: Where results lie until they are sent.
-        max_upload: Refuse larger files, in bytes.
-        token: What clients must send as `Authorization: Bearer TOKEN`; None lets programs of this machine in,
-            but no pages of other sites that run in its browser.
+        workshop: Enlarges the pictures; stopped together with the application.
+        folder: Folder of results until they are sent.
+        max_upload: Largest file in bytes.
+        token: Token that clients must send as `Authorization: Bearer TOKEN`. With None, local programs need
+            no token, but web pages of other sites are refused.
     """
     metrics = Metrics(workshop)
 
@@ -72,7 +72,7 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
 
     @app.get("/health")
     def health() -> dict[str, Any]:
-        """Whether the server answers, and how many pictures wait."""
+        """Whether the server is running, and how many pictures are waiting."""
         return {"status": "ok", "busy": workshop.busy, "waiting": workshop.waiting}
 
     @app.get("/metrics", dependencies=allowed, response_class=Response)
@@ -82,7 +82,7 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
 
     @app.get("/weights", dependencies=allowed)
     def weights() -> list[dict[str, Any]]:
-        """What is offered; the first is the usual one."""
+        """The available weights; the first one is the default."""
         return [{"name": k, "scale": c.scale, "about": c.text} for k, c in workshop.choices.items()]
 
     @app.post(
@@ -103,9 +103,9 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
         color_fix: bool = False,
         restore: Annotated[float | None, Query(ge=0, le=1, description="Without: automatic.")] = None,
     ) -> Response:
-        """Enlarge the picture in the body; the answer is the larger picture.
+        """Enlarge the picture in the body.
 
-        What could not be kept of it is in the header `X-Notes`, a JSON list of sentences.
+        The header `X-Notes` is a JSON list of what the format could not hold.
         """
         own = Path(tempfile.mkdtemp(dir=folder))
         try:
@@ -133,7 +133,7 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
 
 
 def _guard(token: str | None) -> Callable[[Request], None]:
-    """Who may ask: those with the token; without one, programs on this machine."""
+    """Check access: clients with the token, or without a token, programs on this machine."""
 
     def check(request: Request) -> None:
         if token is not None:
@@ -153,10 +153,10 @@ def _guard(token: str | None) -> Callable[[Request], None]:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The file in a request.
+    """Read the file in a request.
 
     Raises:
-        HTTPException: If it is too large, before all of it came, or there is none.
+        HTTPException: If it is empty or too large; a large one is refused while it is being uploaded.
     """
     told = request.headers.get("content-length", "0")
     if told.isdigit() and int(told) > most:
@@ -178,7 +178,7 @@ def _too_large(most: int) -> HTTPException:
 
 
 async def _delivered(ticket: Ticket, request: Request) -> Delivery:
-    """The result; a client that goes away cancels it."""
+    """Wait for the result; it is cancelled if the client disconnects."""
     waiting = asyncio.wrap_future(ticket.result)
     try:
         while True:
@@ -193,7 +193,7 @@ async def _delivered(ticket: Ticket, request: Request) -> Delivery:
 
 
 def _refusal(error: BaseException) -> HTTPException | None:
-    """The answer to an error that a client can meet."""
+    """The response for an error."""
     text = one_line(error)
     if isinstance(error, HTTPException):
         return error
@@ -224,7 +224,7 @@ def _answer(delivery: Delivery, folder: Path) -> FileResponse:
 
 
 def _as_header(notes: Sequence[str]) -> str:
-    """The notes as a JSON list; of very many, the first."""
+    """The notes as a JSON list; only the first ones if there are too many."""
     while len(text := json.dumps(notes)) > _NOTES_LENGTH:
         notes = [*notes[: max(1, len(notes) // 2) - 1], "more than there is room for in a header is not kept"]
     return text

@@ -1,4 +1,4 @@
-"""What the server counts, in Prometheus' format."""
+"""Counters of the server in Prometheus format."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ class Metrics:
         self._worked.observe(delivery.worked)
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """All counters in Prometheus format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The work behind the server, without the server: orders in, files out, one at a time."""
+"""Enlarges pictures for the server, one at a time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _KEPT = 4  # upscalers that stay loaded
 
 
 class BusyError(KorniaSRGANError):
-    """As many orders wait as may."""
+    """The queue is full."""
 
 
 class TooLargeError(ImageError):
-    """A picture, or what it would become, is over the limit."""
+    """A picture or its result exceeds a limit."""
 
 
 class CancelledError(KorniaSRGANError):
-    """Who ordered does not wait any more."""
+    """The client no longer waits for the result."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Making:
     """How a picture is enlarged, apart from its size.
 
     Attributes:
-        weights: One of the labels that are offered.
-        ensemble: The mean over eight flips and turns.
+        weights: The label of available weights.
+        ensemble: Average the results of eight flips and rotations.
         color_fix: Take the coarse colour from the picture.
-        restore: For weights with a dial: how much noise and compression to take away, 0 to 1, or `auto`.
+        restore: How much noise and compression to remove, 0 to 1, or `auto`, for weights with this setting.
     """
 
     weights: str
@@ -59,10 +59,10 @@ class Order:
 
     Attributes:
         data: The file.
-        making: How.
-        wanted: How large.
-        form: The format of the result; None for one that loses nothing.
-        options: How to write it.
+        making: How to enlarge it.
+        wanted: The size of the result.
+        form: The format of the result; None for a lossless one.
+        options: Options of the format.
     """
 
     data: bytes
@@ -95,14 +95,14 @@ class Delivery:
 
 @dataclass
 class Ticket:
-    """An order that was taken."""
+    """An accepted order."""
 
     result: Future[Delivery] = field(default_factory=Future)
     work: Future[None] | None = None
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
-        """Do not start it, or break it off after its next rows."""
+        """Do not start the order, or stop it after its next rows."""
         self._cancelled.set()
         self.result.cancel()
         if self.work is not None:
@@ -110,7 +110,7 @@ class Ticket:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for it."""
+        """Whether the order was cancelled."""
         return self._cancelled.is_set()
 
 
@@ -137,16 +137,16 @@ class _Limited(Rescaler):
 class Workshop:
     """Enlarges one picture at a time; others wait in a queue.
 
-    One thread loads and computes: a generator is fastest in the thread that ran it first.
+    All computing is done in one thread, because a generator is fastest in the thread that ran it first.
 
     Args:
-        choices: The weights that are offered, by label; the first is the usual one.
+        choices: The available weights by label; the first one is the default.
         device: Where to compute; None for the fastest device here.
         dtype: What to compute in.
         tile: Side of a tile, or `"auto"`.
-        max_pixels: Refuse larger pictures.
-        max_result: Refuse larger results, in pixels.
-        max_waiting: Orders that may wait; more are refused.
+        max_pixels: Largest picture in pixels.
+        max_result: Largest result in pixels.
+        max_waiting: Most orders in the queue.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Workshop:
 
     @property
     def waiting(self) -> int:
-        """Orders in the queue, without the one in work."""
+        """The number of orders in the queue, without the one in work."""
         return max(0, self._open - 1)
 
     @property
@@ -181,12 +181,12 @@ class Workshop:
         return self._open > 0
 
     def warm_up(self) -> None:
-        """Load the usual weights, so that the first order does not wait for them."""
+        """Load the default weights, so that the first order does not wait for them."""
         usual = Making(next(iter(self.choices)))
         self._pool.submit(self._upscaler, usual).result()
 
     def take(self, order: Order, folder: Path) -> Ticket:
-        """Put an order into the queue; its file will be in `folder`.
+        """Add an order to the queue; its result is written to `folder`.
 
         Raises:
             BusyError: If the queue is full.
@@ -204,7 +204,7 @@ class Workshop:
         return ticket
 
     def stop(self) -> None:
-        """Break off what is in work, after its next rows, and start nothing more."""
+        """Stop the order in work after its next rows, and start no other."""
         self._stopped.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -252,7 +252,7 @@ class Workshop:
         return on_rows
 
     def _upscaler(self, making: Making) -> Upscaler:
-        """A loaded one; the one that was used longest ago makes room for another."""
+        """A loaded upscaler; the least recently used one is replaced."""
         if making not in self._ready:
             while len(self._ready) >= _KEPT:
                 self._ready.popitem(last=False)

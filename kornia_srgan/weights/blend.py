@@ -1,4 +1,4 @@
-"""Weights between two others: more of the one's fidelity, more of the other's texture."""
+"""Interpolates between two weights."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kornia_srgan.weights.spec import WeightSpec
 def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: float = 0.5) -> WeightSpec:
     """Write `(1 - amount) * first + amount * second`, tensor by tensor.
 
-    Between a generator trained for PSNR and the GAN that started from it, this trades noise and invented
-    texture for fidelity, without another training run: network interpolation, Wang et al. 2018 (ESRGAN,
-    section 3.4), arXiv 1809.00219. Between two runs of one recipe it averages their errors. Weights that do
-    not descend from each other blend to noise.
+    Between a generator trained for PSNR and the GAN that started from it, this trades invented texture for
+    fidelity, without training: network interpolation, Wang et al. 2018 (ESRGAN, section 3.4), arXiv
+    1809.00219. Between two runs of one recipe it averages their errors. Weights without a common ancestor
+    blend to noise.
 
     Args:
         first: Weights, name or path.
@@ -30,11 +30,11 @@ def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: 
         amount: Share of the second, 0 to 1.
 
     Returns:
-        The spec that was written; `training` says what was blended.
+        The spec that was written; `training` records the blend.
 
     Raises:
         ArgumentError: If the amount is out of range.
-        WeightsError: If a file is not sound or the two are of different architectures.
+        WeightsError: If a file is damaged or the architectures differ.
     """
     if not 0 <= amount <= 1:
         raise ArgumentError(f"amount must be between 0 and 1; got {amount}")
@@ -57,14 +57,14 @@ def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: 
 
 
 def same_tensors(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
-    """Whether both have the same keys and shapes."""
+    """Whether both state dicts have the same keys and shapes."""
     return {k: v.shape for k, v in first.items()} == {k: v.shape for k, v in second.items()}
 
 
 def mix(first: Mapping[str, Tensor], second: Mapping[str, Tensor], amount: float) -> dict[str, Tensor]:
     """`(1 - amount) * first + amount * second` of `same_tensors`, in the first's dtypes.
 
-    Whole numbers, such as BatchNorm's count of batches, are the first's.
+    Integers, such as BatchNorm's count of batches, are taken from the first.
     """
     return {
         key: torch.lerp(one.double(), second[key].to(one.device).double(), amount).to(one.dtype)

@@ -1,4 +1,4 @@
-"""Model cards, generated from what a weight file says about itself."""
+"""Generates model cards from the headers of weight files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameter
 
     Args:
         spec: The header of the weight file.
-        source: How the weights are named in the example: a zoo name, a path, `hf-hub:owner/name`.
-        parameters: Number of parameters, where known.
+        source: The weights in the example: a packaged name, a path or `hf-hub:owner/name`.
+        parameters: Number of parameters, if known.
     """
     sections = [
         _metadata(spec),
@@ -34,7 +34,7 @@ def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameter
 
 
 def count_parameters(state: Mapping[str, Tensor]) -> int:
-    """The parameters of a state dict, without what a BatchNorm counts and averages."""
+    """The number of parameters of a state dict, without BatchNorm statistics."""
     return sum(value.numel() for key, value in state.items() if not key.endswith(_BUFFERS))
 
 
@@ -77,7 +77,7 @@ def _table(title: str, facts: Mapping[str, JSON]) -> str:
 
 
 def _figures(figures: JSON) -> str:
-    """Figures as a table: `{"Set5 (ledig-y)": {"psnr": 31.4, "ssim": 0.88}}` or `{"Set5": 31.4}`."""
+    """Scores as a table: `{"Set5 (ledig-y)": {"psnr": 31.4, "ssim": 0.88}}` or `{"Set5": 31.4}`."""
     return _table("Figures", figures) if isinstance(figures, dict) else ""
 
 

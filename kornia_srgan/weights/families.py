@@ -1,4 +1,4 @@
-"""Packaged weights that descend from each other, so that what lies between them is a network too."""
+"""Families of packaged weights with a common ancestor, which can be interpolated."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Family:
     """Packaged weights of one architecture and one ancestor.
 
     Attributes:
-        clean: For pictures without noise and compression.
-        photo: Takes noise and compression away.
+        clean: Weights for pictures without noise and compression.
+        photo: Weights that remove noise and compression.
     """
 
     clean: str
@@ -23,9 +23,9 @@ FAMILIES = (Family("edsr-x4", "photo-x4"),)
 
 
 def family_of(source: str | Path) -> Family | None:
-    """The family whose dial `source` names: that of its `photo` weights; None for all other weights.
+    """The family whose `photo` weights are `source`; None for all other weights.
 
-    The other members stay what they are when they are asked for by name.
+    The `clean` weights, requested by name, are used as they are.
     """
     if isinstance(source, Path):
         return None

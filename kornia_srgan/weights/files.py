@@ -1,7 +1,7 @@
-"""Reading and writing weight files: safetensors that describe themselves.
+"""Reads and writes weight files: safetensors with a header that describes them.
 
-The header's metadata has one entry, `kornia_srgan`, with a `WeightSpec` as JSON. safetensors has no checksum
-of its own, so the spec carries a hash of the tensors and loading verifies it.
+The metadata has one entry, `kornia_srgan`, with a `WeightSpec` as JSON. safetensors has no checksum, so the
+spec contains a hash of the tensors, which is verified on loading.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def save_weights(
     *,
     dtype: torch.dtype | None = None,
 ) -> WeightSpec:
-    """Write tensors and what they are to a safetensors file, whole or not at all.
+    """Write tensors and their spec to a safetensors file, atomically.
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its folder is created if needed.
         state_dict: Tensors on any device, in any memory format. Keys are cleaned, see `clean_keys`.
-        spec: What the tensors are. Its `tensor_hash` is filled in.
-        dtype: Store floating-point tensors so, `torch.float16` for half the size; by default as they are.
+        spec: The spec. Its `tensor_hash` is filled in.
+        dtype: Convert floating-point tensors, for example to `torch.float16` for half the size.
 
     Returns:
         The spec as written.
@@ -54,7 +54,7 @@ def save_weights(
 
 
 def read_spec(path: str | Path) -> WeightSpec:
-    """What a weight file says about itself; reads the header only and imports no torch.
+    """Read the spec of a weight file; reads the header only and does not import torch.
 
     Raises:
         WeightsError: If the file is missing, damaged, or not one of this package's.
@@ -68,14 +68,14 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
 
     Args:
         path: A file that `save_weights` wrote.
-        kind: The kind of component that is expected; None takes any.
+        kind: The expected kind of component; None accepts any.
 
     Returns:
         The spec and the tensors, on the CPU, in the stored dtypes.
 
     Raises:
-        WeightsError: If the file is missing, truncated, damaged, of another kind, or not one of this
-            package's, or holds NaN or infinity.
+        WeightsError: If the file is missing, truncated, damaged, of another kind, not a weight file of this
+            package, or holds NaN or infinity.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -97,10 +97,10 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
 
 
 def check_finite(state: Mapping[str, Tensor], where: str | Path) -> None:
-    """Refuse weights that hold NaN or infinity: every picture made with them would be black.
+    """Refuse weights that hold NaN or infinity, with which every picture would be black.
 
     Raises:
-        WeightsError: If they do.
+        WeightsError: If they hold NaN or infinity.
     """
     bad = [key for key, t in state.items() if t.is_floating_point() and not bool(t.isfinite().all())]
     if bad:
@@ -121,7 +121,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path)
         where: The file, for the message.
 
     Raises:
-        WeightsError: If a key is missing or unexpected or a shape differs; the module is not touched then.
+        WeightsError: If a key is missing or unexpected, or a shape differs; the module is not changed then.
     """
     own = module.state_dict()
     missing = [k for k in own if k not in state]
@@ -142,7 +142,7 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path)
 
 
 def load_matching(module: nn.Module, state: Mapping[str, Tensor], where: str | Path) -> list[str]:
-    """Copy the tensors that a module has under the same key and in the same shape.
+    """Copy the tensors whose keys and shapes match a module.
 
     Args:
         module: Changed in place; keeps its device and dtypes.
@@ -150,7 +150,7 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], where: str | P
         where: The file, for the message.
 
     Returns:
-        The module's keys that got nothing.
+        The keys of the module that were not loaded.
 
     Raises:
         WeightsError: If nothing fits.
@@ -164,7 +164,7 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], where: str | P
 
 
 def clean_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take off what wrappers put into keys: `module.` of data parallelism, `_orig_mod` of `torch.compile`.
+    """Remove the prefixes of wrappers from keys: `module.` (data parallel) and `_orig_mod` (`torch.compile`).
 
     Raises:
         WeightsError: If two keys become the same.
@@ -181,7 +181,7 @@ def clean_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the tensors' names, dtypes, shapes and bytes, whatever their order."""
+    """SHA-256 over the tensors' names, dtypes, shapes and bytes, independent of their order."""
     import torch
 
     digest = hashlib.sha256()

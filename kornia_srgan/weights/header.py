@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read without torch and checked against the file's size."""
+"""Reads the header of a safetensors file without torch."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The JSON header of a safetensors file, after the file's size was checked against it.
+    """Read the JSON header of a safetensors file and check the size of the file.
 
     Raises:
-        WeightsError: If the file is missing, damaged, or no safetensors file.
+        WeightsError: If the file is missing, damaged, or not a safetensors file.
     """
     try:
         size = path.stat().st_size
@@ -71,7 +71,7 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
 
 
 def other_kind(path: Path) -> str | None:
-    """What a file is that stands where weights should be, and what to do; None where that is not known."""
+    """What a file is that is not a weight file, and what to do about it; None if unknown."""
     with open(path, "rb") as file:
         start = file.read(512)
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -94,7 +94,7 @@ def other_kind(path: Path) -> str | None:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file starts as PyTorch's pickles do, old ones and zip archives."""
+    """Whether a file starts like a PyTorch pickle, an old one or a zip archive."""
     try:
         with open(path, "rb") as file:
             start = file.read(9)
@@ -104,7 +104,7 @@ def is_pickle(path: Path) -> bool:
 
 
 def spec_in(header: Mapping[str, Any], path: Path) -> WeightSpec:
-    """This package's description in a header.
+    """The spec of this package in a header.
 
     Raises:
         WeightsError: If there is none or it is damaged.

@@ -51,7 +51,7 @@ class HubFile:
 def fetch(source: str) -> Path:
     """The local copy of a file on the Hub, downloaded unless the cache has it.
 
-    Without a network the cached copy is used; without that it fails within seconds.
+    Without a network the cached copy is used; without a cached copy, it fails within seconds.
 
     Raises:
         OfflineError: If the file is not in the cache and the Hub cannot be reached.
@@ -89,7 +89,7 @@ def endpoint() -> str:
 
 
 def reachable(endpoint: str) -> bool:
-    """Whether a connection can be opened; huggingface_hub itself retries for most of a minute."""
+    """Whether a connection can be opened; huggingface_hub retries for most of a minute."""
     from huggingface_hub import constants
 
     if constants.is_offline_mode():
@@ -117,7 +117,7 @@ def reachable(endpoint: str) -> bool:
 
 
 def offline(what: str) -> OfflineError:
-    """The error for what cannot be reached."""
+    """The error for a source that cannot be reached."""
     return OfflineError(
         f"{what} is not in the cache and {endpoint()} cannot be reached; connect to the network, or "
         "download the file elsewhere and give its path"
@@ -125,7 +125,7 @@ def offline(what: str) -> OfflineError:
 
 
 def explain(error: Exception, wanted: HubFile) -> NoReturn:
-    """Raise what the Hub answered as an error of ours, with what to do."""
+    """Turn an error of the Hub into an error of this package that says what to do."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,

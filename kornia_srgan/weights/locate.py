@@ -1,4 +1,4 @@
-"""Where weights are: packaged names, paths, the Hub. Imports no torch."""
+"""Finds weights by packaged name, path or Hub address. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from pathlib import Path
 from kornia_srgan.errors import WeightsError, WeightsNotFoundError, did_you_mean
 
 DEFAULT_WEIGHTS = "photo-x4"
-"""For photographs as people have them; has a dial."""
+"""For typical photographs; supports `restore`."""
 
 CLEAN_WEIGHTS = "srresnet-x4"
-"""For clean pictures: what figures are compared with, and what Kornia pipelines get."""
+"""For clean pictures: the default of `evaluate` and of Kornia modules."""
 
 SUFFIX = ".safetensors"
 
 
 def zoo_names() -> list[str]:
-    """The names of the weights that ship with the package, sorted."""
+    """The names of the packaged weights, sorted."""
     return sorted(_zoo())
 
 
 def locate(source: str | Path) -> Path:
-    """The file that holds some weights.
+    """Find the file of some weights.
 
     Args:
-        source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter), the path of a file, or
-            `hf-hub:owner/name[/file][@revision]` or `omdb:NAME` (a model of OpenModelDB), which are
-            downloaded once. A name of the zoo wins over a file of that name; write `./edsr-x4` for the file.
+        source: A packaged name (`edsr-x4`; case and `-`/`_` do not matter), the path of a file,
+            `hf-hub:owner/name[/file][@revision]`, or `omdb:NAME` (a model of OpenModelDB). Files are
+            downloaded once. A packaged name has priority over a file of that name; write `./edsr-x4` for the
+            file.
 
     Raises:
-        WeightsError: If there is no such name or file; it names the closest and all packaged ones.
+        WeightsError: If there is no such name or file; it lists the closest and all packaged names.
         OfflineError: If the file must be downloaded and the network cannot be reached.
     """
     if str(source).startswith("hf-hub:"):
@@ -57,7 +58,7 @@ def locate(source: str | Path) -> Path:
 
 
 def not_found(source: str | Path) -> WeightsNotFoundError:
-    """The error for weights that are nowhere, with the names that exist."""
+    """The error for weights that do not exist, with the packaged names."""
     names = zoo_names()
     hint = did_you_mean(str(source).lower().replace("_", "-").removesuffix(SUFFIX), names)
     return WeightsNotFoundError(

@@ -1,4 +1,4 @@
-"""Publishing weights on the Hugging Face Hub."""
+"""Publishes weights on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def push_to_hub(
 ) -> str:
     """Publish a weight file with a model card generated from its header.
 
-    The repository is made if need be; its files `model.safetensors` and `README.md` are replaced in one
+    The repository is created if needed. Its files `model.safetensors` and `README.md` are replaced in one
     commit.
 
     Args:
-        path: A file that `save_weights` wrote; it is verified first.
+        path: A file written by `save_weights`; it is verified first.
         repo: `owner/name`.
         private: Whether a new repository is private.
-        message: Of the commit.
-        token: By default the one that `hf auth login` stored, or `HF_TOKEN`.
+        message: The commit message.
+        token: By default that of `hf auth login` or `HF_TOKEN`.
 
     Returns:
         The address of the commit.
 
     Raises:
-        WeightsError: If the file is not sound, or the Hub refuses it.
+        WeightsError: If the file is damaged, or the Hub refuses it.
         OfflineError: If the Hub cannot be reached.
     """
     from huggingface_hub import CommitOperationAdd, HfApi

@@ -1,4 +1,4 @@
-"""From a finished run to a file for others: figures and licence in the header, a model card beside it."""
+"""Prepares the weights of a run for publication: scores and licence in the header, and a model card."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def release(
     """Write a weight file for publication and its model card, `target` with the suffix `.md`.
 
     Args:
-        source: A file that a run wrote.
+        source: The weights of a run.
         target: The file to write.
-        figures: What it scores, such as `{"Set5 (ledig-y)": {"psnr": 31.4, "ssim": 0.881}}`; they go into
-            the header and the card.
+        figures: Scores for the header and the card, such as `{"Set5 (ledig-y)": {"psnr": 31.4, "ssim":
+            0.881}}`.
         license: Licence of the weights; by default the one in the header.
-        facts: More about the training to put into the header.
-        called: How the card's example names the weights; by default the name of `target`.
-        dtype: Store floating-point tensors so; by default as they are.
+        facts: Further facts about the training for the header.
+        called: The weights in the card's example; by default the name of `target`.
+        dtype: Convert floating-point tensors to this dtype.
 
     Raises:
-        WeightsError: If the source is not sound, or a file cannot be written.
+        WeightsError: If the source is damaged, or a file cannot be written.
     """
     target = Path(target)
     spec, state = load_weights(source)

@@ -1,4 +1,4 @@
-"""`WeightSpec`: what a weight file says about itself, and its form as text in the file's header."""
+"""`WeightSpec`: the description of weights in the header of their file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | Non
 
 @dataclass(frozen=True)
 class WeightSpec:
-    """Everything needed to rebuild a model and to know where its weights came from.
+    """Everything needed to rebuild a model, and the origin of its weights.
 
     Attributes:
         name: The component's registered name.
-        args: Its constructor arguments without those of the context; tuples come back as lists.
+        args: Its constructor arguments, without those of the context such as `scale`; tuples are read back as
+            lists.
         scale: The upscaling factor.
         kind: The registry that `name` belongs to.
-        value_range: The range of the images that the model takes and gives.
-        training: How the weights were made: recipe, steps, data, figures, date, versions.
+        value_range: The range of the model's input and output images.
+        training: How the weights were trained: recipe, steps, data, scores, date, versions.
         license: Licence of the weights, as an SPDX identifier where one exists.
         tensor_hash: SHA-256 over the tensors; filled in when the file is written.
-        plugin: Where a component that is not built in comes from; empty for built-ins.
+        plugin: The source of a component that is not built in; otherwise empty.
         format_version: Version of this header.
     """
 
@@ -47,7 +48,7 @@ class WeightSpec:
         """The spec as one line of JSON, with a checksum of itself.
 
         Raises:
-            WeightsError: If `args` or `training` hold something that JSON cannot.
+            WeightsError: If `args` or `training` hold a value that JSON does not support.
         """
         raw = asdict(self)
         try:
@@ -59,10 +60,10 @@ class WeightSpec:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> WeightSpec:
-        """Read what `to_json` wrote; `where` names the file in messages.
+        """Read the text of `to_json`; `where` is the file in messages.
 
         Raises:
-            WeightsError: If the text is damaged, misses a field, or is of a newer format.
+            WeightsError: If the text is damaged, lacks a field, or has a newer format.
         """
         try:
             raw = json.loads(text)

@@ -1,4 +1,4 @@
-"""Weights of other projects: which generator of this package they are, found from keys and shapes."""
+"""Imports weights of other projects; the generator is detected from keys and shapes."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ LAYOUTS: tuple[Layout, ...] = (
 
 @dataclass(frozen=True)
 class Imported:
-    """A foreign checkpoint as a generator of this package.
+    """A checkpoint of another project, converted to a generator of this package.
 
     Attributes:
-        spec: The header it would get.
+        spec: Its spec.
         state: The tensors under this package's names.
-        layout: The project and architecture that the file matched.
-        found_at: Where in the file the tensors were; empty for the top.
-        tensors: How many tensors the file has for the generator; all of them were used.
-        left_out: What else the file holds.
+        layout: The project and architecture that it matched.
+        found_at: The entry of the file with the tensors; empty for the top level.
+        tensors: The number of tensors for the generator; all of them were used.
+        left_out: Other entries of the file.
     """
 
     spec: WeightSpec
@@ -54,7 +54,7 @@ class Imported:
     left_out: tuple[str, ...]
 
     def report(self) -> list[str]:
-        """What matched, in lines for people."""
+        """A readable report of the conversion, line by line."""
         arguments = ", ".join(f"{name}={value}" for name, value in self.spec.args.items())
         place = f" in '{self.found_at}'" if self.found_at else ""
         lines = [
@@ -72,7 +72,7 @@ class Imported:
 def is_foreign(path: str | Path) -> bool:
     """Whether a file is for `import_weights` rather than `load_weights`.
 
-    A pickle is, and safetensors without this package's description; a damaged or missing file is not.
+    True for pickles and for safetensors without a spec of this package; False for damaged or missing files.
     """
     path = Path(path)
     try:
@@ -88,8 +88,8 @@ def import_weights(path: str | Path) -> Imported:
         path: `.pth`, `.pt`, `.pth.tar`, `.ckpt`, … or `.safetensors`. Pickles are read as tensors only.
 
     Raises:
-        WeightsError: If the file is missing, damaged, refused, or of no known layout; then it names the
-            layouts that came closest.
+        WeightsError: If the file is missing, damaged, refused, or of no known layout; in the last case it
+            lists the closest layouts.
     """
     path = Path(path)
     raw = read_raw(path)
@@ -135,7 +135,7 @@ def _ask_spandrel(state: State, path: Path, own: WeightsError) -> tuple[str, Con
 
 
 def read_foreign(path: str | Path) -> tuple[WeightSpec, dict[str, Tensor]]:
-    """`import_weights` in the form of `load_weights`: the spec and the tensors."""
+    """`import_weights` with the result of `load_weights`: the spec and the tensors."""
     imported = import_weights(path)
     return imported.spec, imported.state
 

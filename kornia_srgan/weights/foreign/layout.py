@@ -1,4 +1,4 @@
-"""How the layout of another project's checkpoint is described: `Layout`, and the helpers that read one."""
+"""`Layout` describes the checkpoints of another project; with helpers to read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NORM = "(weight|bias|running_mean|running_var|num_batches_tracked)"  # what a Ba
 
 @dataclass(frozen=True)
 class Converted:
-    """A generator of this package that computes what a foreign checkpoint does."""
+    """A generator of this package that is equivalent to a foreign checkpoint."""
 
     name: str
     args: dict[str, JSON]
@@ -29,7 +29,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class Layout:
-    """One project's way to name the tensors of one architecture.
+    """How a project names the tensors of an architecture.
 
     Attributes:
         name: The project and architecture, for messages.
@@ -61,7 +61,7 @@ class Layout:
         return [p for p in required if not any(re.fullmatch(p, key) for key in keys)]
 
     def likeness(self, keys: Iterable[str]) -> float:
-        """How much of the keys fits, from 0 to 1; 1 is a match."""
+        """The share of keys that fit, from 0 to 1; 1 is a match."""
         keys = list(keys)
         required = sum(not pattern.startswith("?") for pattern, _ in self.rules)
         known = 1 - len(self.unknown(keys)) / max(len(keys), 1)
@@ -74,7 +74,7 @@ class Layout:
 
 
 def rename_keys(state: State, rename: Callable[[str], str]) -> dict[str, Tensor]:
-    """The tensors under other keys.
+    """Rename the keys of tensors.
 
     Raises:
         WeightsError: If two keys would become one.

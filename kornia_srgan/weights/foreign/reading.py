@@ -1,4 +1,4 @@
-"""From any file that may hold weights to a flat state dict, without running what a pickle asks for."""
+"""Reads any file with weights into a flat state dict, without running code of pickles."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ _GENERATORS = (*_AVERAGES, "generator", "net_g", "netg", "network", "net", "gen"
 
 @dataclass(frozen=True)
 class RawWeights:
-    """The tensors of a generator as they are named in a file.
+    """The tensors of a generator, under the names of the file.
 
     Attributes:
         state: The tensors.
-        found_at: Where in the file they were, such as `params_ema`; empty for the top.
-        left_out: Names of what else the file holds.
+        found_at: The entry of the file, such as `params_ema`; empty for the top level.
+        left_out: Names of other entries of the file.
     """
 
     state: dict[str, Tensor]
@@ -72,8 +72,8 @@ def read_raw(path: Path) -> RawWeights:
     """Read a `.safetensors` file or a PyTorch checkpoint.
 
     Raises:
-        WeightsError: If the file is missing, damaged, holds no weights, or its pickle asks for more than
-            tensors. Nothing of such a pickle is run.
+        WeightsError: If the file is missing, damaged, holds no weights, or its pickle needs other objects
+            than tensors. No code of such a pickle is run.
     """
     if not path.exists():
         raise not_found(path)
@@ -81,7 +81,7 @@ def read_raw(path: Path) -> RawWeights:
 
 
 def find_state(content: Any, where: str) -> RawWeights:
-    """The generator's tensors in what a checkpoint holds.
+    """Find the generator's tensors in a checkpoint.
 
     Raises:
         WeightsError: If there are none.
@@ -154,7 +154,7 @@ def _read(path: Path) -> Any:
 
 
 def _numpy_values() -> list[Any]:
-    """What numpy's numbers and arrays are pickled with: data, as figures beside the weights often are."""
+    """The globals of pickled numpy numbers and arrays, which are plain data."""
     import _codecs
 
     import numpy as np
@@ -167,7 +167,7 @@ def _numpy_values() -> list[Any]:
 
 
 def _refuse_program(path: Path) -> None:
-    """A TorchScript archive has code in it; torch.load would hand it to another loader."""
+    """Refuse TorchScript archives, which contain code."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""What no layout of this package is, through spandrel (extra `community`)."""
+"""Reads weights that match no built-in layout, with spandrel (extra `community`)."""
 
 from __future__ import annotations
 
