@@ -1,13 +1,13 @@
-"""Finding HR images, and their LR images where there are any, in the layouts that benchmarks come in.
+"""Finds HR and LR images in the layouts of benchmarks.
 
-- `SET/*.png`: HR images alone; LR is made from them.
+- `SET/*.png`: HR images only; LR is made from them.
 - `SET/HR/*` with `SET/LRx4/*` (also `GT`, `original`; `LR_bicubic/X4`, `LR/x4`, `X4`, `LR`, ...).
 - `SET/*_SRF_4_HR.png` beside `SET/*_SRF_4_LR.png`, possibly below `image_SRF_4/`.
 - `SET_HR/` beside `SET_LR_bicubic/X4/` (DIV2K; of several splits the one for validation).
 - `*_HR.png` beside `*_LR4.png` (RealSR version 3).
 - A folder of such sets.
 
-A set of `known_sets` may be named instead of a folder.
+The name of a known set (see `known_sets`) works instead of a folder.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class EvalSet:
 
     @property
     def lr_source(self) -> str:
-        """Where LR images come from: `files`, or `matlab_bicubic` where they are made."""
+        """The source of LR images: `files`, or `matlab_bicubic` if they are made."""
         return "files" if self.images[0].lr else "matlab_bicubic"
 
 
@@ -57,7 +57,7 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
 
     Args:
         folder: A set, a folder of sets, or the name of a known set.
-        scale: LR images of this factor are paired; those of other factors are left alone.
+        scale: The scale of LR images to use; other scales are ignored.
 
     Raises:
         DataError: If the folder is missing or holds no images, or an LR folder lacks an image.
@@ -78,10 +78,10 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
 
 
 def check_sizes(found: EvalSet, smallest: int) -> None:
-    """Find images that are too small before any work is done.
+    """Check that no image is too small, before any work.
 
     Args:
-        found: A set.
+        found: The set.
         smallest: The smallest side that can be scored.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What has a row in the table: bicubic, networks, and what other tools made."""
+"""The rows of the table: bicubic, networks, and images of other tools."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def make_entrants(
     level: str,
     device: str | torch.device,
 ) -> dict[str, Entrant]:
-    """Everything that has a row, bicubic first.
+    """Create all rows, bicubic first.
 
     Args:
         models: Generators on `device`.
-        folders: What other tools made.
-        found: The set that is enlarged.
-        level: The level of its LR images; empty without.
-        device: Where models run.
+        folders: Images of other tools.
+        found: The set.
+        level: The level of its LR images, or empty.
+        device: The device of the models.
 
     Raises:
         DataError: If a folder lacks an image, or one has another size.

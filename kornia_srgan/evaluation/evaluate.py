@@ -1,4 +1,4 @@
-"""Score models, and images that other tools made, on folders of images; always beside bicubic."""
+"""Scores models, and images of other tools, on folders of images; bicubic is always included."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class ImageResult:
-    """An enlarged image beside the true one, both RGB `(1, 3, H, W)` on the CPU."""
+    """An enlarged image and its HR image, both RGB `(1, 3, H, W)` on the CPU."""
 
     model: str
     dataset: str
@@ -62,7 +62,7 @@ class _Task:
         return f"{self.found.name} {self.level.name}" if self.level else self.found.name
 
     def pairs(self) -> Iterator[tuple[EvalImage, Tensor, Tensor]]:
-        """Every image with LR, damaged as the level says, and HR."""
+        """Every image as LR, degraded by the level, and HR."""
         seeds = {
             path: seed
             for seed, path in enumerate(sorted(image.lr or image.hr for image in self.found.images))
@@ -74,7 +74,7 @@ class _Task:
             yield image, lr, hr
 
     def score(self, image: EvalImage, sr: Tensor, hr: Tensor) -> dict[str, float]:
-        """The figures of one enlarged image."""
+        """The scores of one enlarged image."""
         try:
             return self.protocol.score(sr, hr, scale=self.found.scale, metrics=self.metrics)
         except UserError as error:
@@ -93,32 +93,31 @@ def evaluate(
     progress: Progress | None = None,
     on_result: Callable[[ImageResult], None] | None = None,
 ) -> Report:
-    """Score generators on a set, several, or a folder of sets; see `datasets` for the layouts.
+    """Score generators on one or several sets; see `datasets` for the layouts.
 
-    HR images are cropped to a multiple of the scale from the top left. LR images are the set's own, or made
-    by `matlab_bicubic`, and then damaged where the protocol has levels. Each image goes through the model
-    whole.
+    HR images are cropped to a multiple of the scale, from the top left. LR images are those of the set, or
+    made by `matlab_bicubic`, and then degraded if the protocol has levels. Each image passes through the
+    model whole.
 
     Args:
-        models: Generators by the name that their rows get, on `device`. Each is scored at its own scale.
-        data: Where the images are: folders, or names of known sets that are at hand.
-        images: Folders of images that another tool enlarged, by the name that their rows get; see `folders`.
+        models: Generators on `device`, by the names of their rows. Each is scored at its own scale.
+        data: Folders or names of known sets.
+        images: Folders of images enlarged by other tools, by the names of their rows; see `folders`.
         protocol: A name of `protocols.PROTOCOLS`.
-        metrics: Names of registered metrics, or of pyiqa's.
-        scale: Of `images`, and of the baseline where there is no model; by default the models' where they
-            have one, else 4.
-        device: Where models run; scoring is always on the CPU, in float64 where the metric is ours.
-        progress: Called with entrant and set before each image.
-        on_result: Called with each enlarged image, all entrants of an image after each other;
-            `pictures.CropSheets.add` fits.
+        metrics: Names of registered metrics or of pyiqa's.
+        scale: The scale of `images`, and of the baseline without a model; by default that of the models, or
+            4.
+        device: The device of the models. Scores are computed on the CPU, in float64 for built-in metrics.
+        progress: Called with row and set before each image.
+        on_result: Called with each enlarged image, image by image; such as `CropSheets.add`.
 
     Returns:
-        The rows, the bicubic baseline first.
+        The report, with the bicubic baseline first.
 
     Raises:
         DataError: If no set is found, an image is too small or missing, or an LR image does not fit its
             HR image.
-        UserError: If there is no such protocol or metric, or two entrants have one name.
+        UserError: If there is no such protocol or metric, or two rows have the same name.
     """
     scoring = get_protocol(protocol)
     made = make_metrics(metrics)
@@ -152,7 +151,7 @@ def evaluate(
 
 
 def count_parameters(model: object) -> int | None:
-    """How many numbers were trained; None for what is no module."""
+    """The number of parameters; None if it is not a module."""
     from torch import nn
 
     return sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else None
@@ -237,7 +236,7 @@ def _baseline_notes(rows: Sequence[Row], protocol: str) -> list[str]:
 
 
 def _versions(metrics: Mapping[str, Metric]) -> dict[str, str]:
-    """What figures depend on."""
+    """The versions that scores depend on."""
     from kornia_srgan._version import __version__
     from kornia_srgan.environment import package_version
     from kornia_srgan.evaluation.perceptual import DISTS, LPIPS

@@ -1,4 +1,4 @@
-"""Folders of enlarged images that another tool made, scored in the same table."""
+"""Folders of images that were enlarged by other tools."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from kornia_srgan.evaluation.datasets import EvalSet, images_in
 
 
 class ImageFolder:
-    """Enlarged images by the names of the HR images they belong to.
+    """Enlarged images, matched to HR images by name.
 
-    A file belongs to the HR image whose name it has or begins with: `baby.png`, `babyx4.png`,
-    `baby_SwinIR.png` all to `baby`. Sets and levels may have folders of their own inside.
+    A file belongs to the HR image whose name it begins with: `baby.png`, `babyx4.png` and `baby_SwinIR.png`
+    all belong to `baby`. Sets and levels may have subfolders.
 
     Args:
         name: The name of its row.
-        folder: Where the images are: `DIR`, `DIR/SET`, and with levels `DIR/LEVEL` or `DIR/SET/LEVEL`.
+        folder: The folder `DIR`; images are in `DIR` or `DIR/SET`, and with levels in `DIR/LEVEL` or
+            `DIR/SET/LEVEL`.
 
     Raises:
         DataError: If there is no such folder.
@@ -30,14 +31,14 @@ class ImageFolder:
             raise DataError(f"images {name}: {self.folder} {problem}")
 
     def pair(self, found: EvalSet, level: str = "") -> dict[str, Path]:
-        """Its file for every image of a set.
+        """Find the file for every image of a set.
 
         Args:
             found: The set.
             level: The level of a protocol that has levels.
 
         Raises:
-            DataError: If it lacks an image, or two files could be meant.
+            DataError: If an image is missing or ambiguous.
         """
         places = self._places(found.name, level)
         folder = next((place for place in places if place.is_dir() and images_in(place, results=True)), None)
@@ -60,14 +61,14 @@ class ImageFolder:
         return {image: candidates[0] for image, candidates in files.items()}
 
     def _places(self, dataset: str, level: str) -> list[Path]:
-        """Where the images may be, most explicit first."""
+        """The possible folders of the images, most specific first."""
         if level:
             return [self.folder / dataset / level, self.folder / level]
         return [self.folder / dataset, self.folder]
 
 
 def _by_image(names: Iterable[str], files: Iterable[Path]) -> dict[str, list[Path]]:
-    """The files that belong to each image; a file of exactly its name wins over others."""
+    """The files that belong to each image; an exact name has priority."""
     known = sorted(names, key=len, reverse=True)
     found: dict[str, list[Path]] = {}
     for path in files:

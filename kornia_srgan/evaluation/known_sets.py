@@ -1,6 +1,6 @@
-"""The test sets that papers name: where to get them, and whether a folder holds them whole.
+"""Known test sets: where to get them, and whether a folder holds a complete copy.
 
-Nothing is downloaded. A set that is not here says where it is to be had.
+Nothing is downloaded. The error for a missing set says where to get it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class KnownSet:
     """A published test set.
 
     Attributes:
-        name: As papers write it.
-        aliases: Other names that folders have, in lower case.
-        count: How many images it has.
+        name: Its name in papers.
+        aliases: Other names of folders, in lower case.
+        count: Number of images.
         where: Where to get it.
-        licence: What it may be used for.
-        digests: Digest of the HR files (`files_digest`) to whose copy it is.
-        bicubic: PSNR in dB by scale, of MATLAB's bicubic on Y without a border of `scale` pixels.
+        licence: Its licence or terms of use.
+        digests: Known copies by the digest of their HR files (`files_digest`).
+        bicubic: PSNR of MATLAB's bicubic in dB by scale, on Y without a border of `scale` pixels.
     """
 
     name: str
@@ -99,7 +99,7 @@ KNOWN_SETS = (
 
 
 def known_set(name: str) -> KnownSet | None:
-    """The set that papers or folders call so."""
+    """Find a known set by its name or an alias."""
     plain = _plain(name)
     return next(
         (s for s in KNOWN_SETS if plain in (_plain(s.name), *(_plain(alias) for alias in s.aliases))), None
@@ -107,13 +107,13 @@ def known_set(name: str) -> KnownSet | None:
 
 
 def locate_set(source: str | Path) -> Path:
-    """A folder by its path, or by the name of a known set.
+    """Find a folder by its path or by the name of a known set.
 
-    A known set is looked for in the folders of the variable `KORNIA_SRGAN_DATA` (separated as in `PATH`),
-    then here and in `data`, `datasets`, `benchmarks` and `eval`.
+    A known set is searched in the folders of the environment variable `KORNIA_SRGAN_DATA` (separated as in
+    `PATH`), in the current folder, and in `data`, `datasets`, `benchmarks` and `eval`.
 
     Raises:
-        DataError: If a known set is in none of them; it says where to get it.
+        DataError: If a known set is in none of them; the message says where to get it.
     """
     path = Path(source)
     known = None if path.exists() or len(path.parts) > 1 else known_set(str(source))
@@ -134,13 +134,13 @@ def locate_set(source: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class Check:
-    """What a folder holds of a known set.
+    """The check of a folder against a known set.
 
     Attributes:
-        images: How many images there are.
+        images: Number of images.
         digest: `files_digest` of the HR files.
-        copy: Whose copy these are, byte for byte; empty where the digest is not known.
-        notes: What does not agree, in plain words.
+        copy: The known copy that it equals byte for byte, or empty.
+        notes: Deviations from the known set.
     """
 
     images: int
@@ -150,7 +150,7 @@ class Check:
 
 
 def check_set(name: str, files: Iterable[Path]) -> Check | None:
-    """Count and digest of a set's HR files; None for a set that is not known.
+    """Check the count and digest of a set's HR files; None for an unknown set.
 
     Args:
         name: The set's name.
@@ -176,7 +176,7 @@ def check_set(name: str, files: Iterable[Path]) -> Check | None:
 
 
 def bicubic_note(name: str, scale: int, psnr: float, protocol: str) -> str:
-    """A line where bicubic's PSNR is not what papers print, for then no figure is; else empty."""
+    """A note if bicubic's PSNR differs from the published one, because then all scores do; else empty."""
     known = known_set(name)
     expected = known.bicubic.get(scale) if known else None
     if expected is None or not protocol.startswith("ledig-y/") or abs(psnr - expected) < 0.15:
@@ -190,7 +190,7 @@ def bicubic_note(name: str, scale: int, psnr: float, protocol: str) -> str:
 def files_digest(files: Iterable[Path]) -> str:
     """MD5 over the MD5 sums of files, as hexadecimal text, in the order of their names.
 
-    The digest that deepinv publishes for folders. It finds mistakes and is no protection against forgery.
+    The digest that deepinv publishes for folders. It detects mistakes but not forgery.
     """
     total = hashlib.md5(usedforsecurity=False)
     for path in sorted(files, key=lambda p: p.name):

@@ -1,4 +1,4 @@
-"""The table of a report for a paper: LaTeX with booktabs."""
+"""Formats a report as a LaTeX table with booktabs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SIGNS = {"better": "$^{+}$", "worse": "$^{-}$"}
 
 
 def to_latex(report: Report, statistics: Statistics | None = None) -> str:
-    r"""A `tabular`: a row for each model, a column for each metric of a set; best bold, second underlined.
+    r"""Format a `tabular`: one row per model, one column per set and metric; best bold, second underlined.
 
-    Needs `\usepackage{booktabs}`. How the figures were made stands in comments above it.
+    Needs `\usepackage{booktabs}`. Comments above it say how the scores were computed.
 
     Args:
-        report: What `evaluate` found.
-        statistics: Adds `+` and `-` where a row differs from the chosen one.
+        report: The result of `evaluate`.
+        statistics: Adds `+` and `-` for significant differences.
     """
     metrics, sets = report.metrics, report.datasets
     scales = list(dict.fromkeys(row.scale for row in report.rows))

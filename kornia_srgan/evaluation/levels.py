@@ -1,6 +1,6 @@
-"""LR images as a camera and the web leave them: noise, then JPEG, always the same for the same image.
+"""The levels of the protocol `photo`: LR images with noise and JPEG artefacts, the same ones each time.
 
-The levels of the protocol `photo`. Each takes the 8-bit LR image that the set has, or that bicubic makes.
+A level is applied to the 8-bit LR image of the set, or to the one made by bicubic.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Level:
-    """One way in which LR images were damaged.
+    """A degradation of LR images.
 
     Attributes:
-        name: What the set's column is called after it.
+        name: Its name in the table.
         sigma: Standard deviation of the Gaussian noise, in grey levels of 255.
-        quality: JPEG quality as Pillow counts it, with chroma at half size; None for no JPEG.
+        quality: Pillow's JPEG quality, with half-size chroma; None for no JPEG.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Level:
 
         Args:
             pixels: uint8 RGB `(H, W, 3)`.
-            seed: The image's place among the sorted names of its set, from 0.
+            seed: The position of the image among the sorted names of its set, from 0.
 
         Returns:
             uint8 RGB `(H, W, 3)`.

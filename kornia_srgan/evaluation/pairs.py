@@ -1,4 +1,4 @@
-"""Reading an image of a test set: HR and its LR as tensors."""
+"""Reads the images of a test set as tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load_pair(image: EvalImage, scale: int) -> tuple[Tensor, Tensor]:
-    """LR and HR of an image as RGB `(1, 3, H, W)` float32 in [0, 1], HR cropped to what LR covers.
+    """Read LR and HR as RGB `(1, 3, H, W)` float32 in [0, 1]; HR is cropped to the area of LR.
 
     Raises:
         DataError: If HR is smaller than the scale, or LR's size is not that of HR divided by it.
@@ -38,7 +38,7 @@ def load_pair(image: EvalImage, scale: int) -> tuple[Tensor, Tensor]:
 
 
 def read_image(path: Path) -> Tensor:
-    """A file as RGB `(1, 3, H, W)` float32 in [0, 1]."""
+    """Read a file as RGB `(1, 3, H, W)` float32 in [0, 1]."""
     import torch
 
     from kornia_srgan.data.images import read_rgb

@@ -1,4 +1,4 @@
-"""Quality over cost: the figures of an evaluation beside speed, parameters or operations."""
+"""Plots quality over cost: scores over speed, parameters or operations."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Point:
     """A model in the plot.
 
     Attributes:
-        name: Its row's.
-        cost: What it costs, in the unit of the axis.
-        quality: The metric's mean.
-        spread: Quartiles of the cost, where it was measured.
+        name: The name of its row.
+        cost: Its cost, in the unit of the axis.
+        quality: The mean of the metric.
+        spread: Quartiles of the cost, if it was measured.
     """
 
     name: str
@@ -55,19 +55,19 @@ def plot_pareto(
     sets: Sequence[str] = (),
     suffix: str = ".png",
 ) -> tuple[bytes, list[str]]:
-    """Draw quality over cost, a panel for each set, and join the models that no other beats in both.
+    """Plot quality over cost, one panel per set, with a line through the models that no other model beats.
 
     Args:
-        report: What `evaluate` found.
-        benchmark: What `kornia-srgan benchmark` found, for `speed` and `flops`. Without it the speed is the
-            one seen while scoring.
-        cost: What lies along the axis.
-        metric: The metric; the first by default.
-        sets: The sets; all by default.
+        report: The result of `evaluate`.
+        benchmark: The result of `kornia-srgan benchmark`, for `speed` and `flops`. Without it, the speed is
+            the one measured while scoring.
+        cost: The horizontal axis.
+        metric: The metric; by default the first one.
+        sets: The sets; by default all.
         suffix: `.png`, `.pdf` or `.svg`.
 
     Returns:
-        The picture, and the names of models whose cost is not known.
+        The picture, and the names of models of unknown cost.
 
     Raises:
         UserError: If there is no such metric or set, or no cost of any model is known.
@@ -101,7 +101,7 @@ def plot_pareto(
 
 
 def front(points: Sequence[Point], *, cheap_is_low: bool, higher_is_better: bool) -> list[Point]:
-    """The points that no other beats in one respect without losing in the other, the cheapest first."""
+    """The Pareto front of points, the cheapest first."""
     cost_sign, sign = (1 if cheap_is_low else -1), (1 if higher_is_better else -1)
     kept: list[Point] = []
     for point in sorted(points, key=lambda p: (cost_sign * p.cost, -sign * p.quality)):

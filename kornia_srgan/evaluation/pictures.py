@@ -1,4 +1,4 @@
-"""Contact sheets as papers have them: a crop's place in the whole image, and the crop by every model."""
+"""Contact sheets: the whole image with a frame, and the framed crop by every model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GREY = (90, 90, 90)
 
 @dataclass(frozen=True)
 class Panel:
-    """One crop, and what stands below it."""
+    """One crop with its title and caption."""
 
     title: str
     caption: str
@@ -35,13 +35,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is shown of one image.
+    """The contact sheet of one image.
 
     Attributes:
-        name: Of the file, without its suffix.
-        whole: The true image.
-        window: What of it the crops show.
-        panels: The crops, the true image's last.
+        name: File name without suffix.
+        whole: The HR image.
+        window: The window of the crops.
+        panels: The crops, HR last.
         differ: How much the models' crops differ, as a standard deviation in [0, 1].
     """
 
@@ -54,20 +54,20 @@ class Sheet:
 
 @dataclass
 class CropSheets:
-    """Takes every result of an evaluation and writes one PNG for each image.
+    """Collects the results of an evaluation and writes one PNG per image.
 
-    Panels stand in the order of results, the true image last; the figures below are those of the whole image.
-    All results of an image must come after each other, as `evaluate` gives them.
+    Panels are in the order of results, HR last; the scores below are those of the whole image. All results of
+    an image must be added in sequence, as `evaluate` does.
 
     Args:
-        folder: Where the PNGs go.
+        folder: Folder of the PNGs.
         size: Side of the crop in HR pixels.
-        zoom: Factor by which crops are shown, without smoothing.
-        choose: Where the crop is: `detail`, the finest detail of the true image, or `difference`, where the
-            models differ most from each other.
-        windows: Crops chosen by hand, by image or `SET/IMAGE`; then only these images are shown.
-        best: How many images are shown: those whose crops differ most. None for all.
-        whole: Whether the whole image stands on the left, with a frame where the crop is.
+        zoom: Magnification of crops, without smoothing.
+        choose: How crops are chosen: `detail`, the finest detail in HR, or `difference`, where the models
+            differ most.
+        windows: Crops by hand, by image or `SET/IMAGE`; then only these images are shown.
+        best: Number of images to show, those whose crops differ most; None for all.
+        whole: Show the whole image on the left, with a frame around the crop.
     """
 
     folder: Path | str
@@ -82,16 +82,16 @@ class CropSheets:
     _shown: set[str] = field(default_factory=set)
 
     def add(self, result: ImageResult) -> None:
-        """Take one result."""
+        """Add one result."""
         if self._pending and _key(self._pending[0]) != _key(result):
             self._finish()
         self._pending.append(result)
 
     def write(self) -> list[Path]:
-        """Write the PNGs.
+        """Write the PNGs and return their paths.
 
         Raises:
-            UserError: If the folder cannot be written, or an image chosen by hand is in no set.
+            UserError: If the folder cannot be written, or an image of `windows` is in no set.
         """
         from kornia_srgan.errors import UserError
 

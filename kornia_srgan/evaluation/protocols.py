@@ -1,4 +1,4 @@
-"""Named, versioned ways of scoring a super-resolved image; figures compare only within one of them."""
+"""Scoring protocols by name and version; scores are only comparable within one of them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _SOURCES = ("backbone", "pretrained_model_path", "device")
 class ScoringProtocol:
     """How one image is scored.
 
-    Both images are quantised to 8 bits, a border is removed on each side, and what is left is compared.
+    Both images are quantised to 8 bits, a border is removed on each side, and the rest is compared.
 
     Attributes:
-        name: What `--protocol` takes.
-        version: Raised whenever a figure would change.
-        summary: One line about it.
+        name: The name for `--protocol`.
+        version: Increased whenever a score would change.
+        summary: One-line description.
         channels: `y`: studio-range BT.601 luma; `rgb`: mean over the three channels.
-        border: Border in HR pixels; None for as many as the scale.
-        needs_lr: Whether LR images must be the set's own, because none are made that are like them.
-        levels: How LR images are damaged before they are enlarged; each level is a set of its own.
+        border: Border in HR pixels; None for `scale` pixels.
+        needs_lr: Whether the set must have its own LR images.
+        levels: Degradations of the LR images; each level is scored as a separate set.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ScoringProtocol:
     levels: tuple[Level, ...] = ()
 
     def smallest(self, scale: int) -> int:
-        """The smallest side of an HR image that can be scored: SSIM's window inside the border."""
+        """The smallest side of an HR image that can be scored: SSIM's window plus the border."""
         needed = SSIM_WINDOW + 2 * self._border(scale)
         return -(-needed // scale) * scale  # HR is cropped to a multiple of the scale
 
@@ -56,7 +56,7 @@ class ScoringProtocol:
 
     @property
     def id(self) -> str:
-        """Name and version, as reports carry it."""
+        """Name and version, as in reports."""
         return f"{self.name}/v{self.version}"
 
     def score(
@@ -66,9 +66,9 @@ class ScoringProtocol:
 
         Args:
             sr: The result, RGB `(1, 3, H, W)` near [0, 1].
-            hr: The true image, RGB `(1, 3, H, W)` in [0, 1].
-            scale: The factor that `sr` was enlarged by.
-            metrics: What to compute, by the name the figure gets; PSNR (peak 255) and SSIM by default.
+            hr: The HR image, RGB `(1, 3, H, W)` in [0, 1].
+            scale: The upscaling factor of `sr`.
+            metrics: The metrics by the names of their scores; by default PSNR (peak 255) and SSIM.
         """
         from kornia_srgan.evaluation.metrics import luma
 
@@ -114,10 +114,10 @@ DEFAULT_PROTOCOL = "ledig-y"
 
 
 def get_protocol(name: str) -> ScoringProtocol:
-    """The protocol of that name, or of that name and version: `photo`, `photo/v1`.
+    """Find a protocol by name, or by name and version: `photo`, `photo/v1`.
 
     Raises:
-        UserError: If there is none, or only in another version.
+        UserError: If there is none, or only another version.
     """
     by_id = {protocol.id: protocol for protocol in PROTOCOLS.values()}
     if name in by_id:
@@ -134,11 +134,11 @@ def get_protocol(name: str) -> ScoringProtocol:
 
 
 def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
-    """Metrics by name, in order.
+    """Create metrics by name, in order.
 
     Args:
-        names: `NAME` or `NAME:ARGUMENT=VALUE,...` of registered metrics; pyiqa's by their names there, or as
-            `pyiqa:NAME[,OPTION=VALUE,...]` where one of ours has the same.
+        names: `NAME` or `NAME:ARGUMENT=VALUE,...` of registered metrics; those of pyiqa by their names, or as
+            `pyiqa:NAME[,OPTION=VALUE,...]` if a registered metric has the same name.
 
     Raises:
         UnknownComponentError: If there is no such metric.
@@ -155,7 +155,7 @@ def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
 
 
 def _make_metric(text: str) -> tuple[str, Metric]:
-    """The name that its figures get, and the metric."""
+    """The name of its scores, and the metric."""
     from kornia_srgan.evaluation.pyiqa_metrics import QUOTED, PyIQA, is_known
 
     prefix = "pyiqa:"

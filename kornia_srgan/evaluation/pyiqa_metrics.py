@@ -1,6 +1,6 @@
-"""Any metric of pyiqa by its name (extra `iqa`), and NTIRE's perceptual score made of six of them.
+"""The metrics of pyiqa by name (extra `iqa`), and NTIRE's perceptual score from six of them.
 
-pyiqa downloads its weights when a metric is first made. Where there is no network this says so at once.
+pyiqa downloads weights when a metric is first created. Without a network this is an immediate error.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class PyIQA:
     Chen and Mo 2022, "IQA-PyTorch", https://github.com/chaofengc/IQA-PyTorch.
 
     Args:
-        metric: Its name there, such as `musiq`.
-        device: Where it runs.
-        **options: What pyiqa's `create_metric` takes for it, such as `pretrained_model_path`, a local file.
+        metric: Its name in pyiqa, such as `musiq`.
+        device: The device.
+        **options: Options of pyiqa's `create_metric`, such as `pretrained_model_path` for a local file.
 
     Raises:
         MissingExtraError: If pyiqa is not installed.
         UserError: If it has no such metric.
-        OfflineError: If the metric's weights are not here and cannot be downloaded.
+        OfflineError: If the metric's weights are missing and cannot be downloaded.
     """
 
     on: Literal["protocol", "rgb"] = "rgb"
@@ -90,11 +90,11 @@ class NTIREPerceptual:
     Chen et al. 2025, arXiv 2504.14582.
 
     Args:
-        device: Where the six run.
+        device: The device.
 
     Raises:
         MissingExtraError: If pyiqa is not installed.
-        OfflineError: If weights are not here and cannot be downloaded.
+        OfflineError: If weights are missing and cannot be downloaded.
     """
 
     on: Literal["protocol", "rgb"] = "rgb"

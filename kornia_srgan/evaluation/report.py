@@ -1,4 +1,4 @@
-"""What an evaluation found, and how it is written down: JSON, CSV, Markdown."""
+"""The report of an evaluation, and its formats: JSON, CSV, Markdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METRICS = {
 
 @dataclass(frozen=True)
 class ImageScore:
-    """The figures of one image."""
+    """The scores of one image."""
 
     image: str
     metrics: dict[str, float]
@@ -40,14 +40,14 @@ class Row:
     """One model on one set.
 
     Attributes:
-        model: What was evaluated: a weight's name, or `bicubic`.
-        dataset: The set's name.
+        model: The name of the row: weights, or `bicubic`.
+        dataset: The name of the set.
         scale: The upscaling factor.
         lr_source: `files`, or the resizer that made the LR images.
-        images: Every image's figures.
-        seconds: Time spent in the model, over all images; 0 for images that were made elsewhere.
-        parameters: Numbers in the model, where it has any.
-        pixels: Of the enlarged images together.
+        images: The scores of every image.
+        seconds: Time in the model over all images; 0 for images of other tools.
+        parameters: Number of parameters, if any.
+        pixels: Total pixels of the enlarged images.
     """
 
     model: str
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def mean(self) -> dict[str, float]:
-        """Each metric's mean over the images; those where it cannot be computed (NaN) are left out."""
+        """The mean of each metric over the images, without NaN."""
         return {
             name: _mean([image.metrics[name] for image in self.images]) for name in self.images[0].metrics
         }
@@ -82,11 +82,11 @@ class Report:
 
     Attributes:
         protocol: Name and version of the protocol.
-        rows: One for each model and set.
-        versions: What the figures were made with.
+        rows: One per model and set.
+        versions: The versions of the software.
         higher_is_better: The direction of each metric.
-        checks: What was found out about sets that are known by name.
-        notes: What a reader of the figures must know.
+        checks: Checks of known sets.
+        notes: Notes for the reader.
     """
 
     protocol: str
@@ -107,10 +107,10 @@ class Report:
         return list(self.rows[0].mean)
 
     def table(self, statistics: Statistics | None = None) -> tuple[list[str], list[list[str]]]:
-        """Headings and rows: one row a model and scale, one column a set.
+        """Headings and rows: one row per model and scale, one column per set.
 
         Args:
-            statistics: Adds its marks to the figures.
+            statistics: Adds its marks to the scores.
         """
         headings = ["model", "scale", *(f"{d} {self.metric_heading}" for d in self.datasets)]
         by_model: dict[tuple[str, int], dict[str, Row]] = {}
@@ -127,7 +127,7 @@ class Report:
         return markdown_table(*self.table(statistics))
 
     def to_csv(self) -> str:
-        """One line for each model, set and image, and the mean of each."""
+        """CSV with one line per model, set and image, and the means."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["protocol", "model", "scale", "dataset", "image", *self.metrics])
@@ -138,7 +138,7 @@ class Report:
         return out.getvalue()
 
     def to_json(self, statistics: Statistics | None = None) -> str:
-        """Everything, for programs."""
+        """The whole report as JSON."""
         content: dict[str, Any] = {"schema": SCHEMA, **asdict(self)}
         if statistics:
             content["statistics"] = statistics.content()
@@ -148,10 +148,10 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Report:
-        """What `to_json` wrote. Infinity and NaN, which JSON lacks, come back as NaN.
+        """Read the text of `to_json`. Infinity and NaN, which JSON lacks, become NaN.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the text has another form.
         """
         content = json.loads(text)
         try:

@@ -1,7 +1,7 @@
-"""Is one model better than another, or were these images kind to it? Paired bootstrap over images.
+"""Tests whether one model is better than another, by a paired bootstrap over images.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13: percentile intervals. Images are
-drawn with replacement, the same for every model, so that what all models find hard cancels out.
+drawn with replacement, the same for every model, so that the difficulty of images cancels out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEADINGS = ("model", "scale", "set", "metric", "images", "mean", "difference", "
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and between what it lies."""
+    """A mean with its confidence interval."""
 
     mean: float
     low: float
@@ -41,17 +41,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of one row, and how it differs from the chosen row's.
+    """One metric of one row, compared with the reference row.
 
     Attributes:
-        model: The row's name.
-        scale: Its factor.
+        model: The name of the row.
+        scale: Its scale.
         dataset: Its set.
-        metric: What was measured.
-        images: Images that have a figure in both rows.
-        mean: Of the row.
-        difference: The row minus the chosen one, image by image; None for the chosen row itself.
-        verdict: `better` or `worse` where the difference's interval leaves out zero.
+        metric: The metric.
+        images: Number of images with a score in both rows.
+        mean: The mean of the row.
+        difference: The row minus the reference row, image by image; None for the reference row itself.
+        verdict: `better` or `worse` if the interval of the difference excludes zero.
     """
 
     model: str
@@ -66,14 +66,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Statistics:
-    """All rows of a report beside one of them.
+    """The comparison of all rows of a report with a reference row.
 
     Attributes:
-        against: The chosen row.
-        confidence: Of the intervals.
-        resamples: How often images were drawn.
-        seed: Of the draws.
-        comparisons: One for each row and metric.
+        against: The reference row.
+        confidence: The confidence of the intervals.
+        resamples: The number of bootstrap samples.
+        seed: The seed of the samples.
+        comparisons: One per row and metric.
     """
 
     against: str
@@ -83,18 +83,18 @@ class Statistics:
     comparisons: tuple[Comparison, ...]
 
     def mark(self, row: Row, metric: str) -> str:
-        """`▲` where the row is better than the chosen one, `▼` where it is worse, else nothing."""
+        """`▲` if the row is better than the reference row, `▼` if it is worse, otherwise empty."""
         return MARKS.get(self.verdict(row, metric), "")
 
     def verdict(self, row: Row, metric: str) -> Verdict:
-        """What came out for a metric of a row."""
+        """The verdict for a metric of a row."""
         for found in self.comparisons:
             if _key(found) == (row.model, row.scale, row.dataset) and found.metric == metric:
                 return found.verdict
         return ""
 
     def table(self) -> list[list[str]]:
-        """Lines below `HEADINGS`."""
+        """The rows of the table with `HEADINGS`."""
         return [
             [
                 c.model,
@@ -110,7 +110,7 @@ class Statistics:
         ]
 
     def note(self) -> str:
-        """What the marks and intervals are."""
+        """An explanation of the marks and intervals."""
         return (
             f"▲ better, ▼ worse than {self.against}: the {self.confidence:.0%} interval of the paired "
             f"difference leaves out zero (bootstrap over images, {self.resamples} draws, seed {self.seed}; "
@@ -118,21 +118,21 @@ class Statistics:
         )
 
     def content(self) -> dict[str, Any]:
-        """For JSON."""
+        """The content for JSON."""
         return asdict(self)
 
 
 def compare(
     report: Report, against: str, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Statistics:
-    """Hold every row of a report against one.
+    """Compare every row of a report with one row.
 
     Args:
-        report: What `evaluate` found.
-        against: The name of the row to compare with; rows of another scale get intervals only.
-        confidence: Of the intervals, each by itself: with twenty comparisons one in twenty errs.
-        resamples: How often images are drawn.
-        seed: Of the draws.
+        report: The result of `evaluate`.
+        against: The name of the reference row; rows of other scales only get intervals.
+        confidence: The confidence of each interval; at 0.95, one of twenty comparisons is wrong by chance.
+        resamples: The number of bootstrap samples.
+        seed: The seed of the samples.
 
     Raises:
         UserError: If there is no such row.
@@ -176,10 +176,10 @@ def bootstrap(
     """The mean of values and its percentile interval.
 
     Args:
-        values: `(N,)`; NaN where there are none.
-        confidence: How often such an interval holds the true mean.
-        resamples: How often N of the values are drawn, with replacement.
-        seed: Of the draws; two sets of values of one length are drawn alike.
+        values: `(N,)`; NaN for missing values.
+        confidence: The probability that the interval contains the true mean.
+        resamples: How often N values are drawn with replacement.
+        seed: The seed; inputs of equal length use the same indices.
     """
     figures = np.asarray(values, dtype=np.float64)
     if not len(figures):
@@ -195,6 +195,6 @@ def _key(comparison: Comparison) -> tuple[str, int, str]:
 
 
 def best_first(values: Sequence[float], higher_is_better: bool) -> list[int]:
-    """Places of the finite values, the best first."""
+    """The indices of the finite values, best first."""
     known = [index for index, value in enumerate(values) if np.isfinite(value)]
     return sorted(known, key=lambda index: values[index], reverse=higher_is_better)

@@ -1,4 +1,4 @@
-"""Which part of an image to show: chosen by hand, where the detail is, or where the models differ most."""
+"""Chooses the part of an image to show: by hand, by detail, or by the difference between models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP = 4  # windows are tried at every fourth pixel
 
 @dataclass(frozen=True)
 class Window:
-    """A part of an image, in HR pixels from the top left."""
+    """A window of an image, in HR pixels from the top left."""
 
     left: int
     top: int
@@ -25,11 +25,11 @@ class Window:
     height: int
 
     def cut(self, image: Tensor) -> Tensor:
-        """That part of images `(..., H, W)`."""
+        """Crop images `(..., H, W)` to the window."""
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
     def within(self, width: int, height: int) -> Window:
-        """The window moved, and where it must be cut, so that it lies in an image of that size."""
+        """The window, moved and if necessary reduced to fit into an image of that size."""
         own_width, own_height = min(self.width, width), min(self.height, height)
         left, top = min(self.left, width - own_width), min(self.top, height - own_height)
         return Window(max(left, 0), max(top, 0), own_width, own_height)
@@ -40,10 +40,10 @@ def parse_window(text: str, size: int) -> tuple[str, Window]:
 
     Args:
         text: `[SET/]IMAGE=LEFT,TOP[,SIDE]`, in HR pixels.
-        size: The side where none is given.
+        size: The default side.
 
     Raises:
-        UserError: If it is something else.
+        UserError: If it has another form.
     """
     match = re.fullmatch(r"(?P<image>.+)=(?P<left>\d+),(?P<top>\d+)(,(?P<side>[1-9]\d*))?", text.strip())
     if not match:

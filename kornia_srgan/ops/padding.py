@@ -1,4 +1,4 @@
-"""Padding that several kinds of component need."""
+"""Padding by repeating the border."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A convolution in bfloat16 whose strongest channels keep twice the bits."""
+"""A bfloat16 convolution whose strongest channels keep 16 bits of precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""3x3 convolutions with half the multiplications: Winograd's minimal filtering F(4, 3), down the rows."""
+"""3x3 convolutions with half the multiplications: Winograd's minimal filtering F(4, 3) along rows."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _STRIP_BYTES = 4 * 2**20  # of a strip's features: they stay in the processor's 
 class WinogradConv2d(nn.Conv2d):
     """A frozen 3x3 convolution that computes four rows at once, as six of 1x3 on a quarter of the rows.
 
-    Lavin and Gray 2016, arXiv 1509.09308, in one dimension: columns stay as they are, hence all work is on
-    whole rows and the convolutions are ordinary ones. The result is that of the direct way up to rounding,
-    about three times its own; the gradient of the input, which is a convolution too, takes the same way.
-    Takes the direct way on small images, off the CPU, in other dtypes than float32, on what is not
-    channels-last, and while the weight itself takes a gradient.
+    Lavin and Gray 2016, arXiv 1509.09308, in one dimension: columns are not transformed, so all work is on
+    whole rows with ordinary convolutions. The result equals that of the direct algorithm up to rounding, with
+    about three times its rounding error. The gradient of the input is computed in the same way. The direct
+    algorithm is used for small images, on other devices than the CPU, for other dtypes than float32, for
+    tensors that are not channels-last, and if the weight needs a gradient.
 
-    Shapes and parameters as `nn.Conv2d`; the transformed kernels are made when they are first needed and are
-    not saved.
+    Shapes and parameters are those of `nn.Conv2d`. The transformed kernels are computed on first use and not
+    saved.
 
     Args:
-        conv: The convolution to take the place of; see `suits`. Its parameters are shared.
+        conv: The convolution to replace, see `suits`. Its parameters are shared.
 
     Example:
         >>> conv = nn.Conv2d(32, 32, 3, padding=1).requires_grad_(False)
@@ -78,7 +78,7 @@ class WinogradConv2d(nn.Conv2d):
         return self._kept("back", lambda: transformed(self.weight.detach().transpose(0, 1).flip(2, 3)))
 
     def pays(self, x: Tensor, height: int) -> bool:
-        """Whether the detour can be taken and is the faster way for images like `x` of that height."""
+        """Whether Winograd's algorithm can be used, and is faster for images like `x` of that height."""
         return (
             can_detour(x)  # first: a compiler must not look at sizes
             and self.weight.dtype == x.dtype
@@ -96,7 +96,7 @@ class WinogradConv2d(nn.Conv2d):
         return found[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is made of the weight: a copy makes its own."""
+        """Pickle without the transformed kernels; a copy computes its own."""
         return self.__dict__ | {"_made": {}}
 
 
@@ -199,7 +199,7 @@ def _products(
 
 
 def suits(conv: nn.Module) -> bool:
-    """Whether a module is a convolution that `WinogradConv2d` can do and, for large images, does faster."""
+    """Whether `WinogradConv2d` can replace a module and, for large images, is faster."""
     return (
         type(conv) is nn.Conv2d
         and conv.kernel_size == (3, 3)
@@ -214,10 +214,10 @@ def suits(conv: nn.Module) -> bool:
 
 
 def use_winograd(module: nn.Module) -> None:
-    """Put a `WinogradConv2d` in the place of each convolution on the CPU that `suits` it.
+    """Replace each suitable convolution on the CPU by a `WinogradConv2d`.
 
     Args:
-        module: Changed in place; its keys stay. A layer that is used in two places stays one.
+        module: Changed in place; its keys are kept. A layer that is used twice stays shared.
     """
     made: dict[nn.Module, WinogradConv2d] = {}
     for parent in list(module.modules()):
