@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
-from kornia_srgan.benchmarking.compute import synchronize
+from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.data.source import CachedSource, DecodingSource, open_crops
 from kornia_srgan.errors import DataError

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
-from kornia_srgan.benchmarking.compute import synchronize
+from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.components.transforms.degrade import DegradationPipeline, real_esrgan
 from kornia_srgan.components.transforms.stage_blur import Blur
 from kornia_srgan.contracts import Canvas

@@ -7,7 +7,7 @@ See docs/guides/benchmarks.md.
 
 import sys
 
-from kornia_srgan.cli.app import run
+from kornia_srgan.cli.app import run_command_line
 
 if __name__ == "__main__":
-    sys.exit(run(["benchmark", *sys.argv[1:]]))
+    sys.exit(run_command_line(["benchmark", *sys.argv[1:]]))

@@ -6,19 +6,19 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from kornia_srgan.benchmarking.machine import machine
-from kornia_srgan.benchmarking.measurements import Result, alternate
-from kornia_srgan.benchmarking.schema import SCHEMA, document, write_json
+from kornia_srgan.benchmarking.machine import machine_facts
+from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
+from kornia_srgan.benchmarking.schema import SCHEMA, make_document, write_json
 from kornia_srgan.errors import UserError
 
 __all__ = [
     "SCHEMA",
     "Result",
-    "alternate",
     "at_least_one",
     "device_name",
-    "document",
-    "machine",
+    "machine_facts",
+    "make_document",
+    "measure_in_turns",
     "run_main",
     "write_json",
 ]

@@ -27,7 +27,7 @@ from torch import Tensor
 from benchmarks.plain_srgan_step import PlainDiscriminator, PlainGenerator, PlainStep, load_in_order
 from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
 from kornia_srgan.assembly import Components, assemble
-from kornia_srgan.benchmarking.compute import synchronize
+from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.config.io import parse_config
 from kornia_srgan.config.model import TrainConfig
 from kornia_srgan.contracts import Batch, MixedPrecisionLoss

@@ -71,7 +71,7 @@ def timed_command(arguments: list[str]) -> dict[str, float]:
 
 def child(arguments: list[str]) -> None:
     """The command with a stopwatch around the generator's work; a line of JSON on standard output."""
-    from kornia_srgan.cli.app import run
+    from kornia_srgan.cli.app import run_command_line
     from kornia_srgan.inference import upscaler
 
     tile, strips = upscaler.compute_tile, upscaler.compute_strips
@@ -92,7 +92,7 @@ def child(arguments: list[str]) -> None:
 
     upscaler.compute_tile = partial(timed, tile)  # type: ignore[assignment]
     upscaler.compute_strips = timed_strips  # type: ignore[assignment]
-    code = run(["upscale", *arguments])
+    code = run_command_line(["upscale", *arguments])
     if code:
         sys.exit(code)
     print(json.dumps({"network": seconds, "first": first}))

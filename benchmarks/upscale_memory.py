@@ -55,10 +55,10 @@ def measure(command: list[str]) -> dict[str, float]:
 def child(command: list[str]) -> None:
     import time
 
-    from kornia_srgan.cli.app import run
+    from kornia_srgan.cli.app import run_command_line
 
     start = time.perf_counter()
-    code = run(["upscale", *command])
+    code = run_command_line(["upscale", *command])
     if code:
         sys.exit(code)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -21,7 +21,7 @@ from torch import nn
 
 from kornia_srgan import Upscaler, evaluate, load_generator
 from kornia_srgan.benchmarking.forward import Plan, run_forward
-from kornia_srgan.benchmarking.machine import describe
+from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.schema import ForwardDocument
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.evaluation.pareto import plot_pareto
@@ -95,7 +95,7 @@ def photo_tables(report: Report, speeds: ForwardDocument) -> str:
         text += f"{name}, PSNR / SSIM:\n\n{markdown_table(headings, lines)}\n"
     height, width = SPEED.sizes[0]
     note = f"MP/s: megapixels of output a second from LR of {width}×{height}, median [quartiles]"
-    return f"{text}{note}; {describe(speeds.machine)}.\n"
+    return f"{text}{note}; {machine_in_words(speeds.machine)}.\n"
 
 
 def speed(speeds: ForwardDocument, model: str, scale: int) -> str:

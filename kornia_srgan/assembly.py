@@ -22,7 +22,7 @@ from kornia_srgan.contracts import (
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
 from kornia_srgan.geometry import scale_of
 from kornia_srgan.registry.arguments import recorded_arguments
-from kornia_srgan.registry.build import build as build_component
+from kornia_srgan.registry.build import build_component as build_registered
 from kornia_srgan.registry.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
@@ -32,20 +32,20 @@ from kornia_srgan.registry.catalog import (
     IMAGE_LOSSES,
     RESIZERS,
 )
-from kornia_srgan.registry.entry import BUILTIN_SOURCE, normalise
+from kornia_srgan.registry.entry import BUILTIN_SOURCE, normalise_name
 from kornia_srgan.registry.plugins import load_plugins
 from kornia_srgan.registry.registry import Registry
 from kornia_srgan.weights.files import load_into, load_matching, load_weights
 from kornia_srgan.weights.foreign import Imported, is_foreign, read_foreign
-from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.locate import locate_weights
 from kornia_srgan.weights.spec import WeightSpec
 
 T = TypeVar("T")
 FROM_INIT = "init"  # as a generator's name: the one whose weights the run starts from
 
 
-def build(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
-    """Build a component of a config; see `registry.build.build`.
+def build_component(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
+    """Build a component of a config; see `registry.build.build_component`.
 
     Args:
         registry: Where to look it up.
@@ -56,7 +56,7 @@ def build(registry: Registry[T], component: Component, *, path: str = "", **cont
     Raises:
         UnknownComponentError, ArgumentError: With the path and a suggestion.
     """
-    return build_component(registry, component.name, component.args, path=path, context=context)
+    return build_registered(registry, component.name, component.args, path=path, context=context)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec
 
 def build_generator(component: Component, *, scale: int, path: str = "generator") -> nn.Module:
     """Build a generator and check that it states the right scale."""
-    generator = _module(build(GENERATORS, component, path=path, scale=scale), component, path)
+    generator = _module(build_component(GENERATORS, component, path=path, scale=scale), component, path)
     try:
         found = scale_of(generator)
     except ArgumentError as error:
@@ -149,12 +149,12 @@ def assemble(config: TrainConfig) -> Components:
         if config.train.compile:
             _check_compile(stages)
         augmentations = tuple(
-            build(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
+            build_component(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
             for index, component in enumerate(config.data.augmentations)
         )
-        resizer = build(RESIZERS, config.data.resizer, path="data.resizer")
+        resizer = build_component(RESIZERS, config.data.resizer, path="data.resizer")
         degradation = (
-            build(DEGRADATIONS, config.data.degradation, path="data.degradation")
+            build_component(DEGRADATIONS, config.data.degradation, path="data.degradation")
             if config.data.degradation
             else None
         )
@@ -165,7 +165,7 @@ def assemble(config: TrainConfig) -> Components:
 
 def _component_of(config: TrainConfig) -> Component:
     """The generator that a config names; `init` stands for the one whose weights it starts from."""
-    if normalise(config.generator.name) != FROM_INIT:
+    if normalise_name(config.generator.name) != FROM_INIT:
         return config.generator
     if config.init is None:
         raise ConfigError(
@@ -185,16 +185,16 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
         NamedLoss(
             _unique_name(stage.losses, index),
             component.weight,
-            build(IMAGE_LOSSES, component, path=f"{path}.losses.{index}"),
+            build_component(IMAGE_LOSSES, component, path=f"{path}.losses.{index}"),
         )
         for index, component in enumerate(stage.losses)
     )
     if stage.adversarial is None or stage.discriminator is None:
         return StageComponents(stage, losses)
     where = f"{path}.discriminator"
-    made = build(DISCRIMINATORS, stage.discriminator, path=where, crop=crop)
+    made = build_component(DISCRIMINATORS, stage.discriminator, path=where, crop=crop)
     discriminator = _module(made, stage.discriminator, where)
-    adversarial = build(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
+    adversarial = build_component(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
     if stage.discriminator_limit is not None and adversarial.needs_real:
         raise ConfigError(
             f"{path}.discriminator_limit: with '{stage.adversarial.name}' a logit alone does not say what is "
@@ -277,7 +277,7 @@ def build_imported(imported: Imported, where: str | Path) -> nn.Module:
 
 
 def _read_weights(source: str | Path) -> tuple[WeightSpec, dict[str, torch.Tensor]]:
-    path = locate(source)
+    path = locate_weights(source)
     return read_foreign(path) if is_foreign(path) else load_weights(path)
 
 

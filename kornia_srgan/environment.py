@@ -12,7 +12,7 @@ from kornia_srgan.errors import MissingExtraError
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-def revision(root: Path = _ROOT) -> str:
+def git_revision(root: Path = _ROOT) -> str:
     """The commit of a source tree, with `-dirty` if files differ; empty for an installed package.
 
     An installed package may lie inside the checkout of another project, whose commit would be misleading.

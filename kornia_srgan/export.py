@@ -27,7 +27,7 @@ from kornia_srgan.contracts import Geometry
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.geometry import geometry_of
-from kornia_srgan.weights.header import METADATA_KEY
+from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
 Format = Literal["onnx", "pt2"]

@@ -96,7 +96,7 @@ def set_threads(count: int | None, environ: MutableMapping[str, str] = os.enviro
         torch.set_num_threads(count or usable)
 
 
-def instructions() -> list[str]:
+def instruction_set() -> list[str]:
     """The instruction sets that decide the speed of convolutions on this processor; empty if unknown."""
     known = {
         "avx2": "AVX2",

@@ -21,7 +21,7 @@ def splitmix64(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def draw(seed: int, stream: int, k: np.ndarray) -> np.ndarray:
+def draw_numbers(seed: int, stream: int, k: np.ndarray) -> np.ndarray:
     """64 random bits for each number k of a stream: uint64 of the shape of `k`."""
     key = splitmix64(np.array([seed % 2**64], np.uint64))
     key = splitmix64(key ^ splitmix64(np.array([stream], np.uint64)))

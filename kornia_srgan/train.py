@@ -7,9 +7,9 @@ import sys
 
 def main() -> int:
     """Run `kornia-srgan train` with this process's arguments."""
-    from kornia_srgan.cli.app import run
+    from kornia_srgan.cli.app import run_command_line
 
-    return run(["train", *sys.argv[1:]])
+    return run_command_line(["train", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

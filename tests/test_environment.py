@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from kornia_srgan.environment import package_version, require_extra, revision
+from kornia_srgan.environment import git_revision, package_version, require_extra
 from kornia_srgan.errors import MissingExtraError
 
 
@@ -16,8 +16,8 @@ def test_the_revision_is_that_of_this_tree_only(tmp_path):
     head = subprocess.run(
         ["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    assert revision(tmp_path) == head[:12]
-    assert revision(inside) == ""
+    assert git_revision(tmp_path) == head[:12]
+    assert git_revision(inside) == ""
 
 
 def test_versions_of_what_is_and_is_not_installed():

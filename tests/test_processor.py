@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.processor import instructions, set_threads, usable_processors
+from kornia_srgan.processor import instruction_set, set_threads, usable_processors
 
 
 @pytest.fixture
@@ -83,4 +83,4 @@ def test_the_command_line_settles_it_before_torch_comes():
 
 
 def test_instructions_are_names():
-    assert all(isinstance(name, str) for name in instructions())
+    assert all(isinstance(name, str) for name in instruction_set())

@@ -79,9 +79,11 @@ def test_a_name_that_is_not_there():
 
 def test_the_public_names_of_evaluation():
     from kornia_srgan import evaluation
-    from kornia_srgan.evaluation import CropSheets, Report, compare, plot_pareto, to_latex
+    from kornia_srgan.evaluation import CropSheets, Report, compare_models, plot_pareto, to_latex
 
-    assert {t.__name__ for t in (CropSheets, Report, compare, plot_pareto, to_latex)} == {*evaluation.__all__}
+    assert {t.__name__ for t in (CropSheets, Report, compare_models, plot_pareto, to_latex)} == {
+        *evaluation.__all__
+    }
     with pytest.raises(AttributeError, match="has no attribute 'scores'"):
         evaluation.scores  # noqa: B018
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from kornia_srgan.cli.app import run
+from kornia_srgan.cli.app import run_command_line
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.locate import zoo_names
 from tests.helpers.snippets import ROOT, run_python, snippets
@@ -58,7 +58,7 @@ def test_commands_run(line, reader):
     arguments = []
     for word in words[1:]:
         arguments += sorted(str(p) for p in reader.glob(word)) if "*" in word else [word]
-    assert run([str(a) for a in arguments]) == 0
+    assert run_command_line([str(a) for a in arguments]) == 0
 
 
 @pytest.mark.parametrize("line", TRAININGS)
@@ -72,7 +72,7 @@ def test_training_commands_are_right_up_to_the_first_step(line, reader, monkeypa
     )
     words = shlex.split(re.split(r"kornia-srgan train|-m kornia_srgan\.train", line)[1], comments=True)
     with GENERATORS.temporary():
-        assert run(["train", *words]) == 0
+        assert run_command_line(["train", *words]) == 0
     assert started
 
 
@@ -80,9 +80,9 @@ def test_the_backbone_of_the_readme_trains_as_a_plug_in(reader):
     (line,) = (s.code for s in snippets("README.md", "bash") if "my_backbone.py" in s.code)
     fewer = "--set stages.0.steps=2 --set stages.1.steps=1 --set train.batch_size=2"
     with GENERATORS.temporary():
-        assert run(shlex.split(f"{line} {fewer}")[1:]) == 0
+        assert run_command_line(shlex.split(f"{line} {fewer}")[1:]) == 0
         weights = ["--weights", "runs/tiny/generator.safetensors"]
-        assert run(["upscale", "docs/images/chelsea_lr.png", "-o", "x.png", *weights]) == 0
+        assert run_command_line(["upscale", "docs/images/chelsea_lr.png", "-o", "x.png", *weights]) == 0
 
 
 def test_links_of_the_readme_lead_somewhere():

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from kornia_srgan import ADVERSARIAL_LOSSES, DISCRIMINATORS, FEATURE_EXTRACTORS, GENERATORS, IMAGE_LOSSES
-from kornia_srgan.cli.app import run
+from kornia_srgan.cli.app import run_command_line
 from kornia_srgan.weights.files import read_spec
 from tests.helpers.snippets import run_python
 
@@ -77,7 +77,7 @@ def photos(tmp_path):
 
 
 def test_prepare_writes_pairs(photos, tmp_path):
-    assert run(["prepare", str(photos), "-o", str(tmp_path / "tiles")]) == 0
+    assert run_command_line(["prepare", str(photos), "-o", str(tmp_path / "tiles")]) == 0
     sizes = {Image.open(p).size for p in (tmp_path / "tiles").rglob("*.png")}
     assert sizes == {(96, 96), (24, 24)}
     assert len(list((tmp_path / "tiles/HR").glob("*.png"))) == 4
@@ -109,6 +109,6 @@ def test_train_both_stages(photos, tmp_path):
         "--output",
         str(tmp_path / "run"),
     ]
-    assert run(arguments) == 0
+    assert run_command_line(arguments) == 0
     found = list((tmp_path / "run").rglob("*.safetensors"))
     assert any(read_spec(path).name == "srresnet" for path in found)

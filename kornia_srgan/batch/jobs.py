@@ -12,7 +12,7 @@ from kornia_srgan.batch.naming import Naming, numbered_apart, same_place, shared
 from kornia_srgan.batch.sources import Source
 from kornia_srgan.errors import UserError
 from kornia_srgan.photos.formats import FORMATS, Format, default_format, format_of
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 
 Existing = Literal["overwrite", "skip"]
 
@@ -102,13 +102,13 @@ def _file_job(source: Source, output: Path, form: Format | None) -> Job:
             f"'{output}' is the name of a {by_name.name} file, and the format is to be {form.name}; "
             f"leave out --format, or name it '{output.with_suffix(form.suffixes[0])}'"
         )
-    header = peek(source.content)
+    header = peek_header(source.content)
     size = header.megapixels if header else 0.0
     return Job(source.content, output, form or format_of(output), str(source.path), size)
 
 
 def _folder_job(source: Source, output: Path, naming: Naming, form: Format | None) -> Job:
-    header = peek(source.content)
+    header = peek_header(source.content)
     form = form or (default_format(header) if header else FORMATS["PNG"])
     target = output / source.below / (naming.stem(source.path) + form.suffixes[0])
     return Job(source.content, target, form, str(source.path), header.megapixels if header else 0.0)

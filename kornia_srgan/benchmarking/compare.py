@@ -41,7 +41,7 @@ def why_not_comparable(old: ForwardDocument, new: ForwardDocument) -> str:
     return "; ".join(machine_differences(old.machine, new.machine))
 
 
-def changes(old: ForwardDocument, new: ForwardDocument) -> list[Change]:
+def find_changes(old: ForwardDocument, new: ForwardDocument) -> list[Change]:
     """The changes of every run of both documents, those of the new one first."""
     before, now = dict(_runs(old)), dict(_runs(new))
     found = []

@@ -70,7 +70,7 @@ class Own:
     forward: Forward
 
 
-def ours(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) -> Own:
+def set_up_own(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) -> Own:
     """Set up kornia_srgan's engine."""
     images = work.images
     if optimized:

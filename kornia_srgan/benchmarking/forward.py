@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops, matmul_rate, seconds_of
-from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, ours
-from kornia_srgan.benchmarking.measurements import Result, alternate
-from kornia_srgan.benchmarking.memory import memory_method, peak_memory
-from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, document
+from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate, seconds_of
+from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, set_up_own
+from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
+from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
+from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, make_document
 from kornia_srgan.benchmarking.subjects import Subject
 from kornia_srgan.errors import KorniaSRGANError
 from kornia_srgan.explain import one_line
@@ -26,6 +26,7 @@ UNIT = "MP/s"
 # Before each measurement: threads of the engine before spin on for some milliseconds, which is not its cost.
 _PAUSE = 0.02
 # A larger difference, relative to the output, is another image and no rounding.
+_MOST = 300  # characters of an error
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
 
 
@@ -104,7 +105,7 @@ def run_forward(
                 _measure(draft, network, plan, engines, device)
                 _update_rate(rates, device, facts["dtype"])
             drafts.append(draft)
-    content = document(
+    content = make_document(
         FORWARD,
         asdict(plan) | {"subjects": [s.label for s in subjects], "against": [e.name for e in engines]},
         [result for draft in drafts for result in draft.results],
@@ -120,7 +121,7 @@ def _load(subject: Subject) -> tuple[Network | None, str]:
     try:
         return Network(subject.load()), ""
     except Exception as error:  # a plug-in's constructor may raise anything
-        return None, _reason(error)
+        return None, one_line(error, _MOST)
 
 
 def _inputs(
@@ -167,7 +168,7 @@ def _measure(
         images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         images = images.to(device, pick_dtype(draft.facts["dtype"]))
     except Exception as error:  # more than fits into memory, or a dtype that the device does not have
-        draft.runs = _all_failed(engines, _reason(error))
+        draft.runs = _all_failed(engines, one_line(error, _MOST))
         return
     work = Work(network, images)
     draft.facts["flops"] = _counted(count_plain_flops, network.module, images)
@@ -180,12 +181,14 @@ def _measure(
             _check(started.output, ready.get(OURS), work)
             ready[name] = started
         except Exception as error:
-            errors[name] = _reason(error)
+            errors[name] = one_line(error, _MOST)
     times: dict[str, list[float]] = {}
     try:
-        times = alternate({n: _timed(r.forward, device) for n, r in ready.items()}, repeats=plan.repeats)
+        times = measure_in_turns(
+            {n: _timed(r.forward, device) for n, r in ready.items()}, repeats=plan.repeats
+        )
     except Exception as error:  # the device failed under load, whoever's turn it was
-        errors |= dict.fromkeys(ready, _reason(error))
+        errors |= dict.fromkeys(ready, one_line(error, _MOST))
     megapixels = (network.spec.scale**2) * images.shape[0] * images.shape[2] * images.shape[3] / 1e6
     label = draft.case.label
     for name in (OURS, *(engine.name for engine in engines)):
@@ -201,7 +204,7 @@ def _measure(
 def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Ready:
     """Set an engine up and run it as often as the warm-up wants."""
     if engine is None:
-        own = ours(
+        own = set_up_own(
             work,
             optimized=plan.optimized,
             channels_last=draft.facts["memory_format"] == "channels_last",
@@ -321,7 +324,3 @@ def _own_version() -> str:
     from kornia_srgan._version import __version__
 
     return __version__
-
-
-def _reason(error: BaseException) -> str:
-    return one_line(error, 300)

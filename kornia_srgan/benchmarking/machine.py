@@ -11,13 +11,13 @@ import kornia
 import torch
 
 import kornia_srgan._version
-from kornia_srgan.environment import revision
+from kornia_srgan.environment import git_revision
 
 # What makes two machines one as far as figures go.
 _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
 
 
-def machine(device: str = "cpu") -> dict[str, Any]:
+def machine_facts(device: str = "cpu") -> dict[str, Any]:
     """The machine in words and numbers; `threads` is what torch uses and every engine is told to use."""
     found = {
         "cpu": _cpu_name(),
@@ -29,7 +29,7 @@ def machine(device: str = "cpu") -> dict[str, Any]:
         "torch": torch.__version__,
         "kornia": kornia.__version__,
         "kornia_srgan": kornia_srgan._version.__version__,
-        "revision": revision(),
+        "revision": git_revision(),
         "device": device,
     }
     if device.startswith("cuda"):
@@ -38,7 +38,7 @@ def machine(device: str = "cpu") -> dict[str, Any]:
     return found
 
 
-def describe(found: dict[str, Any]) -> str:
+def machine_in_words(found: dict[str, Any]) -> str:
     """A machine in one line."""
     where = found.get("gpu") or f"{found['cpu']}, {found['threads']} of {found['cores']} cores in use"
     return (

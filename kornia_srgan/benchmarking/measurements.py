@@ -27,7 +27,7 @@ class Result:
         return cls(name, unit, tuple(values), median, q1, q3)
 
 
-def alternate(
+def measure_in_turns(
     cases: Mapping[str, Callable[[], float]], *, repeats: int, seed: int = 0
 ) -> dict[str, list[float]]:
     """Measure every case once a round, in another order each round, so that drift hits all alike."""

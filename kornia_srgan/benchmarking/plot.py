@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from kornia_srgan.benchmarking.machine import describe
+from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.schema import ForwardDocument
 
 _COLOURS = ("#0072b2", "#999999", "#e69f00", "#009e73", "#cc79a7")  # told apart by the colour-blind too
@@ -40,7 +40,7 @@ def plot_png(document: ForwardDocument) -> bytes:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel("megapixels of output a second: median, and quartiles")
-    axes.set_title(describe(document.machine), fontsize=8)
+    axes.set_title(machine_in_words(document.machine), fontsize=8)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=8)
     picture = io.BytesIO()

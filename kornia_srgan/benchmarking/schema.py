@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kornia_srgan.atomic import write_text
-from kornia_srgan.benchmarking.machine import machine
+from kornia_srgan.benchmarking.machine import machine_facts
 from kornia_srgan.benchmarking.measurements import Result
 from kornia_srgan.errors import UserError
 
@@ -151,7 +151,7 @@ class ForwardDocument(Document):
         return next((r for r in self.results if r.name == run.result), None)
 
 
-def document(
+def make_document(
     benchmark: str, settings: Mapping[str, Any], results: Sequence[Result], device: str, **more: Any
 ) -> dict[str, Any]:
     """A benchmark's results as they are written to disk, checked.
@@ -167,7 +167,7 @@ def document(
         "schema": SCHEMA,
         "benchmark": benchmark,
         "date": datetime.now(UTC).replace(microsecond=0),
-        "machine": machine(device),
+        "machine": machine_facts(device),
         "settings": dict(settings),
         "results": tuple(results),
         **more,

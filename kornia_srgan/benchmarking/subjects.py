@@ -18,7 +18,7 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.ops.norms import batch_norms, norm_momentum
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.registry.plugins import load_entry_points
-from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.locate import locate_weights
 
 _WRAPPERS = ("spandrel", "timm_backbone")  # other libraries' networks: only one of them is one case
 
@@ -59,7 +59,7 @@ def find_subjects(
         named = [name for name in GENERATORS.names() if name not in _WRAPPERS]
     subjects = {subject.label: subject for subject in (_generator(text, scale) for text in named)}
     for source in sources:
-        locate(source)
+        locate_weights(source)
         label = f"weights {source}" if source in named else source
         subjects[label] = Subject(label, "weights", None, partial(load_generator, source))
     return list(subjects.values())

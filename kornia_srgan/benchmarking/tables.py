@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kornia_srgan.benchmarking.machine import describe
+from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.schema import OURS, ForwardDocument, Run
 
 HEADINGS = (
@@ -20,7 +20,7 @@ HEADINGS = (
 )
 
 
-def rows(document: ForwardDocument) -> Iterator[tuple[str, ...]]:
+def table_rows(document: ForwardDocument) -> Iterator[tuple[str, ...]]:
     """A line for each run; the label of a case stands before its first."""
     for case in document.cases:
         for index, run in enumerate(case.runs):
@@ -51,7 +51,7 @@ def _figure(value: float) -> str:
     return f"{value:.3g}"
 
 
-def notes(document: ForwardDocument) -> list[str]:
+def table_notes(document: ForwardDocument) -> list[str]:
     """What the table's figures are, and where they were taken."""
     repeats = document.settings.get("repeats")
     rates = ", ".join(f"{k} {v / 1e9:.0f} GFLOP/s" for k, v in document.matmul_flops_per_second.items())
@@ -59,7 +59,7 @@ def notes(document: ForwardDocument) -> list[str]:
         f"MP/s: megapixels of output a second, median of {repeats}; peak MiB: {document.memory}",
         "of matmul: FLOPs done a second over a matrix product's; effective: with the plain module's FLOPs",
         f"matrix product on {document.machine['device']}: {rates}" if rates else "",
-        f"{describe(document.machine)}; every engine uses {document.machine['threads']} CPU threads",
+        f"{machine_in_words(document.machine)}; every engine uses {document.machine['threads']} CPU threads",
     ]
     against = any(run.engine != OURS for case in document.cases for run in case.runs)
     if against:
@@ -71,7 +71,7 @@ def notes(document: ForwardDocument) -> list[str]:
 
 def to_markdown(document: ForwardDocument) -> str:
     """The table and its notes as Markdown."""
-    return markdown_table(HEADINGS, rows(document), notes(document))
+    return markdown_table(HEADINGS, table_rows(document), table_notes(document))
 
 
 def markdown_table(

@@ -9,6 +9,6 @@ def main() -> NoReturn:
     """Run the command line on `sys.argv` and exit."""
     import sys
 
-    from kornia_srgan.cli.app import run
+    from kornia_srgan.cli.app import run_command_line
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_command_line(sys.argv[1:]))

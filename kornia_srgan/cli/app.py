@@ -87,7 +87,7 @@ def _root(
         typer.echo(ctx.get_help())
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command_line(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
     arguments = list(arguments)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -127,7 +127,7 @@ def _plot(document: ForwardDocument, path: Path) -> None:
 def _print(document: ForwardDocument, *, markdown: bool) -> None:
     from kornia_srgan.benchmarking import tables
 
-    _table(tables.HEADINGS, tables.rows(document), tables.notes(document), markdown=markdown)
+    _table(tables.HEADINGS, tables.table_rows(document), tables.table_notes(document), markdown=markdown)
 
 
 def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, markdown: bool) -> None:
@@ -140,7 +140,7 @@ def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, m
     note = (
         f"MP/s before: {source}, {old.date:%Y-%m-%d}, torch {old.machine['torch']} {old.machine['revision']}"
     )
-    _table(compare.HEADINGS, compare.change_rows(compare.changes(old, new)), [note], markdown=markdown)
+    _table(compare.HEADINGS, compare.change_rows(compare.find_changes(old, new)), [note], markdown=markdown)
 
 
 def _table(

@@ -28,8 +28,8 @@ def command(
 
     Network interpolation of ESRGAN (arXiv 1809.00219, section 3.4): less invented texture, no training.
     """
-    from kornia_srgan.weights.blend import blend
+    from kornia_srgan.weights.blend import blend_weights
 
     check_weights_output(output)
-    spec = blend(first, second, output, amount=amount)
+    spec = blend_weights(first, second, output, amount=amount)
     typer.echo(f"written:   {output} ({spec.name} x{spec.scale}, {amount:g} of {second})")

@@ -71,7 +71,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
     from kornia_srgan.registry.catalog import get_registry
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.weights.foreign import import_weights, is_foreign
-    from kornia_srgan.weights.locate import locate
+    from kornia_srgan.weights.locate import locate_weights
 
     try:
         names = ", ".join(get_registry(source).names())
@@ -80,7 +80,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
     else:
         raise UserError(f"describe {source} needs a name: {names}")
     load_plugins(plugins)
-    path = locate(source)
+    path = locate_weights(source)
     if is_foreign(path):
         imported = import_weights(path)
         module, lines = build_imported(imported, path), imported.report()

@@ -68,14 +68,14 @@ def devices() -> Iterator[Finding]:
 
     import torch
 
-    from kornia_srgan.engines.sessions import installed
-    from kornia_srgan.processor import instructions, usable_processors
+    from kornia_srgan.engines.sessions import installed_engines
+    from kornia_srgan.processor import instruction_set, usable_processors
 
     usable, threads = usable_processors(), torch.get_num_threads()
     yield "cpu", f"{os.cpu_count()} cores, {usable} usable, {threads} threads, precision {_cpu_precisions()}"
-    yield "instructions", ", ".join(instructions()) or "not known"
+    yield "instructions", ", ".join(instruction_set()) or "not known"
     yield "dtype auto", _auto()
-    yield "engines", ", ".join(["torch", *installed()])
+    yield "engines", ", ".join(["torch", *installed_engines()])
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         precisions = "fp32, fp16" + (", bf16" if torch.cuda.is_bf16_supported(False) else "")
@@ -110,13 +110,13 @@ def _auto() -> str:
 def packaged_weights() -> Iterator[Finding]:
     """The packaged weights, from their headers."""
     from kornia_srgan.weights.files import read_spec
-    from kornia_srgan.weights.locate import locate, zoo_names
+    from kornia_srgan.weights.locate import locate_weights, zoo_names
 
     names = zoo_names()
     if not names:
         yield "none", "this installation has no packaged weights; give --weights PATH"
     for name in names:
-        spec = read_spec(locate(name))
+        spec = read_spec(locate_weights(name))
         yield name, f"{spec.name} x{spec.scale}, {spec.license or 'no licence stated'}"
 
 

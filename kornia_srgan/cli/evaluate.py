@@ -226,15 +226,15 @@ def _folders(named: list[str]) -> dict[str, Path]:
 def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> list[str]:
     """The weights of the command line; if there is nothing else to score, the packaged ones of the scale."""
     from kornia_srgan.weights.files import read_spec
-    from kornia_srgan.weights.locate import CLEAN_WEIGHTS, locate, zoo_names
+    from kornia_srgan.weights.locate import CLEAN_WEIGHTS, locate_weights, zoo_names
 
     if weights:
         return [source for source in weights if source != BASELINE]
     if not alone:
         return []
-    if scale in (None, read_spec(locate(CLEAN_WEIGHTS)).scale):
+    if scale in (None, read_spec(locate_weights(CLEAN_WEIGHTS)).scale):
         return [CLEAN_WEIGHTS]
-    found = [name for name in zoo_names() if read_spec(locate(name)).scale == scale]
+    found = [name for name in zoo_names() if read_spec(locate_weights(name)).scale == scale]
     if not found:
         typer.echo(f"note: no weights of x{scale} are packaged; bicubic is scored alone", err=True)
     return found

@@ -83,9 +83,9 @@ class Outputs:
     def write(self, report: Report, benchmark: ForwardDocument | None) -> None:
         """Print and write a report."""
         from kornia_srgan.evaluation.latex import to_latex
-        from kornia_srgan.evaluation.statistics import compare
+        from kornia_srgan.evaluation.statistics import compare_models
 
-        statistics = compare(report, self.against) if self.against else None
+        statistics = compare_models(report, self.against) if self.against else None
         self._print(report, statistics)  # first: a full disk must not take the figures away
         if self.json:
             write_text(self.json, report.to_json(statistics))

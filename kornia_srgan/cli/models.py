@@ -54,10 +54,10 @@ def command(
 
 def _packaged() -> Iterator[tuple[str, ...]]:
     from kornia_srgan.weights.files import read_spec
-    from kornia_srgan.weights.locate import locate, zoo_names
+    from kornia_srgan.weights.locate import locate_weights, zoo_names
 
     for name in zoo_names():
-        spec = read_spec(locate(name))
+        spec = read_spec(locate_weights(name))
         yield name, f"x{spec.scale}", spec.name, spec.license, "kornia_srgan", "packaged", ""
 
 

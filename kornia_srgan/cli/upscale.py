@@ -133,7 +133,7 @@ def command(
     """
     from kornia_srgan.cli.quiet import libraries_silenced
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
-    from kornia_srgan.cli.upscale_view import list_left_out, reason, report, show_note
+    from kornia_srgan.cli.upscale_view import failure_reason, list_left_out, make_report, show_note
     from kornia_srgan.cli.upscale_work import (
         check_output,
         enlarge_pictures,
@@ -224,9 +224,9 @@ def command(
                 quiet=quiet,
             )
     if json_file is not None:
-        write_text(json_file, report(outcomes, left_out, upscaler, [r.report() for r in results]))
+        write_text(json_file, make_report(outcomes, left_out, upscaler, [r.report() for r in results]))
     list_left_out([] if quiet else left_out)
     exit_with(
         [o.error for o in outcomes] + [r.error for r in results],
-        [*map(reason, outcomes), *(r.reason for r in results)],
+        [*map(failure_reason, outcomes), *(r.reason for r in results)],
     )

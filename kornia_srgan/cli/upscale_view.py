@@ -100,7 +100,7 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\n", "\\n")
 
 
-def reason(outcome: Outcome) -> str:
+def failure_reason(outcome: Outcome) -> str:
     """Why a job failed, in one line; empty where it did not."""
     if outcome.error is None:
         return ""
@@ -114,7 +114,7 @@ def list_left_out(left_out: Sequence[LeftOut]) -> None:
         typer.echo(f"left out: {printable(str(entry))}", err=True)
 
 
-def report(
+def make_report(
     outcomes: Sequence[Outcome],
     left_out: Sequence[LeftOut],
     upscaler: Upscaler,
@@ -126,7 +126,7 @@ def report(
             "source": outcome.job.label,
             "target": outcome.job.target_name if outcome.status != "failed" else None,
             "status": outcome.status,
-            "error": reason(outcome) or None,
+            "error": failure_reason(outcome) or None,
             "notes": list(outcome.notes),
             "input_size": [outcome.width, outcome.height] if outcome.width else None,
             "megapixels": round(outcome.megapixels, 6),

@@ -136,7 +136,7 @@ _PLAIN = {
 }
 
 
-def plain(problem: Mapping[str, Any]) -> str:
+def problem_in_words(problem: Mapping[str, Any]) -> str:
     """What is wrong with a value, without pydantic's wording."""
     return _PLAIN.get(problem["type"]) or problem["msg"]
 
@@ -155,7 +155,7 @@ def _explain(error: ValidationError) -> str:
         return f"{where}: unknown key{hint or '; known: ' + ', '.join(known)}{also}"
     if problem["type"] == "missing":
         return f"{where}: required key is missing{also}"
-    message = plain(problem).removeprefix("Value error, ")
+    message = problem_in_words(problem).removeprefix("Value error, ")
     given = problem.get("input")
     shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
     return f"{where + ': ' if where else ''}{message}{shown}{also}"

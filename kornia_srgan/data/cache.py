@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kornia_srgan.data.decode import ImageFile, fits, load_for_crops, turned_apart
+from kornia_srgan.data.crop_decoding import ImageFile, fits, load_for_crops, turned_apart
 from kornia_srgan.data.sampling import Samples
 from kornia_srgan.errors import ImageError
 

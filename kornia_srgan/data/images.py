@@ -17,8 +17,8 @@ from kornia_srgan.photos.decode import MAX_PIXELS, needs_own_reader, read_photo
 from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
 from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import PLAIN, WriteOptions
-from kornia_srgan.photos.header import check_size, open_image, peek
-from kornia_srgan.photos.photo import Photo, raster
+from kornia_srgan.photos.header import check_size, open_image, peek_header
+from kornia_srgan.photos.photo import Photo, raster_of
 
 logger = logging.getLogger("kornia_srgan")
 _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
@@ -98,7 +98,7 @@ def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int
     Raises:
         ImageError: If the header cannot be read.
     """
-    header = peek(Path(source) if isinstance(source, str | Path) else source.read(), str(name))
+    header = peek_header(Path(source) if isinstance(source, str | Path) else source.read(), str(name))
     if header is None:
         read_rgb(source, name)  # says why it is none
         raise _unreadable(name or str(source), ValueError("its size is not to be found"))
@@ -147,7 +147,9 @@ def _read_bytes(source: str | Path | BinaryIO, name: str | Path) -> bytes:
 
 def _photo_rgb(photo: Photo) -> np.ndarray:
     """The first frame as uint8 RGB, over white where it is transparent."""
-    flat, _, _ = fit_raster(raster(photo.frames[0], photo.space), PLAIN, WriteOptions(), photo.metadata.icc)
+    flat, _, _ = fit_raster(
+        raster_of(photo.frames[0], photo.space), PLAIN, WriteOptions(), photo.metadata.icc
+    )
     pixels = np.concatenate(list(flat.bands))
     return np.repeat(pixels, 3, axis=2) if flat.space == "L" else pixels
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from kornia_srgan.data.decode import ImageFile
+from kornia_srgan.data.crop_decoding import ImageFile
 from kornia_srgan.data.scan import scan_headers
 from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import ConfigError, DataError

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from kornia_srgan.errors import DataError
-from kornia_srgan.rng import draw
+from kornia_srgan.rng import draw_numbers
 
 Weighting = Literal["area", "uniform"]
 
@@ -120,10 +120,10 @@ class CropPlan:
             images=images,
             firsts=np.zeros(len(k), np.int64),
             counts=np.full(len(k), self.num_images, np.int64),
-            spares=(draw(self.seed, _SPARE, unit) % np.uint64(self.num_images)).astype(np.int64),
-            rows=draw(self.seed, _ROW, k),
-            columns=draw(self.seed, _COLUMN, k),
-            seeds=draw(self.seed, _SEED, k) >> np.uint64(1),
+            spares=(draw_numbers(self.seed, _SPARE, unit) % np.uint64(self.num_images)).astype(np.int64),
+            rows=draw_numbers(self.seed, _ROW, k),
+            columns=draw_numbers(self.seed, _COLUMN, k),
+            seeds=draw_numbers(self.seed, _SEED, k) >> np.uint64(1),
         )
 
     def local(self, step: int, batch_size: int, rank: int, world_size: int) -> Samples:
@@ -135,7 +135,7 @@ class CropPlan:
             self._epoch[0] != epoch
         ):  # sorting by hashes: the same on every numpy, unlike Generator.permutation
             units = np.arange(len(self._units), dtype=np.uint64)
-            keys = draw(self.seed, _SHUFFLE, units + np.uint64(epoch * 2**40 % 2**64))
+            keys = draw_numbers(self.seed, _SHUFFLE, units + np.uint64(epoch * 2**40 % 2**64))
             self._epoch = (epoch, self._units[np.argsort(keys, kind="stable")])
         return self._epoch[1]
 
@@ -197,4 +197,4 @@ def share_of(step: int, batch_size: int, rank: int, world_size: int) -> tuple[in
 def step_seed(seed: int, step: int, rank: int = 0) -> int:
     """A seed below 2**63 for whatever else is drawn in a step, different on every rank."""
     rank_key = seed * 1_000_003 + rank
-    return int(draw(rank_key, _STEP, np.array([step]))[0] >> np.uint64(1))
+    return int(draw_numbers(rank_key, _STEP, np.array([step]))[0] >> np.uint64(1))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kornia_srgan.data.decode import ImageFile
+from kornia_srgan.data.crop_decoding import ImageFile
 from kornia_srgan.data.images import read_size
 from kornia_srgan.data.shards import Located
 from kornia_srgan.errors import ImageError

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from kornia_srgan.data.batch import CropBatch
 from kornia_srgan.data.cache import PairStore, stored_bytes
-from kornia_srgan.data.decode import ImageFile, StepDataset, ignore_interrupt
+from kornia_srgan.data.crop_decoding import ImageFile, StepDataset, ignore_interrupt
 from kornia_srgan.data.pairs import PairFolders, open_pairs
 from kornia_srgan.data.sampling import CropPlan, MixedPlan, Weighting
 from kornia_srgan.data.scan import scan_headers

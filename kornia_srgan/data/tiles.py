@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.data.decode import pad_to_crop
+from kornia_srgan.data.crop_decoding import pad_to_crop
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.errors import DataError, ImageError
 from kornia_srgan.photos.outputs import MARK

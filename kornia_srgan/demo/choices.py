@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.weights.files import read_spec
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate, zoo_names
+from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate_weights, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
 
 Source = str | Path
@@ -42,7 +42,7 @@ def choices_of(given: Sequence[str]) -> Choices:
     packaged = sorted(zoo_names(), key=lambda name: (name != DEFAULT_WEIGHTS, name))
     found: dict[str, Choice] = {}
     for source in (*given, *(name for name in packaged if name not in given)):
-        path = locate(source)
+        path = locate_weights(source)
         label = source if source in packaged or str(source).startswith("hf-hub:") else path.name
         found[_free(label, path, found)] = _choice(source, _spec(path))
     if not found:
@@ -64,7 +64,7 @@ def with_upload(choices: Choices, path: Path) -> tuple[str, Choices]:
     return label, {**choices, label: choice}
 
 
-def chosen(choices: Choices, label: str | None) -> Choice:
+def find_choice(choices: Choices, label: str | None) -> Choice:
     """The weights of a label.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from kornia_srgan.demo.choices import Choice, Choices, chosen, with_upload
+from kornia_srgan.demo.choices import Choice, Choices, find_choice, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.explain import explain
@@ -102,7 +102,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
         ) -> tuple[Any, ...]:
             if path is None:
                 raise UserError("choose a photograph first")
-            source = chosen(known, label).source
+            source = find_choice(known, label).source
             side, dial = parse_tile(tile), parse_restore(restore)
             wish = Wish(source, SCALES[size], form, side, color_fix, ensemble, dial)
             progress(0, desc="Enlarging")
@@ -147,7 +147,7 @@ def _plan(
     gone = (gr.Radio(visible=False), None, gr.DownloadButton(visible=False))
     if path is None:
         return NO_PHOTO, *gone
-    photo, factor = service.open(Path(path)), SCALES[size] or chosen(known, label).scale
+    photo, factor = service.open(Path(path)), SCALES[size] or find_choice(known, label).scale
     words = size_in_words(photo, factor * photo.width, factor * photo.height)
     return f"<p class='size'>{words}</p><p class='note'>Not enlarged yet.</p>", *gone
 

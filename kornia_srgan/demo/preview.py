@@ -36,7 +36,7 @@ class Pair:
     after: Path
 
 
-def pairs(before: Photo, after: Photo, folder: Path) -> tuple[Pair, Pair, bool]:
+def make_pairs(before: Photo, after: Photo, folder: Path) -> tuple[Pair, Pair, bool]:
     """The whole picture, its part with the most fine detail, and whether the whole had to be reduced."""
     large = _shown(after, (0, 0, after.width, after.height), LONGEST)
     small = _shown(before, (0, 0, before.width, before.height), LONGEST)

@@ -12,13 +12,13 @@ from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.demo.choices import Source
-from kornia_srgan.demo.preview import Pair, pairs
+from kornia_srgan.demo.preview import Pair, make_pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
-from kornia_srgan.photos.header import Header, peek
+from kornia_srgan.photos.header import Header, peek_header
 from kornia_srgan.photos.photo import Photo
 
 SAME, LOSSLESS = "as the photograph", "lossless"
@@ -120,7 +120,7 @@ class Service:
             UserError: If the photograph or the weights cannot be used, in one line.
         """
         photo = self.open(path)
-        header = peek(path)
+        header = peek_header(path)
         with self._lock:
             upscaler = self._upscaler(wish)
             rescaler = Rescaler(upscaler, Wanted(wish.scale))
@@ -143,7 +143,7 @@ class Service:
                     raise reason
                 raise ImageError(str(reason).replace(str(job.target), name), where=name) from reason
             enlarged = read_photo(job.target, max_pixels=_NO_LIMIT, name=name)
-            whole, detail, reduced = pairs(photo, enlarged, folder)
+            whole, detail, reduced = make_pairs(photo, enlarged, folder)
             words = size_in_words(photo, enlarged.width, enlarged.height)
             return Result(
                 job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced, outcome.restore
@@ -190,7 +190,7 @@ def format_for(header: Header | None, wanted: str) -> Format:
     """
     if wanted not in (SAME, LOSSLESS):
         return named_format(wanted)
-    if header is None:  # `read_photo` knows more kinds of TIFF than `peek`
+    if header is None:  # `read_photo` knows more kinds of TIFF than `peek_header`
         return FORMATS["TIFF"]
     same = FORMATS.get(_SAME_FORMAT.get(header.format, header.format))
     return same if same is not None and wanted == SAME else default_format(header)

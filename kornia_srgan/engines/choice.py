@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.atomic import write_bytes, write_text
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
-from kornia_srgan.engines.sessions import EngineName, check_engine, installed
+from kornia_srgan.engines.sessions import EngineName, check_engine, installed_engines
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.optimize.optimize import optimize_for_inference
@@ -70,7 +70,7 @@ def _exported(generator: nn.Module, engine: EngineName, provider: str | None) ->
 
 
 def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Module:
-    names = ["onnxruntime"] if provider else installed()
+    names = ["onnxruntime"] if provider else installed_engines()
     if not names:
         return generator
     key = _machine() | {"weights": _fingerprint(generator), "provider": provider, "dtype": str(dtype)}
@@ -117,7 +117,7 @@ def _machine() -> dict[str, object]:
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     except OSError:
         model = ""
-    packages = {name: version(name) for name in ("torch", *installed())}
+    packages = {name: version(name) for name in ("torch", *installed_engines())}
     return {
         "processor": model or platform.processor(),
         "limits": [os.environ.get(n, "") for n in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")],

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.engines.sessions import EXTRA, EngineName, Session, installed, open_session
+from kornia_srgan.engines.sessions import EXTRA, EngineName, Session, installed_engines, open_session
 from kornia_srgan.errors import MissingExtraError, UserError, WeightsError, WeightsNotFoundError
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
 
@@ -140,12 +140,12 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
     path = Path(path)
     chosen: Any = engine
     if engine in ("auto", "torch"):
-        if not installed():
+        if not installed_engines():
             raise MissingExtraError(
                 "an ONNX file needs onnxruntime or openvino; "
                 f"install them with `pip install 'kornia-srgan[{EXTRA}]'`"
             )
-        chosen = installed()[0]
+        chosen = installed_engines()[0]
     if not path.exists():
         raise WeightsNotFoundError(f"weights '{path}' not found", where=path)
     try:

@@ -48,7 +48,7 @@ class Session:
     metadata: Mapping[str, str]
 
 
-def installed() -> list[EngineName]:
+def installed_engines() -> list[EngineName]:
     """The engines that are installed."""
     return [name for name in ENGINES if importlib.util.find_spec(name) is not None]
 
@@ -65,7 +65,7 @@ def check_engine(name: str) -> None:
             f"engine '{name}' is not known{did_you_mean(name, CHOICES)}; use {', '.join(CHOICES)}",
             where="engine",
         )
-    if name in ENGINES and name not in installed():
+    if name in ENGINES and name not in installed_engines():
         raise MissingExtraError(
             f"engine '{name}' is not installed; install it with `pip install 'kornia-srgan[{EXTRA}]'`"
         )

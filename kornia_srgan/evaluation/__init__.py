@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from kornia_srgan.evaluation.pareto import plot_pareto
     from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.report import Report
-    from kornia_srgan.evaluation.statistics import compare
+    from kornia_srgan.evaluation.statistics import compare_models
 
-__all__ = ["CropSheets", "Report", "compare", "plot_pareto", "to_latex"]
+__all__ = ["CropSheets", "Report", "compare_models", "plot_pareto", "to_latex"]
 
 _HOMES = {
     "CropSheets": "pictures",
     "Report": "report",
-    "compare": "statistics",
+    "compare_models": "statistics",
     "plot_pareto": "pareto",
     "to_latex": "latex",
 }

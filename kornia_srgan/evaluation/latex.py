@@ -34,7 +34,7 @@ def to_latex(report: Report, statistics: Statistics | None = None) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def escape(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is."""
     return re.sub(r"[\\~^#$%&_{}]", lambda m: _SPECIAL.get(m[0], "\\" + m[0]), text)
 
@@ -51,14 +51,14 @@ def _comments(report: Report, statistics: Statistics | None) -> list[str]:
 def _headings(report: Report, *, several_scales: bool) -> list[str]:
     first = 3 if several_scales else 2
     width = len(report.metrics)
-    sets = [rf"\multicolumn{{{width}}}{{c}}{{{escape(name)}}}" for name in report.datasets]
+    sets = [rf"\multicolumn{{{width}}}{{c}}{{{escape_latex(name)}}}" for name in report.datasets]
     starts = [first + index * width for index in range(len(sets))]
     rules = "".join(rf"\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts)
     arrows = {
         name: r"$\uparrow$" if report.higher_is_better.get(name, True) else r"$\downarrow$"
         for name in report.metrics
     }
-    names = [f"{escape(metric_title(name))} {arrows[name]}" for name in report.metrics]
+    names = [f"{escape_latex(metric_title(name))} {arrows[name]}" for name in report.metrics]
     left = ["Model", "Scale"] if several_scales else ["Model"]
     return [
         " & ".join([*([""] * len(left)), *sets]).strip() + r" \\",
@@ -72,7 +72,9 @@ def _block(report: Report, rows: list[Row], statistics: Statistics | None, *, sh
     """The rows of one scale."""
     models = list(dict.fromkeys(row.model for row in rows))
     by_place = {(row.model, row.dataset): row for row in rows}
-    lines = [[escape(model), *([rf"$\times${rows[0].scale}"] if show_scale else [])] for model in models]
+    lines = [
+        [escape_latex(model), *([rf"$\times${rows[0].scale}"] if show_scale else [])] for model in models
+    ]
     for dataset in report.datasets:
         column = [by_place.get((model, dataset)) for model in models]
         for metric in report.metrics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kornia_srgan.benchmarking.machine import describe
+from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.schema import OURS, Case, ForwardDocument
 from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.evaluation.entrants import BASELINE
@@ -100,7 +100,7 @@ def plot_pareto(
     return picture.getvalue(), list(dict.fromkeys(unknown))
 
 
-def front(points: Sequence[Point], *, cheap_is_low: bool, higher_is_better: bool) -> list[Point]:
+def pareto_front(points: Sequence[Point], *, cheap_is_low: bool, higher_is_better: bool) -> list[Point]:
     """The Pareto front of points, the cheapest first."""
     cost_sign, sign = (1 if cheap_is_low else -1), (1 if higher_is_better else -1)
     kept: list[Point] = []
@@ -157,7 +157,7 @@ def _panel(
     name: str,
 ) -> None:
     higher = report.higher_is_better.get(metric, True)
-    best = front(points, cheap_is_low=cost != "speed", higher_is_better=higher)
+    best = pareto_front(points, cheap_is_low=cost != "speed", higher_is_better=higher)
     for point in points:
         colour = _FRONT if point in best else _BEHIND
         if point.spread:
@@ -233,4 +233,4 @@ def _where(report: Report, benchmark: ForwardDocument | None, cost: Cost) -> str
         return f"{report.protocol}; speed seen once, while scoring"
     cases = {f"{case.height}x{case.width} {case.dtype}" for case in benchmark.cases}
     inputs = f", LR {next(iter(cases))}" if len(cases) == 1 else ""
-    return f"{report.protocol}{inputs}; {describe(benchmark.machine)}"
+    return f"{report.protocol}{inputs}; {machine_in_words(benchmark.machine)}"

@@ -85,7 +85,7 @@ class DISTS:
 
 
 @contextlib.contextmanager
-def swapped(owner: Any, name: str, value: Any) -> Iterator[None]:
+def attribute_replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     """Another value for an attribute, as long as the block lasts."""
     before = getattr(owner, name)
     setattr(owner, name, value)
@@ -108,7 +108,7 @@ def _local(net: str, file: str | None) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for owner in (torchvision.models, dists):
             if hasattr(owner, net):
-                stack.enter_context(swapped(owner, net, lambda **_: network))
+                stack.enter_context(attribute_replaced(owner, net, lambda **_: network))
         yield
 
 

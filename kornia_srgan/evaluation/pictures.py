@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.evaluation.report import format_metrics, metric_title
-from kornia_srgan.evaluation.windows import Window, detailed_window, differing_window, spread
+from kornia_srgan.evaluation.windows import Window, detailed_window, differing_window, pixel_deviation
 from kornia_srgan.photos.outputs import mark_results
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class CropSheets:
         mark_results(paths)
         for sheet, path in zip(chosen, paths, strict=True):
             with replacing(path) as temporary:
-                draw(sheet, zoom=self.zoom, whole=self.whole).save(temporary, format="png")
+                draw_sheet(sheet, zoom=self.zoom, whole=self.whole).save(temporary, format="png")
         missing = [name for name in self.windows if name not in self._shown]
         if missing:
             raise UserError(f"--crop: no set has an image '{missing[0]}'; the other sheets were written")
@@ -130,12 +130,12 @@ class CropSheets:
         panels = [Panel(r.model, format_metrics(r.metrics), _image(window.cut(r.sr))) for r in results]
         titles = " / ".join(metric_title(name) for name in first.metrics)
         truth = Panel("HR", titles, _image(window.cut(first.hr)))
-        differ = float(window.cut(spread(compared)).mean())
+        differ = float(window.cut(pixel_deviation(compared)).mean())
         name = f"{first.dataset}_x{first.scale}_{first.image}".replace(" ", "_").replace("/", "_")
         self._sheets.append(Sheet(name, _image(first.hr), window, (*panels, truth), differ))
 
 
-def draw(sheet: Sheet, *, zoom: int, whole: bool) -> Image.Image:
+def draw_sheet(sheet: Sheet, *, zoom: int, whole: bool) -> Image.Image:
     """A sheet as a picture: the whole image and two rows of crops, or one row of crops alone."""
     from PIL import Image, ImageDraw, ImageFont
 

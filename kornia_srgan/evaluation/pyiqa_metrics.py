@@ -16,8 +16,8 @@ from torch import Tensor
 
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ArgumentError, OfflineError, UserError, did_you_mean
-from kornia_srgan.evaluation.perceptual import swapped
-from kornia_srgan.weights.hub import endpoint, reachable
+from kornia_srgan.evaluation.perceptual import attribute_replaced
+from kornia_srgan.weights.hub import hub_endpoint, reachable
 
 # Those that papers quote, so that their names are known where pyiqa is not installed.
 QUOTED = (
@@ -135,7 +135,7 @@ def _installed() -> Any:
 
 
 def _create(pyiqa: Any, name: str, device: str, options: dict[str, Any]) -> Any:
-    online = reachable(endpoint())
+    online = reachable(hub_endpoint())
     try:
         # what it prints while it downloads must not come between the lines of a table
         with _patience() if online else _no_network(), contextlib.redirect_stdout(sys.stderr):
@@ -145,7 +145,7 @@ def _create(pyiqa: Any, name: str, device: str, options: dict[str, Any]) -> Any:
     except Exception as error:
         if online and not isinstance(error, OSError):
             raise UserError(f"pyiqa's {name} cannot be made: {_line(error)}") from error
-        why = f"cannot be downloaded ({_line(error)})" if online else f"{endpoint()} cannot be reached"
+        why = f"cannot be downloaded ({_line(error)})" if online else f"{hub_endpoint()} cannot be reached"
         raise OfflineError(
             f"pyiqa's {name} needs weights that are not here, and {why}; make it once where there is a "
             f"network (python -c \"import pyiqa; pyiqa.create_metric('{name}')\") and copy the folders "
@@ -174,9 +174,9 @@ def _no_network() -> Iterator[None]:
     from huggingface_hub import constants
 
     with (
-        swapped(constants, "HF_HUB_OFFLINE", True),
-        swapped(socket, "getaddrinfo", refuse),
-        swapped(socket.socket, "connect", refuse),
+        attribute_replaced(constants, "HF_HUB_OFFLINE", True),
+        attribute_replaced(socket, "getaddrinfo", refuse),
+        attribute_replaced(socket.socket, "connect", refuse),
     ):
         yield
 

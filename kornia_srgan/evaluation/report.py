@@ -200,7 +200,7 @@ def metric_title(name: str) -> str:
     return _METRICS[name][0] if name in _METRICS else f"{plain.upper()}{colon}{arguments}"
 
 
-def decimals(metric: str) -> int:
+def decimals_of(metric: str) -> int:
     """How many decimals a metric is printed with."""
     return _METRICS[metric][1] if metric in _METRICS else 4
 
@@ -209,7 +209,7 @@ def format_metrics(metrics: Mapping[str, float], marks: Mapping[str, str] | None
     """`28.43 / 0.8111`, each with its mark; `-` for what cannot be computed."""
     marks = marks or {}
     return " / ".join(
-        "-" if math.isnan(value) else f"{value:.{decimals(name)}f}{marks.get(name, '')}"
+        "-" if math.isnan(value) else f"{value:.{decimals_of(name)}f}{marks.get(name, '')}"
         for name, value in metrics.items()
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kornia_srgan.errors import UserError, did_you_mean
-from kornia_srgan.evaluation.report import Report, Row, decimals
+from kornia_srgan.evaluation.report import Report, Row, decimals_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -35,7 +35,7 @@ class Interval:
 
     def text(self, metric: str, *, sign: bool = False) -> str:
         """`28.20 [27.05, 29.41]`; with `sign`, `+0.12 [+0.03, +0.21]`."""
-        form = f"{'+' if sign else ''}.{decimals(metric)}f"
+        form = f"{'+' if sign else ''}.{decimals_of(metric)}f"
         return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
@@ -122,7 +122,7 @@ class Statistics:
         return asdict(self)
 
 
-def compare(
+def compare_models(
     report: Report, against: str, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Statistics:
     """Compare every row of a report with one row.
@@ -155,13 +155,13 @@ def compare(
 def _compare(row: Row, base: Row | None, metric: str, better_if: int, **options: Any) -> Comparison:
     figures = np.array([image.metrics[metric] for image in row.images])
     mine = figures[np.isfinite(figures)]
-    mean = bootstrap(mine, **options)
+    mean = bootstrap_mean(mine, **options)
     if base is None:
         return Comparison(row.model, row.scale, row.dataset, metric, len(mine), mean, None, "")
     others = {image.image: image.metrics[metric] for image in base.images}
     pairs = figures - np.array([others.get(image.image, np.nan) for image in row.images])
     pairs = pairs[np.isfinite(pairs)]
-    difference = bootstrap(pairs, **options)
+    difference = bootstrap_mean(pairs, **options)
     verdict: Verdict = "unclear"
     if len(pairs) < FEWEST_IMAGES:
         verdict = "too few images"
@@ -170,7 +170,7 @@ def _compare(row: Row, base: Row | None, metric: str, better_if: int, **options:
     return Comparison(row.model, row.scale, row.dataset, metric, len(pairs), mean, difference, verdict)
 
 
-def bootstrap(
+def bootstrap_mean(
     values: ArrayLike, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
     """The mean of values and its percentile interval.

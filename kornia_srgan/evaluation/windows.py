@@ -75,10 +75,10 @@ def differing_window(images: Sequence[Tensor], size: int) -> tuple[Window, float
     Returns:
         The window, and the mean standard deviation between the images in it, in [0, 1].
     """
-    return _highest(spread(images), size)
+    return _highest(pixel_deviation(images), size)
 
 
-def spread(images: Sequence[Tensor]) -> Tensor:
+def pixel_deviation(images: Sequence[Tensor]) -> Tensor:
     """Standard deviation between images `(1, 3, H, W)` at each pixel, `(1, 1, H, W)`."""
     import torch
 

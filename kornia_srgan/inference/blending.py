@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
-from kornia_srgan.inference.boxes import Box
+from kornia_srgan.inference.box import Box
 
 
 def blended_bands(

@@ -18,7 +18,7 @@ def compute_tile(
     generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor
 ) -> Tensor | None:
     """Enlarge one piece, `(1, 1 or 3, h, w)`; the result is on the CPU, or None if it has NaN or infinity."""
-    output = forward(generator, to_unit(piece.to(device), dtype))
+    output = forward_unit(generator, to_unit(piece.to(device), dtype))
     return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
 
 
@@ -38,12 +38,12 @@ def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Ite
         yield from_unit(_as_before(output, image), image.dtype)
 
 
-def forward(generator: nn.Module, unit: Tensor) -> Tensor:
+def forward_unit(generator: nn.Module, unit: Tensor) -> Tensor:
     """Enlarge `(B, 1 or 3, h, w)` in [0, 1]; grey is enlarged as RGB and the three channels are averaged."""
     return _as_before(generator(_as_rgb(unit)), unit)
 
 
-def checked(result: Tensor | None) -> Tensor:
+def checked_finite(result: Tensor | None) -> Tensor:
     """The float32 result.
 
     Raises:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.weights.blend import mix, same_tensors
+from kornia_srgan.weights.blend import mix_tensors, same_tensors
 from kornia_srgan.weights.families import Family
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Dial:
         if not 0 <= restore <= 1:
             raise ArgumentError(f"restore is {restore}; it must be in [0, 1]", where="restore")
         made = copy.deepcopy(self.generator)
-        made.load_state_dict(mix(self.clean, self.photo, restore))
+        made.load_state_dict(mix_tensors(self.clean, self.photo, restore))
         return made
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from kornia_srgan.inference.alpha import keep_flat_opacity, spread_visible_colour
-from kornia_srgan.photos.encode import canvas
+from kornia_srgan.photos.encode import raster_to_pil
 from kornia_srgan.photos.modes import from_pil
 from kornia_srgan.photos.photo import Frame, Photo, Pixels, Raster, Space, white_of
 
@@ -123,7 +123,7 @@ def enlarge_pil(image: Image.Image, enlarger: Enlarger) -> Image.Image:
     RGBA, and any other mode RGB.
     """
     frame, space = from_pil(image)
-    result = canvas(enlarge_frame(frame, space, enlarger))
+    result = raster_to_pil(enlarge_frame(frame, space, enlarger))
     kept = {k: v for k, v in image.info.items() if k not in ("transparency", "duration", "loop")}
     result.info.update(kept)
     return result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.inference.resample import resampled
+from kornia_srgan.inference.band_resampling import resample_bands
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.photo import Pixels
 
@@ -111,7 +111,7 @@ class Rescaler:
             source = pixels if number == 0 else np.concatenate(list(bands))
             bands = self.upscaler.bands(source)
             height, width = self.upscaler.size(height, width)
-        yield from resampled(bands, (height, width), target)
+        yield from resample_bands(bands, (height, width), target)
 
     def _passes(self, size: tuple[int, int], target: tuple[int, int]) -> int:
         """How often the generator runs until the picture is at least as large as requested."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kornia_srgan.errors import OutOfMemoryError
 from kornia_srgan.inference.blending import blended_bands
-from kornia_srgan.inference.boxes import Box
+from kornia_srgan.inference.box import Box
 
 Run = Callable[[Tensor], Tensor]
 """Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kornia_srgan.engines.choice import computed_elsewhere, with_engine
 from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.geometry import geometry_of
-from kornia_srgan.inference.compute import checked, compute_strips, compute_tile, forward
+from kornia_srgan.inference.compute import checked_finite, compute_strips, compute_tile, forward_unit
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
@@ -24,7 +24,7 @@ from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.values import check_array_dtype, check_dtype, check_range, fill
+from kornia_srgan.inference.values import check_array_dtype, check_dtype, check_range, fill_array
 from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
@@ -269,10 +269,10 @@ class Upscaler:
         result = compute_tile(self.generator, self.device, self.dtype, piece)
         if result is None and self._networks.exact is not self.generator:
             result = compute_tile(self._networks.exact, self.device, torch.float32, piece)
-        return checked(result)
+        return checked_finite(result)
 
     def _on_cpu(self, piece: Tensor) -> Tensor:
-        return checked(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
+        return checked_finite(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
 
     def _array(self, pixels: Pixels) -> Pixels:
         channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
@@ -285,7 +285,7 @@ class Upscaler:
         planes = native.reshape(*native.shape[:2], channels)
         height, width = planes.shape[:2]
         output = np.empty((self.scale * height, self.scale * width, channels), planes.dtype)
-        fill(output, self.bands(planes))
+        fill_array(output, self.bands(planes))
         return output.reshape(*output.shape[:2], *pixels.shape[2:])
 
     def _tensor(self, images: Tensor, differentiable: bool) -> Tensor:
@@ -301,7 +301,7 @@ class Upscaler:
             if not images.dtype.is_floating_point:
                 raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
             check_range(images.detach())
-            output = forward(self.generator, images.to(self.device, self.dtype))
+            output = forward_unit(self.generator, images.to(self.device, self.dtype))
             return output.to(images.device, images.dtype)
         batch, channels, height, width = images.shape
         shape = (batch, channels, self.scale * height, self.scale * width)

@@ -77,7 +77,7 @@ def check_array_dtype(pixels: Pixels) -> None:
     check_dtype(dtype)
 
 
-def fill(output: Pixels, bands: Iterator[Pixels]) -> None:
+def fill_array(output: Pixels, bands: Iterator[Pixels]) -> None:
     """Write bands into an array, starting at its first row."""
     row = 0
     for band in bands:

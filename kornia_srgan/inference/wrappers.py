@@ -19,7 +19,7 @@ from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.geometry import geometry_of, supported_dtypes
 from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
-from kornia_srgan.weights.blend import mix, same_tensors
+from kornia_srgan.weights.blend import mix_tensors, same_tensors
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, zoo_names
 
@@ -90,7 +90,7 @@ class ColorFix(_Around):
         return F.conv2d(across, weight[:, :, :, None], groups=channels)
 
 
-def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
+def interpolate_networks(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
     """Interpolate the weights of two generators of one architecture (network interpolation).
 
     Between a generator trained for PSNR and a GAN, this trades fidelity for texture (ESRGAN, arXiv
@@ -119,7 +119,7 @@ def interpolated(a: nn.Module, b: nn.Module, weight: float) -> nn.Module:
             "are not of one architecture and size"
         )
     result = copy.deepcopy(a)
-    result.load_state_dict(mix(first, second, weight))
+    result.load_state_dict(mix_tensors(first, second, weight))
     return result
 
 
@@ -147,7 +147,7 @@ class Recipe:
 
     Attributes:
         weights: A packaged name, a file, or None for the default.
-        interpolate: Two weights and a share, instead of `weights`; see `interpolated`.
+        interpolate: Two weights and a share, instead of `weights`; see `interpolate_networks`.
         ensemble: Wrap them in a `SelfEnsemble`.
         color_fix: Wrap everything in a `ColorFix`.
         restore: How much noise and compression to remove, 0 to 1, or `auto`; see `Dial`.
@@ -213,7 +213,7 @@ class Recipe:
         if self.weights is not None:
             raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
         first, second, share = self.interpolate
-        return interpolated(load_network(first), load_network(second), share)
+        return interpolate_networks(load_network(first), load_network(second), share)
 
     def _served(self, generator: nn.Module) -> nn.Module:
         return with_engine(generator, self.engine, self.provider, dtype=self.dtype)

@@ -12,8 +12,8 @@ from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.winograd import (
     WinogradConv2d,
     in_float32_on_cpu,
+    row_strips,
     rows_around,
-    strips,
     write_rows,
 )
 
@@ -87,7 +87,7 @@ class Residual(nn.Module):
         if residual.dtype == x.dtype:
             return torch.add(x, residual, alpha=self.scale, out=residual)
         result = torch.empty_like(x)
-        for part, value, other in chunks(result, x, residual):
+        for part, value, other in cache_chunks(result, x, residual):
             torch.add(value, other, alpha=self.scale, out=part)
         return result
 
@@ -121,19 +121,19 @@ class GatedResidual(nn.Module):
         half = self.third(self.activation(self.second(first)))
         if keep:
             return torch.tanh(half) * (half + x / 2), first
-        return gate(half, x), first
+        return apply_gate(half, x), first
 
 
-def gate(half: Tensor, x: Tensor) -> Tensor:
+def apply_gate(half: Tensor, x: Tensor) -> Tensor:
     """`(half + x / 2) * tanh(half)` in the dtype of `x`, some values at a time; may overwrite `half`."""
     result = half if half.dtype == x.dtype else torch.empty_like(x)
-    for part, u, value in chunks(result, half, x):
+    for part, u, value in cache_chunks(result, half, x):
         weight = torch.tanh(u)
         torch.add(u, value, alpha=0.5, out=part).mul_(weight)
     return result
 
 
-def chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def cache_chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Parts of tensors of one shape for work on each value, small enough for the processor's cache.
 
     Whole where their values do not lie in the same order without gaps.
@@ -197,7 +197,7 @@ class Tail(nn.Module):
         first, rows = self.first, self._rows
         if isinstance(first, PackedConv2d) and rows is not None and first.can_pack(x):
             return self._in_strips(x, rows)
-        pieces = list(strips(x, first.out_channels))
+        pieces = list(row_strips(x, first.out_channels))
         if len(pieces) == 1 or not in_float32_on_cpu(x) or self.rows_kernel.dtype != x.dtype:
             # Without the rests of a `PreciseConv2d`, which are zero here.
             return self.second(self.activation(first(x))[:, : self.second.in_channels])
@@ -209,7 +209,7 @@ class Tail(nn.Module):
         radius = kernel // 2
         # Sums in float32, whatever is summed: each of them is rounded once.
         partial = torch.zeros(batch, height + 2 * radius, width, outputs * kernel)
-        for top, reach in strips(x, self.first.out_channels):
+        for top, reach in row_strips(x, self.first.out_channels):
             bottom = min(reach, height)
             features = self.activation(self._first_rows(x, top, reach, bottom))
             if rows is None:

@@ -18,7 +18,7 @@ _WORK = 2**28  # multiplications of a convolution to be measured: a few millisec
 _WIDTH = 128
 
 
-def seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
+def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
     """The least processor time of a call in this thread, after one to warm up.
 
     Processor time, and the least of some: what else the machine does counts little.
@@ -34,12 +34,12 @@ def seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
 
 @lru_cache
 def detour_pays(inputs: int, outputs: int) -> bool:
-    """Whether `winograd.convolve` beats the direct way for 3x3 convolutions of so many channels, float32."""
+    """Whether `winograd_convolve` beats the direct way for float32 3x3 convolutions of so many channels."""
     x, weight, bias = _convolution(inputs, outputs)
-    kernels = winograd.transformed(weight)
+    kernels = winograd.transform_kernels(weight)
     with torch.inference_mode():
-        direct = seconds(lambda: F.conv2d(x, weight, bias, padding=1))
-        return seconds(lambda: winograd.convolve(x, kernels, bias)) * _GAIN < direct
+        direct = least_seconds(lambda: F.conv2d(x, weight, bias, padding=1))
+        return least_seconds(lambda: winograd.winograd_convolve(x, kernels, bias)) * _GAIN < direct
 
 
 @lru_cache
@@ -51,9 +51,9 @@ def bfloat16_pays() -> bool:
     x, weight, bias = _convolution(64, 64, work=_WORK // 8)
     low_weight, low_bias = weight.bfloat16(), bias.bfloat16()
     with torch.inference_mode():
-        exact = seconds(lambda: F.conv2d(x, weight, bias, padding=1))
+        exact = least_seconds(lambda: F.conv2d(x, weight, bias, padding=1))
         try:
-            low = seconds(lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float())
+            low = least_seconds(lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float())
         except RuntimeError:  # a build of PyTorch without such convolutions
             return False
     return low * _GAIN < exact

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.ops.measured import detour_pays
 from kornia_srgan.ops.rounding import round_to
-from kornia_srgan.ops.winograd import WinogradConv2d, convolve, suits
+from kornia_srgan.ops.winograd import WinogradConv2d, suits_winograd, winograd_convolve
 
 _DTYPES = (torch.float32, torch.bfloat16)
 _ONES = [1, 1]
@@ -79,7 +79,7 @@ class PackedConv2d(WinogradConv2d):
     ) -> None:
         super().__init__(conv)
         self.activation, self.compute, self.inner = activation, compute, inner
-        self._suits = suits(conv) and compute is None
+        self._suits = suits_winograd(conv) and compute is None
 
     def forward(self, input: Tensor, add: Tensor | None = None) -> Tensor:
         """Convolve `(B, C, H, W)`; then add `add`, before the result is rounded."""
@@ -87,7 +87,7 @@ class PackedConv2d(WinogradConv2d):
             result = self.exact(input)
             return result if add is None else result + add
         if self.pays(input, input.shape[-2]):
-            result = self.activation(convolve(input, self.kernels, self.bias))
+            result = self.activation(winograd_convolve(input, self.kernels, self.bias))
             return result if add is None else result.add_(add)
         result = self.rows(input, pad=True, add=add)
         return result if self.inner else result.to(self.weight.dtype)

@@ -40,7 +40,7 @@ class WinogradConv2d(nn.Conv2d):
     saved.
 
     Args:
-        conv: The convolution to replace, see `suits`. Its parameters are shared.
+        conv: The convolution to replace, see `suits_winograd`. Its parameters are shared.
 
     Example:
         >>> conv = nn.Conv2d(32, 32, 3, padding=1).requires_grad_(False)
@@ -65,17 +65,17 @@ class WinogradConv2d(nn.Conv2d):
             return super().forward(input)
         if torch.is_grad_enabled() and input.requires_grad:
             return cast(Tensor, _Detour.apply(input, self))
-        return convolve(input, self.kernels, self.bias)
+        return winograd_convolve(input, self.kernels, self.bias)
 
     @property
     def kernels(self) -> Tensor:
-        """`(6 * O, C, 1, 3)`: what `convolve` takes."""
-        return self._kept("forward", lambda: transformed(self.weight.detach()))
+        """`(6 * O, C, 1, 3)`: what `winograd_convolve` takes."""
+        return self._kept("forward", lambda: transform_kernels(self.weight.detach()))
 
     @property
     def kernels_back(self) -> Tensor:
         """`(6 * C, O, 1, 3)`: those of the convolution that gives the gradient of the input."""
-        return self._kept("back", lambda: transformed(self.weight.detach().transpose(0, 1).flip(2, 3)))
+        return self._kept("back", lambda: transform_kernels(self.weight.detach().transpose(0, 1).flip(2, 3)))
 
     def pays(self, x: Tensor, height: int) -> bool:
         """Whether Winograd's algorithm can be used, and is faster for images like `x` of that height."""
@@ -101,35 +101,35 @@ class WinogradConv2d(nn.Conv2d):
 
 
 class _Detour(torch.autograd.Function):
-    """`convolve` and, backwards, `convolve` with the transposed kernels."""
+    """`winograd_convolve` and, backwards, `winograd_convolve` with the transposed kernels."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, conv: WinogradConv2d) -> Tensor:
         ctx.conv = conv
-        result = convolve(x, conv.kernels, conv.bias)
+        result = winograd_convolve(x, conv.kernels, conv.bias)
         return result.clone() if result._is_view() else result  # what follows may overwrite no view
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         gradient = grad_outputs[0].contiguous(memory_format=torch.channels_last)
-        return convolve(gradient, ctx.conv.kernels_back, None), None
+        return winograd_convolve(gradient, ctx.conv.kernels_back, None), None
 
 
-def transformed(weight: Tensor) -> Tensor:
+def transform_kernels(weight: Tensor) -> Tensor:
     """The six 1x3 kernels of a 3x3 kernel, `(O, C, 3, 3)` to `(6 * O, C, 1, 3)`, rounded once."""
     points = torch.tensor(_KERNEL, dtype=torch.float64)
     made = torch.einsum("pk,oikx->poix", points, weight.to("cpu", torch.float64)).flatten(0, 1)[:, :, None]
     return made.to(weight.device, weight.dtype, memory_format=torch.channels_last)
 
 
-def convolve(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
-    """A 3x3 convolution, padding 1, of `(B, C, H, W)`, channels-last, by its `transformed` kernels."""
+def winograd_convolve(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
+    """A 3x3 convolution, padding 1, of `(B, C, H, W)`, channels-last, by kernels of `transform_kernels`."""
     batch, _, height, width = x.shape
     outputs = len(kernels) // 6
     shape = (batch, outputs, -(-height // ROWS) * ROWS, width)
     result = torch.empty(shape, memory_format=torch.channels_last)
-    for top, bottom in strips(x, max(x.shape[1], outputs)):
+    for top, bottom in row_strips(x, max(x.shape[1], outputs)):
         write_rows(x, top, result.permute(0, 2, 3, 1)[:, top:bottom], kernels, bias)
     return result if shape[2] == height else result[:, :, :height]
 
@@ -198,7 +198,7 @@ def _products(
     return [m0, m1, m2, m3, m4, m5]
 
 
-def suits(conv: nn.Module) -> bool:
+def suits_winograd(conv: nn.Module) -> bool:
     """Whether `WinogradConv2d` can replace a module and, for large images, is faster."""
     return (
         type(conv) is nn.Conv2d
@@ -222,13 +222,13 @@ def use_winograd(module: nn.Module) -> None:
     made: dict[nn.Module, WinogradConv2d] = {}
     for parent in list(module.modules()):
         for name, child in list(parent._modules.items()):
-            if child is not None and suits(child) and next(child.parameters()).device.type == "cpu":
+            if child is not None and suits_winograd(child) and next(child.parameters()).device.type == "cpu":
                 if child not in made:
                     made[child] = WinogradConv2d(cast(nn.Conv2d, child))
                 setattr(parent, name, made[child])
 
 
-def strips(x: Tensor, channels: int) -> Iterator[tuple[int, int]]:
+def row_strips(x: Tensor, channels: int) -> Iterator[tuple[int, int]]:
     """First row, and the row after the last, of each strip of an image; the last may reach below it.
 
     Args:

@@ -37,7 +37,7 @@ def use_packed(module: nn.Module, compute: torch.dtype | None = None) -> None:
         elif isinstance(part, Tail):
             _pack_tail(part, compute)
     for net in list(module.modules()):
-        for chain in chains(net):
+        for chain in find_chains(net):
             _pack_chain(chain, compute)
     made: dict[nn.Module, PackedConv2d] = {}
     for parent in list(module.modules()):
@@ -112,7 +112,7 @@ def _slots(sequence: nn.Sequential) -> Iterator[Slot]:
             yield Slot(sequence, name)
 
 
-def chains(net: nn.Module) -> Iterator[list[Slot]]:
+def find_chains(net: nn.Module) -> Iterator[list[Slot]]:
     """The sequential layers of a generator of this package; empty for other modules."""
     if type(net) not in OWN:
         return

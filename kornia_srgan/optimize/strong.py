@@ -11,7 +11,7 @@ from kornia_srgan.ops.fused import Tail
 from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.precise import PreciseConv2d, with_rests
 from kornia_srgan.optimize.faithful import made_photograph
-from kornia_srgan.optimize.packing import Slot, chains
+from kornia_srgan.optimize.packing import Slot, find_chains
 
 _ENOUGH = 0.97
 """Part of the rounding noise that the chosen channels must carry."""
@@ -54,7 +54,7 @@ def _tails_of(module: nn.Module) -> list[tuple[list[Slot], Tail]]:
     """Each tail and the two layers before it in its chain."""
     found = []
     for net in module.modules():
-        for chain in chains(net):
+        for chain in find_chains(net):
             layers = [slot for slot in chain if not isinstance(slot.layer, nn.Identity)]
             for index, slot in enumerate(layers):
                 if isinstance(slot.layer, Tail):

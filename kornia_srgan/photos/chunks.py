@@ -19,7 +19,7 @@ def png_chunks(data: bytes, *, whole: bool = False) -> Iterator[tuple[bytes, byt
         place += 12 + length
 
 
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+def iso_boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
     """Names of an ISO file's boxes, with where their contents begin and end."""
     end = len(data) if end is None else min(end, len(data))
     while start + 8 <= end:
@@ -41,7 +41,7 @@ def find_boxes(data: bytes, path: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _inside(data: bytes, start: int, end: int, path: list[bytes]) -> Iterator[bytes]:
-    for name, first, stop in boxes(data, start, end):
+    for name, first, stop in iso_boxes(data, start, end):
         if name != path[0]:
             continue
         if len(path) == 1:

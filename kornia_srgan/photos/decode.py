@@ -15,13 +15,13 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile, states_colours
 from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, keeping_depth, mend_transparency
+from kornia_srgan.photos.extra_formats import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
 from kornia_srgan.photos.modes import Decoded, all_frames
 from kornia_srgan.photos.netpbm import netpbm_header, read_netpbm
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
-from kornia_srgan.photos.plugins import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.psd import read_psd
 from kornia_srgan.photos.signature import TIFF_MAGIC, Kind, kind_of
 
@@ -68,10 +68,10 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
         except MemoryError as error:
             raise ImageError(f"cannot read '{label}': not enough memory to decode it") from error
         except Exception as error:  # decoders raise anything on damaged input
-            raise ImageError(f"cannot read '{label}': {_reason(error, kind_of(data))}") from error
+            raise ImageError(f"cannot read '{label}': {_why_unreadable(error, kind_of(data))}") from error
 
 
-def _reason(error: Exception, kind: Kind | None) -> str:
+def _why_unreadable(error: Exception, kind: Kind | None) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         if kind is None:
             return "it is not a picture in any known format"

@@ -71,14 +71,14 @@ def deep_frame(data: bytes, name: str) -> tuple[Space, Frame] | None:
             if pixels is None or pixels.ndim not in (2, 3):
                 return None
             pixels = pixels.reshape(*pixels.shape[:2], -1)
-            deep = spread(pixels, depth_of(data, name))
+            deep = spread_bits(pixels, depth_of(data, name))
             space = _SPACES.get(deep.shape[-1])
             return None if space is None else (space, split_alpha(deep, has_alpha=deep.shape[-1] % 2 == 0))
         case _:
             return None
 
 
-def spread(values: Pixels, bits: int) -> Pixels:
+def spread_bits(values: Pixels, bits: int) -> Pixels:
     """Values of so many bits over all of 16."""
     if bits == 16:
         return values.astype(np.uint16)

@@ -16,8 +16,8 @@ from kornia_srgan.errors import ImageError, KorniaSRGANError
 from kornia_srgan.photos.captions.place import fit_metadata, jpeg_extras, png_captions
 from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
-from kornia_srgan.photos.metadata import resized
-from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster
+from kornia_srgan.photos.metadata import resize_metadata
+from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster_of
 from kornia_srgan.photos.png16 import write_deep_png
 from kornia_srgan.photos.tiff import write_tiff
 
@@ -46,7 +46,7 @@ def write_photo(
         ImageError: If it cannot be written or the format cannot hold it.
     """
     if rasters is None:
-        rasters = (raster(frame, photo.space) for frame in photo.frames)
+        rasters = (raster_of(frame, photo.space) for frame in photo.frames)
     times = [frame.duration for frame in photo.frames] if photo.animated else None
     return write_rasters(
         Path(path), rasters, photo.metadata, options, form=form, durations=times, loop=photo.loop
@@ -85,7 +85,7 @@ def write_rasters(
     supply = iter(rasters)
     with replacing(path, ImageError) as temporary:
         first, icc, notes = fit_raster(next(supply), form, options, metadata.icc)
-        sized = resized(replace(metadata, icc=icc), first.width, first.height)
+        sized = resize_metadata(replace(metadata, icc=icc), first.width, first.height)
         kept, left_out = fit_metadata(sized, form)
         notes += left_out
         rest = (fit_raster(r, form, options, metadata.icc)[0] for r in supply)
@@ -115,10 +115,10 @@ def _write_still(
     if picture.dtype == np.uint16:
         write_deep_png(path, picture, metadata)
     else:
-        canvas(picture).save(path, form.name, **_pillow_options(form, options, metadata))
+        raster_to_pil(picture).save(path, form.name, **_pillow_options(form, options, metadata))
 
 
-def canvas(picture: Raster) -> Image.Image:
+def raster_to_pil(picture: Raster) -> Image.Image:
     """A raster as a Pillow image, filled band by band so that it is in memory once."""
     if picture.dtype != np.uint8:
         whole = np.concatenate(list(picture.bands))
@@ -145,7 +145,7 @@ def _write_animation(
 ) -> None:
     if not form.animation:
         raise ImageError(f"{form.name} holds no animation; use GIF, PNG, WebP or AVIF")
-    frames = (canvas(picture) for picture in rasters)
+    frames = (raster_to_pil(picture) for picture in rasters)
     first = next(frames)
     choices = _pillow_options(form, options, metadata)
     rest = list(frames) if form.frames_at_once else frames

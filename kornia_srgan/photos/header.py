@@ -85,7 +85,7 @@ def check_size(pixels: int, max_pixels: int) -> None:
         )
 
 
-def peek(source: Path | bytes, name: str = "") -> Header | None:
+def peek_header(source: Path | bytes, name: str = "") -> Header | None:
     """The header; None where it cannot be read (reading the file says why).
 
     Args:

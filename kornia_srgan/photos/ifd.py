@@ -285,7 +285,7 @@ def _joined(blocks: Iterable[tuple[int, bytes]]) -> bytes:
     return bytes(whole)
 
 
-def swapped(entry: Entry) -> Entry:
+def swap_entry(entry: Entry) -> Entry:
     """An entry in the other byte order."""
     unit = _UNITS.get(entry.kind, _SIZES[entry.kind])
     pieces = (entry.data[i : i + unit][::-1] for i in range(0, len(entry.data), unit))
@@ -297,13 +297,13 @@ def in_order(structure: Structure, order: str) -> Structure:
     if structure.order == order:
         return structure
     directories = {
-        pointer: {tag: swapped(entry) for tag, entry in directory.items()}
+        pointer: {tag: swap_entry(entry) for tag, entry in directory.items()}
         for pointer, directory in structure.directories.items()
     }
     return replace(structure, order=order, directories=directories)
 
 
-def entries(structure: Structure) -> Iterator[tuple[int, int, Entry]]:
+def walk_entries(structure: Structure) -> Iterator[tuple[int, int, Entry]]:
     """All entries, with the directories that they are in."""
     for pointer, directory in structure.directories.items():
         for tag, entry in directory.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from kornia_srgan.photos.chunks import boxes, find_boxes
+from kornia_srgan.photos.chunks import find_boxes, iso_boxes
 
 _TRACK = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 _ENTRY, _SAMPLE = 8, 78  # of a list of sample descriptions, and of what stands in one before its boxes
@@ -55,7 +55,7 @@ def _inside(meta: bytes, *path: bytes) -> bytes:
 
 def _properties(meta: bytes) -> Iterator[tuple[bytes, bytes]]:
     container = _inside(meta, b"iprp", b"ipco")
-    return ((name, container[start:stop]) for name, start, stop in boxes(container))
+    return ((name, container[start:stop]) for name, start, stop in iso_boxes(container))
 
 
 def _primary(meta: bytes) -> int:
@@ -69,7 +69,7 @@ def _with_tiles(meta: bytes, item: int) -> list[int]:
     kind = ">H" if box[:1] == b"\0" else ">I"
     size = struct.calcsize(kind)
     found = [item]
-    for name, start, stop in boxes(box, 4):
+    for name, start, stop in iso_boxes(box, 4):
         if name == b"dimg" and struct.unpack_from(kind, box, start)[0] == item:
             found += (struct.unpack_from(kind, box, p)[0] for p in range(start + size + 2, stop, size))
     return found
@@ -109,8 +109,8 @@ def _places(meta: bytes, wanted: list[int]) -> Iterator[tuple[int, tuple[int, in
 
 def _track_properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     for description in find_boxes(data, _TRACK):
-        for _, start, stop in boxes(description, _ENTRY):
-            yield from ((n, description[s:e]) for n, s, e in boxes(description, start + _SAMPLE, stop))
+        for _, start, stop in iso_boxes(description, _ENTRY):
+            yield from ((n, description[s:e]) for n, s, e in iso_boxes(description, start + _SAMPLE, stop))
         return
 
 

@@ -137,7 +137,7 @@ def _as_dpi(value: Any) -> tuple[float, float] | None:
     return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None
 
 
-def resized(metadata: Metadata, width: int, height: int) -> Metadata:
+def resize_metadata(metadata: Metadata, width: int, height: int) -> Metadata:
     """The metadata of a picture of another size: its width and height are brought up to date where stated."""
     exif = None
     if metadata.exif is not None:

@@ -148,7 +148,7 @@ def split_alpha(pixels: Pixels, *, has_alpha: bool) -> Frame:
     return Frame(np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:]))
 
 
-def raster(frame: Frame, space: Space) -> Raster:
+def raster_of(frame: Frame, space: Space) -> Raster:
     """A frame that is there already, as one band."""
     pixels = frame.pixels if frame.alpha is None else np.concatenate([frame.pixels, frame.alpha], axis=-1)
     height, width = pixels.shape[:2]
@@ -156,7 +156,7 @@ def raster(frame: Frame, space: Space) -> Raster:
     return Raster(height, width, space, alpha, pixels.dtype, iter([pixels]), frame.duration)
 
 
-def rechunked(bands: Iterator[Pixels], rows: int) -> Iterator[Pixels]:
+def rechunk_bands(bands: Iterator[Pixels], rows: int) -> Iterator[Pixels]:
     """The same rows in bands of exactly `rows`; the last may be shorter."""
     waiting: list[Pixels] = []
     count = 0

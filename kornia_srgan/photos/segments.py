@@ -13,7 +13,7 @@ _LONGEST = 65_533
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
-def app(number: int) -> int:
+def app_marker(number: int) -> int:
     """The marker of an application's segment."""
     return APP0 + number
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from kornia_srgan.photos.ifd import ASCII, EXIF, FIRST, GPS, Structure, in_order, write_directory
 from kornia_srgan.photos.metadata import described_by, exif_structure
-from kornia_srgan.photos.photo import Metadata, Pixels, Raster, rechunked
+from kornia_srgan.photos.photo import Metadata, Pixels, Raster, rechunk_bands
 from kornia_srgan.photos.photoshop import split_iptc
 
 _PHOTOMETRIC = {"L": "minisblack", "RGB": "rgb", "CMYK": "separated"}
@@ -55,7 +55,7 @@ def _write_page(file: Any, page: Raster, metadata: Metadata, structure: Structur
     rows = max(1, min(page.height, _STRIP_BYTES // row_bytes))
     shape: tuple[int, ...] = (page.height, page.width, page.channels)
     differenced = page.dtype.kind == "u"
-    strips = (_deflated(strip, differenced) for strip in rechunked(page.bands, rows))
+    strips = (_deflated(strip, differenced) for strip in rechunk_bands(page.bands, rows))
     if page.channels == 1:
         shape = shape[:2]
     dpi = metadata.dpi

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kornia_srgan.config.io import plain
+from kornia_srgan.config.io import problem_in_words
 from kornia_srgan.errors import ArgumentError, close_match
 from kornia_srgan.registry.entry import Entry
 
@@ -52,13 +52,15 @@ def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -
         try:
             converted[name] = adapter.validate_python(value)
         except ValidationError as error:
-            raise ArgumentError(f"{path}.{name}: {_reason(error)}, got {value!r}") from None
+            raise ArgumentError(f"{path}.{name}: {_in_one_clause(error)}, got {value!r}") from None
     return converted
 
 
-def _reason(error: ValidationError) -> str:
+def _in_one_clause(error: ValidationError) -> str:
     """The problem in one clause; for a union, what each member would take."""
-    messages = dict.fromkeys(plain(p).removeprefix("Input ") for p in error.errors(include_url=False))
+    messages = dict.fromkeys(
+        problem_in_words(p).removeprefix("Input ") for p in error.errors(include_url=False)
+    )
     return " or ".join(messages)
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 _MANY = (tuple, list, Sequence, Iterable)
 
 
-def build(
+def build_component(
     registry: Registry[T],
     name: str,
     arguments: Mapping[str, Any],
@@ -61,14 +61,14 @@ def build(
         raise ArgumentError(f"{path or name}: {error}") from error
 
 
-def resolve(registry: Registry[T], given: Any, *, path: str = "") -> T:
+def resolve_component(registry: Registry[T], given: Any, *, path: str = "") -> T:
     """Turn an object, a name or `{name, args}` into a component.
 
     Raises:
-        UnknownComponentError, ArgumentError: As `build`, or for a mapping with other keys.
+        UnknownComponentError, ArgumentError: As `build_component`, or for a mapping with other keys.
     """
     if isinstance(given, str):
-        return build(registry, given, {}, path=path)
+        return build_component(registry, given, {}, path=path)
     if not isinstance(given, Mapping):
         return given
     arguments = given.get("args") or {}
@@ -78,7 +78,7 @@ def resolve(registry: Registry[T], given: Any, *, path: str = "") -> T:
         raise ArgumentError(
             f"{path or kind}: a {kind} is a name or has the keys 'name' and 'args'; got {dict(given)!r}"
         )
-    return build(registry, given["name"], arguments, path=path)
+    return build_component(registry, given["name"], arguments, path=path)
 
 
 def _build_nested(nested: Mapping[Any, Registry[Any]], annotation: Any, value: Any, path: str) -> Any:
@@ -86,7 +86,7 @@ def _build_nested(nested: Mapping[Any, Registry[Any]], annotation: Any, value: A
     members = list(_members(annotation))
     registry = next((nested[m] for m in members if isinstance(m, type) and m in nested), None)
     if registry is not None and isinstance(value, str | Mapping):
-        return resolve(registry, value, path=path)
+        return resolve_component(registry, value, path=path)
     for member in members:
         inner = get_args(member)
         if isinstance(value, list | tuple) and get_origin(member) in _MANY and inner:

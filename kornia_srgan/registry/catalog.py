@@ -20,7 +20,7 @@ from kornia_srgan.contracts import (
     Resizer,
 )
 from kornia_srgan.errors import UnknownComponentError, did_you_mean
-from kornia_srgan.registry.entry import normalise
+from kornia_srgan.registry.entry import normalise_name
 from kornia_srgan.registry.networks import SRGAN, declare_networks
 from kornia_srgan.registry.plugins import load_entry_points
 from kornia_srgan.registry.registry import Registry
@@ -210,7 +210,7 @@ def get_registry(kind: str) -> Registry[Any]:
     Raises:
         UnknownComponentError: If there is no such kind.
     """
-    key = normalise(kind)
+    key = normalise_name(kind)
     for name, registry in REGISTRIES.items():
         if key in (name, f"{name}s", f"{name}es"):
             return registry

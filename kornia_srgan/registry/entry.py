@@ -31,7 +31,7 @@ def registering_from(source: str) -> Iterator[None]:
         _source.reset(token)
 
 
-def normalise(name: str) -> str:
+def normalise_name(name: str) -> str:
     """The normalised spelling of a name: lower case with underscores."""
     return name.strip().lower().replace("-", "_")
 
@@ -116,7 +116,7 @@ def _annotation_text(annotation: Any) -> str:
     return str(annotation).replace("typing.", "").replace("kornia_srgan.contracts.", "")
 
 
-def describe(kind: str, entry: Entry[Any]) -> Description:
+def describe_entry(kind: str, entry: Entry[Any]) -> Description:
     """Describe a component in readable form."""
     factory = entry.load()
     parameters = tuple(

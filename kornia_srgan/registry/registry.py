@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kornia_srgan.errors import DuplicateComponentError, UnknownComponentError, did_you_mean
-from kornia_srgan.registry.entry import Description, Entry, describe, normalise, registration_source
+from kornia_srgan.registry.entry import (
+    Description,
+    Entry,
+    describe_entry,
+    normalise_name,
+    registration_source,
+)
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,9 +77,9 @@ class Registry(Generic[T]):
             doc = inspect.getdoc(factory) or ""
             self.add(
                 Entry(
-                    name=normalise(name),
+                    name=normalise_name(name),
                     target=factory,
-                    aliases=tuple(normalise(a) for a in aliases),
+                    aliases=tuple(normalise_name(a) for a in aliases),
                     summary=summary or doc.partition("\n")[0],
                     paper=paper,
                     source=registration_source() or factory.__module__,
@@ -88,8 +94,8 @@ class Registry(Generic[T]):
         self, name: str, target: str, *, aliases: tuple[str, ...] = (), summary: str, paper: str = ""
     ) -> None:
         """Declare a built-in by its import path `module:attribute`, without importing it."""
-        names = tuple(normalise(a) for a in aliases)
-        self.add(Entry(normalise(name), target, names, summary, paper))
+        names = tuple(normalise_name(a) for a in aliases)
+        self.add(Entry(normalise_name(name), target, names, summary, paper))
 
     def add(self, entry: Entry[T], *, override: bool = False) -> None:
         """Add an entry under its name and all aliases, or not at all."""
@@ -117,7 +123,7 @@ class Registry(Generic[T]):
         Raises:
             UnknownComponentError: If there is none; it lists the closest and all names.
         """
-        key = normalise(name)
+        key = normalise_name(name)
         if key not in self._entries and self.discover is not None:
             self.discover()
         if key in self._entries:
@@ -144,9 +150,9 @@ class Registry(Generic[T]):
             ArgumentError: If an argument is unknown or of another type, a required one is missing, or the
                 component refuses one.
         """
-        from kornia_srgan.registry.build import build
+        from kornia_srgan.registry.build import build_component
 
-        return build(self, name, arguments, path=path)
+        return build_component(self, name, arguments, path=path)
 
     def resolve(self, given: Any, *, path: str = "") -> T:
         """Turn an object, a name, or `{"name": ..., "args": {...}}` into a component.
@@ -154,13 +160,13 @@ class Registry(Generic[T]):
         Raises:
             UnknownComponentError, ArgumentError: As `create`, or for a mapping with other keys.
         """
-        from kornia_srgan.registry.build import resolve
+        from kornia_srgan.registry.build import resolve_component
 
-        return resolve(self, given, path=path)
+        return resolve_component(self, given, path=path)
 
     def names(self, pattern: str = "*") -> list[str]:
         """The names (not the aliases) that match a shell pattern, sorted."""
-        wanted = normalise(pattern)
+        wanted = normalise_name(pattern)
         return sorted({e.name for e in self._entries.values() if fnmatch.fnmatch(e.name, wanted)})
 
     def entries(self) -> list[Entry[T]]:
@@ -169,7 +175,7 @@ class Registry(Generic[T]):
 
     def describe(self, name: str) -> Description:
         """Describe a component: arguments, types, defaults, reference and documentation."""
-        return describe(self.kind, self.get(name))
+        return describe_entry(self.kind, self.get(name))
 
     @contextmanager
     def temporary(self) -> Iterator[Registry[T]]:
@@ -181,7 +187,7 @@ class Registry(Generic[T]):
             self._entries = before
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and normalise(name) in self._entries
+        return isinstance(name, str) and normalise_name(name) in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

@@ -18,7 +18,7 @@ from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import Format, WriteOptions, default_format
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.photo import Pixels
 
 _KEPT = 4  # upscalers that stay loaded
@@ -213,7 +213,7 @@ class Workshop:
         if label not in self.choices:
             known = did_you_mean(label, self.choices) or f"; there are {', '.join(self.choices)}"
             raise ArgumentError(f"weights '{label}' are not offered{known}", where="weights")
-        header = peek(order.data)
+        header = peek_header(order.data)
         if header is not None and header.megapixels * 1e6 > self._max_pixels:
             raise TooLargeError(
                 f"the picture has {header.megapixels:.1f} megapixels, over the limit of "
@@ -234,7 +234,7 @@ class Workshop:
 
     def _enlarged(self, order: Order, folder: Path, ticket: Ticket, waited: float) -> Delivery:
         enlarger = _Limited(self._upscaler(order.making), order.wanted, self._max_result)
-        header = peek(order.data)
+        header = peek_header(order.data)
         form = order.form or (default_format(header) if header else _lossless())
         job = Job(order.data, folder / f"result{form.suffixes[0]}", form, "the picture", target_label="it")
         outcome = run_job(

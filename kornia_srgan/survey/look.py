@@ -17,7 +17,7 @@ from kornia_srgan.data.images import read_rgb
 from kornia_srgan.data.pairs import LocatedPair, MatchedPairs, match_pairs
 from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.header import open_image, peek
+from kornia_srgan.photos.header import open_image, peek_header
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.survey.findings import MEANINGS, AlignedPair, Picture, Problem, Survey
 from kornia_srgan.survey.measure import measure
@@ -109,7 +109,7 @@ def _look_at(
     try:
         data = _bytes(image.open())
         pixels = read_rgb(io.BytesIO(data), name)
-        header = peek(data, name)
+        header = peek_header(data, name)
     except (ImageError, OSError) as error:
         reason = str(error).removeprefix(f"cannot read image '{name}': ")
         return None, [Problem("unreadable", name, reason)]

@@ -86,7 +86,7 @@ def save_checkpoint(
             for file in partial.iterdir():
                 _flush(file)
     except (OSError, RuntimeError, SafetensorError) as error:
-        reason = _reason(error, folder)
+        reason = _why_not_written(error, folder)
         shutil.rmtree(partial, ignore_errors=True)
         left = newest_checkpoint(folder)
         kept = f"the newest complete one is {left}" if left else "there is none yet"
@@ -101,7 +101,7 @@ def save_checkpoint(
     return Checkpoint(final, progress, identity)
 
 
-def _reason(error: Exception, folder: Path) -> str:
+def _why_not_written(error: Exception, folder: Path) -> str:
     """The reason in one line; torch reports a full disk as an error of its zip writer."""
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     if shutil.disk_usage(there).free < _LEAST_SPACE:

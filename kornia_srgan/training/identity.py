@@ -37,16 +37,16 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
             del stage["adversarial"]["warmup_steps"]
         if stage["discriminator_limit"] is None:
             del stage["discriminator_limit"]
-    flat = {f"recipe.{key}": value for key, value in leaves(raw)}
+    flat = {f"recipe.{key}": value for key, value in flatten_values(raw)}
     return {**flat, "processes": processes}
 
 
-def leaves(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
+def flatten_values(node: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """Every value in nested mappings and lists, by its dotted path."""
     if isinstance(node, dict) and node:
-        return [leaf for k, v in node.items() for leaf in leaves(v, f"{prefix}.{k}" if prefix else k)]
+        return [leaf for k, v in node.items() for leaf in flatten_values(v, f"{prefix}.{k}" if prefix else k)]
     if isinstance(node, list) and node:
-        return [leaf for i, v in enumerate(node) for leaf in leaves(v, f"{prefix}.{i}")]
+        return [leaf for i, v in enumerate(node) for leaf in flatten_values(v, f"{prefix}.{i}")]
     return [(prefix, node)]
 
 
@@ -88,7 +88,7 @@ def flat_config(config: TrainConfig) -> dict[str, Any]:
     """The config for trackers: one level, plain values."""
     return {
         k: v if isinstance(v, int | float | str | bool) else str(v)
-        for k, v in leaves(config.model_dump(mode="json"))
+        for k, v in flatten_values(config.model_dump(mode="json"))
     }
 
 

@@ -120,7 +120,7 @@ def _prepare_player(
     return Player(plain, prepared, prepared_optimizer, rate)
 
 
-def release(player: Player, accelerator: Accelerator) -> nn.Module:
+def unwrap_player(player: Player, accelerator: Accelerator) -> nn.Module:
     """Unwrap a module, so that the next stage can prepare it again.
 
     Accelerate does not wrap a module twice. Without this, a later stage in mixed precision would compute the

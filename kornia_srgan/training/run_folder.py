@@ -15,7 +15,7 @@ from kornia_srgan._version import __version__
 from kornia_srgan.atomic import write_text
 from kornia_srgan.config.io import dump_config
 from kornia_srgan.config.model import TrainConfig
-from kornia_srgan.environment import package_version, revision
+from kornia_srgan.environment import git_revision, package_version
 from kornia_srgan.errors import DataError
 
 _PACKAGES = ("torch", "kornia", "timm", "accelerate", "safetensors", "numpy", "pillow")
@@ -91,15 +91,17 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
-        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n", DataError)
+        write_text(
+            self.path / "environment.json", json.dumps(describe_surroundings(), indent=1) + "\n", DataError
+        )
         write_text(self.config, dump_config(config), DataError)
 
 
-def environment() -> dict[str, Any]:
+def describe_surroundings() -> dict[str, Any]:
     """Versions, machine and git revision, to reproduce the run."""
     return {
         "kornia_srgan": __version__,
-        "git": revision() or None,
+        "git": git_revision() or None,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: package_version(name) for name in _PACKAGES},

@@ -21,7 +21,7 @@ from kornia_srgan.training.hooks import StepEvent, StepHook, Validator
 from kornia_srgan.training.interrupt import StopRequest
 from kornia_srgan.training.journal import Journal
 from kornia_srgan.training.optim import warmup_share
-from kornia_srgan.training.players import ActiveStage, Average, prepare_stage, release
+from kornia_srgan.training.players import ActiveStage, Average, prepare_stage, unwrap_player
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import StepResult, train_step
 from kornia_srgan.training.stage_data import StageCrops, StageData
@@ -287,7 +287,7 @@ class Trainer:
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:
         """Finish a stage. Its result, the running average if there is one, starts the next stage."""
-        generator = release(stage.generator, self.accelerator)
+        generator = unwrap_player(stage.generator, self.accelerator)
         if self.average.model is not None:
             generator.load_state_dict(self.average.model.module.state_dict())
         if self.accelerator.is_main_process:

@@ -14,7 +14,7 @@ import numpy as np
 from kornia_srgan.errors import ArgumentError, DataError, ImageError
 from kornia_srgan.photos.encode import write_rasters
 from kornia_srgan.photos.formats import WriteOptions
-from kornia_srgan.photos.photo import Frame, Metadata, Pixels, raster
+from kornia_srgan.photos.photo import Frame, Metadata, Pixels, raster_of
 from kornia_srgan.video.clip import Clip
 from kornia_srgan.video.colour import depth_of, from_rgb
 from kornia_srgan.video.encode import Coding
@@ -147,7 +147,7 @@ class PicturesSink:
         del pts
         if self._clip.depth <= 8 and pixels.dtype == np.uint16:  # steadied frames
             pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        picture = raster(Frame(pixels), "RGB")
+        picture = raster_of(Frame(pixels), "RGB")
         notes = write_rasters(self.path(self._number), [picture], Metadata(), self._options)
         self._said |= dict.fromkeys(notes)
         self._number += 1

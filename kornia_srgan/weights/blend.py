@@ -11,11 +11,13 @@ from torch import Tensor
 
 from kornia_srgan.errors import ArgumentError, WeightsError
 from kornia_srgan.weights.files import load_weights, save_weights
-from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.locate import locate_weights
 from kornia_srgan.weights.spec import WeightSpec
 
 
-def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: float = 0.5) -> WeightSpec:
+def blend_weights(
+    first: str | Path, second: str | Path, target: str | Path, *, amount: float = 0.5
+) -> WeightSpec:
     """Write `(1 - amount) * first + amount * second`, tensor by tensor.
 
     Between a generator trained for PSNR and the GAN that started from it, this trades invented texture for
@@ -38,7 +40,7 @@ def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: 
     """
     if not 0 <= amount <= 1:
         raise ArgumentError(f"amount must be between 0 and 1; got {amount}")
-    (spec, one), (other, two) = load_weights(locate(first)), load_weights(locate(second))
+    (spec, one), (other, two) = load_weights(locate_weights(first)), load_weights(locate_weights(second))
     if (spec.name, spec.scale, spec.args) != (other.name, other.scale, other.args):
         raise WeightsError(
             f"{first} ({_told(spec)}) and {second} ({_told(other)}) are of different architectures; "
@@ -46,7 +48,7 @@ def blend(first: str | Path, second: str | Path, target: str | Path, *, amount: 
         )
     if not same_tensors(one, two):
         raise WeightsError(f"{first} and {second} hold different tensors")
-    mixed = mix(one, two, amount)
+    mixed = mix_tensors(one, two, amount)
     training = {
         "blended": {"first": str(first), "second": str(second), "amount": amount},
         "of_first": dict(spec.training),
@@ -61,7 +63,9 @@ def same_tensors(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> b
     return {k: v.shape for k, v in first.items()} == {k: v.shape for k, v in second.items()}
 
 
-def mix(first: Mapping[str, Tensor], second: Mapping[str, Tensor], amount: float) -> dict[str, Tensor]:
+def mix_tensors(
+    first: Mapping[str, Tensor], second: Mapping[str, Tensor], amount: float
+) -> dict[str, Tensor]:
     """`(1 - amount) * first + amount * second` of `same_tensors`, in the first's dtypes.
 
     Integers, such as BatchNorm's count of batches, are taken from the first.

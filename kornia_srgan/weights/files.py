@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kornia_srgan.atomic import write_bytes
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.explain import one_line
-from kornia_srgan.weights.header import METADATA_KEY, read_header, spec_in
+from kornia_srgan.weights.safetensors_header import METADATA_KEY, read_safetensors_header, spec_in
 from kornia_srgan.weights.spec import WeightSpec
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def read_spec(path: str | Path) -> WeightSpec:
         WeightsError: If the file is missing, damaged, or not one of this package's.
     """
     path = Path(path)
-    return spec_in(read_header(path), path)
+    return spec_in(read_safetensors_header(path), path)
 
 
 def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[WeightSpec, dict[str, Tensor]]:

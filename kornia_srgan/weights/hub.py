@@ -48,7 +48,7 @@ class HubFile:
         return f"{PREFIX}{self.repo}{file}{f'@{self.revision}' if self.revision else ''}"
 
 
-def fetch(source: str) -> Path:
+def fetch_from_hub(source: str) -> Path:
     """The local copy of a file on the Hub, downloaded unless the cache has it.
 
     Without a network the cached copy is used; without a cached copy, it fails within seconds.
@@ -67,21 +67,21 @@ def fetch(source: str) -> Path:
                 wanted.repo,
                 wanted.file,
                 revision=wanted.revision,
-                endpoint=endpoint(),
-                local_files_only=not reachable(endpoint()),
+                endpoint=hub_endpoint(),
+                local_files_only=not reachable(hub_endpoint()),
             )
         )
     except LocalEntryNotFoundError as error:  # offline, or the server failed
-        raise offline(str(wanted)) from error
+        raise offline_error(str(wanted)) from error
     except HFValidationError as error:
         raise WeightsError(f"'{source}' is not a name on the Hub: {one_line(error)}") from None
     except HfHubHTTPError as error:
-        explain(error, wanted)
+        raise_hub_error(error, wanted)
     except OSError as error:
         raise OfflineError(f"{wanted} could not be downloaded: {one_line(error)}; try again") from error
 
 
-def endpoint() -> str:
+def hub_endpoint() -> str:
     """The Hub's address, or that of `HF_ENDPOINT`."""
     from huggingface_hub import constants
 
@@ -116,15 +116,15 @@ def reachable(endpoint: str) -> bool:
     return reached.is_set()
 
 
-def offline(what: str) -> OfflineError:
+def offline_error(what: str) -> OfflineError:
     """The error for a source that cannot be reached."""
     return OfflineError(
-        f"{what} is not in the cache and {endpoint()} cannot be reached; connect to the network, or "
+        f"{what} is not in the cache and {hub_endpoint()} cannot be reached; connect to the network, or "
         "download the file elsewhere and give its path"
     )
 
 
-def explain(error: Exception, wanted: HubFile) -> NoReturn:
+def raise_hub_error(error: Exception, wanted: HubFile) -> NoReturn:
     """Turn an error of the Hub into an error of this package that says what to do."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -136,7 +136,7 @@ def explain(error: Exception, wanted: HubFile) -> NoReturn:
     problem: UserError
     match error:
         case GatedRepoError():
-            problem = WeightsError(f"{wanted}: access must be asked for at {endpoint()}/{wanted.repo}")
+            problem = WeightsError(f"{wanted}: access must be asked for at {hub_endpoint()}/{wanted.repo}")
         case RepositoryNotFoundError():
             problem = WeightsError(
                 f"{wanted}: no such repository; if it is private, run `hf auth login` or set HF_TOKEN"

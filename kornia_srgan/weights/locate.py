@@ -21,7 +21,7 @@ def zoo_names() -> list[str]:
     return sorted(_zoo())
 
 
-def locate(source: str | Path) -> Path:
+def locate_weights(source: str | Path) -> Path:
     """Find the file of some weights.
 
     Args:
@@ -35,9 +35,9 @@ def locate(source: str | Path) -> Path:
         OfflineError: If the file must be downloaded and the network cannot be reached.
     """
     if str(source).startswith("hf-hub:"):
-        from kornia_srgan.weights.hub import fetch
+        from kornia_srgan.weights.hub import fetch_from_hub
 
-        return fetch(str(source))
+        return fetch_from_hub(str(source))
     if str(source).startswith("omdb:"):
         from kornia_srgan.weights.download import fetch_community
 
@@ -53,11 +53,11 @@ def locate(source: str | Path) -> Path:
             raise WeightsError(f"weights {path} is a folder without a {SUFFIX} file; give the path of one")
         raise WeightsError(f"weights {path} is a folder; give the file in it: {inside}")
     if not path.exists():
-        raise not_found(source)
+        raise weights_not_found(source)
     return path
 
 
-def not_found(source: str | Path) -> WeightsNotFoundError:
+def weights_not_found(source: str | Path) -> WeightsNotFoundError:
     """The error for weights that do not exist, with the packaged names."""
     names = zoo_names()
     hint = did_you_mean(str(source).lower().replace("_", "-").removesuffix(SUFFIX), names)

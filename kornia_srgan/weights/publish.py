@@ -8,7 +8,15 @@ from kornia_srgan.errors import WeightsError
 from kornia_srgan.explain import one_line
 from kornia_srgan.weights.card import count_parameters, model_card
 from kornia_srgan.weights.files import load_weights
-from kornia_srgan.weights.hub import FILE, PREFIX, HubFile, endpoint, explain, offline, reachable
+from kornia_srgan.weights.hub import (
+    FILE,
+    PREFIX,
+    HubFile,
+    hub_endpoint,
+    offline_error,
+    raise_hub_error,
+    reachable,
+)
 
 
 def push_to_hub(
@@ -44,9 +52,9 @@ def push_to_hub(
     spec, state = load_weights(path, kind=None)
     card = model_card(spec, source=f"{PREFIX}{repo}", parameters=count_parameters(state))
     target = HubFile(repo)
-    if not reachable(endpoint()):
-        raise offline(str(target))
-    api = HfApi(endpoint=endpoint(), token=token)
+    if not reachable(hub_endpoint()):
+        raise offline_error(str(target))
+    api = HfApi(endpoint=hub_endpoint(), token=token)
     try:
         api.create_repo(repo, private=private, exist_ok=True)
         commit = api.create_commit(
@@ -62,4 +70,4 @@ def push_to_hub(
     except HFValidationError as error:
         raise WeightsError(f"'{repo}' is not a name on the Hub: {one_line(error)}") from None
     except HfHubHTTPError as error:
-        explain(error, target)
+        raise_hub_error(error, target)

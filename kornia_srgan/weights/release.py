@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def release(
+def write_release(
     source: str | Path,
     target: str | Path,
     *,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kornia_srgan.benchmarking.compare import change_rows, changes, why_not_comparable
+from kornia_srgan.benchmarking.compare import change_rows, find_changes, why_not_comparable
 from tests.helpers.documents import made_up
 
 
@@ -16,7 +16,7 @@ from tests.helpers.documents import made_up
     ],
 )
 def test_ratio_and_overlap(before, now, ratio, verdict):
-    (change,) = changes(made_up({"kornia_srgan": before}), made_up({"kornia_srgan": now}))
+    (change,) = find_changes(made_up({"kornia_srgan": before}), made_up({"kornia_srgan": now}))
     assert change.ratio == ratio
     ((case, engine, *_, shown, said),) = change_rows([change])
     assert (engine, shown, said) == ("kornia_srgan", f"{ratio:.2f}x", verdict)
@@ -26,7 +26,7 @@ def test_ratio_and_overlap(before, now, ratio, verdict):
 def test_nothing_is_left_out():
     old = made_up({"kornia_srgan": [1.0], "eager": "no memory", "openvino": [2.0], "spandrel": "x"})
     new = made_up({"kornia_srgan": "broken", "eager": [1.0], "onnxruntime": [1.0], "spandrel": "y"})
-    assert {c.engine: (c.ratio, c.note) for c in changes(old, new)} == {
+    assert {c.engine: (c.ratio, c.note) for c in find_changes(old, new)} == {
         "kornia_srgan": (None, "failed: broken"),
         "eager": (None, "failed before"),
         "onnxruntime": (None, "not measured before"),
@@ -39,11 +39,13 @@ def test_another_input_is_another_case():
     old = made_up({"kornia_srgan": [1.0]})
     (case,) = old.cases
     new = old.model_copy(update={"cases": (case.model_copy(update={"height": 9}),)})
-    assert [c.note for c in changes(old, new)] == ["not measured before", "not measured now"]
+    assert [c.note for c in find_changes(old, new)] == ["not measured before", "not measured now"]
 
 
 def test_another_network_of_that_name_is_no_change_of_speed():
-    (change,) = changes(made_up({"kornia_srgan": [1.0]}), made_up({"kornia_srgan": [3.0]}, parameters=11))
+    (change,) = find_changes(
+        made_up({"kornia_srgan": [1.0]}), made_up({"kornia_srgan": [3.0]}, parameters=11)
+    )
     assert next(iter(change_rows([change])))[-1] == "another network: 10 parameters before, 11 now"
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.benchmarking import compute, forward, subjects
-from kornia_srgan.benchmarking.compute import count_flops, count_plain_flops, matmul_rate
-from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, ours
+from kornia_srgan.benchmarking import cost, forward, subjects
+from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate
+from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, set_up_own
 from kornia_srgan.benchmarking.forward import Plan, _difference, _inputs
-from kornia_srgan.benchmarking.memory import CPU_METHOD, memory_method, peak_memory
+from kornia_srgan.benchmarking.peak_memory import CPU_METHOD, memory_method, peak_memory
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import UserError
@@ -88,7 +88,9 @@ def test_each_engine_is_warmed_up_and_then_measured():
 def test_this_packages_run_is_what_was_asked_for(optimized, channels_last, compiled, monkeypatch):
     through, asked = [], []
     monkeypatch.setattr(torch, "compile", lambda module, **options: through.append(module) or module)
-    monkeypatch.setattr(forward, "ours", lambda work, **how: asked.append(how) or ours(work, **how))
+    monkeypatch.setattr(
+        forward, "set_up_own", lambda work, **how: asked.append(how) or set_up_own(work, **how)
+    )
     memory_format = "channels_last" if channels_last else "contiguous"
     plan = Plan(
         sizes=[(4, 4)], repeats=1, optimized=optimized, compiled=compiled, memory_formats=[memory_format]
@@ -99,7 +101,7 @@ def test_this_packages_run_is_what_was_asked_for(optimized, channels_last, compi
     assert (case.optimized, case.memory_format, case.compiled) == (optimized, memory_format, compiled)
 
     network = Network(find_subjects(["srresnet:channels=8,num_blocks=1"])[0].load())
-    own = ours(Work(network, torch.rand(1, 3, 4, 4)), **how)
+    own = set_up_own(Work(network, torch.rand(1, 3, 4, 4)), **how)
     assert through == ([through[0], own.module] if compiled else [])
     assert any(isinstance(m, nn.BatchNorm2d) for m in own.module.modules()) is not optimized
     for tensor in (own.images, next(p for p in own.module.parameters() if p.ndim == 4)):
@@ -127,9 +129,9 @@ def test_differences_are_relative_to_the_largest_value():
 
 
 def test_the_rate_of_the_matrix_product(monkeypatch):
-    monkeypatch.setattr(compute, "_CPU_SIDES", (10, 20))
+    monkeypatch.setattr(cost, "_CPU_SIDES", (10, 20))
     seconds = iter([9.0, 4e-6, 2e-6, 9.0, 32e-6, 64e-6])  # the first of each is its warm-up
-    monkeypatch.setattr(compute, "seconds_of", lambda call, device: next(seconds))
+    monkeypatch.setattr(cost, "seconds_of", lambda call, device: next(seconds))
     before = torch.get_float32_matmul_precision()
     assert matmul_rate(CPU, repeats=2) == pytest.approx(2 * 10**3 / 2e-6)  # the larger one is slower
     assert torch.get_float32_matmul_precision() == before

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from kornia_srgan.benchmarking.machine import machine
+from kornia_srgan.benchmarking.machine import machine_facts
 from kornia_srgan.benchmarking.schema import Document, ForwardDocument, read_forward, write_json
 from kornia_srgan.errors import UserError
 from tests.helpers.documents import made_up
@@ -72,7 +72,7 @@ def test_a_file_of_something_else_is_one_line(tmp_path):
 def test_the_machine():
     import torch
 
-    found = machine()
+    found = machine_facts()
     assert found["threads"] == torch.get_num_threads()
     assert found["torch"] == torch.__version__
     assert found["device"] == "cpu"

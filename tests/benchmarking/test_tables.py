@@ -1,6 +1,6 @@
 """Every figure stands in its column."""
 
-from kornia_srgan.benchmarking.tables import HEADINGS, markdown_table, notes, rows, to_markdown
+from kornia_srgan.benchmarking.tables import HEADINGS, markdown_table, table_notes, table_rows, to_markdown
 from tests.helpers.documents import made_up
 
 
@@ -17,7 +17,7 @@ def filled():
 
 
 def test_each_column_has_its_figure():
-    first, second, third = (dict(zip(HEADINGS, row, strict=True)) for row in rows(filled()))
+    first, second, third = (dict(zip(HEADINGS, row, strict=True)) for row in table_rows(filled()))
     assert first == {
         "case": "edsr x4, 1x8x8, float32", "engine": "kornia_srgan 1", "MP/s [quartiles]": "2 [1.5, 2.5]",
         "peak MiB": "7", "GFLOP": "2.5", "of matmul": "0.25", "effective": "0.50", "ours / it": "1.50x",
@@ -31,5 +31,5 @@ def test_markdown():
     lines = to_markdown(filled()).splitlines()
     assert {line.replace(r"\|", "").count("|") for line in lines[:5]} == {len(HEADINGS) + 1}
     assert lines[5] == ""
-    assert lines[6:] == [f"- {note}" for note in notes(filled())]
+    assert lines[6:] == [f"- {note}" for note in table_notes(filled())]
     assert markdown_table(["a"], [("b|c",)], ["d"]) == "| a |\n| --- |\n| b\\|c |\n\n- d\n"

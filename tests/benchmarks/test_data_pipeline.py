@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.data_pipeline import PlainDataset, main
-from benchmarks.report import Result, alternate
+from benchmarks.report import Result, measure_in_turns
 from kornia_srgan.errors import DataError
 
 
@@ -57,7 +57,7 @@ def test_median_and_quartiles():
 def test_rounds_measure_each_case_once_in_changing_order():
     called = []
     cases = {n: lambda n=n: called.append(n) or 1.0 for n in "abc"}
-    values = alternate(cases, repeats=8)
+    values = measure_in_turns(cases, repeats=8)
     assert {n: len(v) for n, v in values.items()} == {"a": 8, "b": 8, "c": 8}
     rounds = {tuple(called[i : i + 3]) for i in range(0, 24, 3)}
     assert all(sorted(r) == ["a", "b", "c"] for r in rounds)

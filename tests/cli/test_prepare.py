@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kornia_srgan.cli.app import run
+from kornia_srgan.cli.app import run_command_line
 from kornia_srgan.components.transforms.resize import MatlabBicubic
 from kornia_srgan.data.tiles import cut_tiles, tile_names
 
@@ -25,7 +25,7 @@ def read(path):
 
 
 def prepare(photos, out, *options):
-    return run(["prepare", str(photos), "-o", str(out), *map(str, options)])
+    return run_command_line(["prepare", str(photos), "-o", str(out), *map(str, options)])
 
 
 def test_writes_pairs_of_tiles(photos, tmp_path, capsys):
@@ -99,7 +99,7 @@ def test_bad_input_gets_one_line(photos, tmp_path, capsys):
         ([tmp_path / "text", "-o", tmp_path / "o"], "none of the 1 image files can be decoded"),
         ([photos, "-o", tmp_path / "file" / "o"], "cannot write to output folder"),
     ):
-        assert run(["prepare", *map(str, arguments)]) == 2
+        assert run_command_line(["prepare", *map(str, arguments)]) == 2
         error = capsys.readouterr().err.strip()
         assert said in error
         assert len(error.splitlines()) == 1

@@ -168,7 +168,7 @@ def moments(kernel):
 
 def test_gaussian_kernels_have_the_moments_of_their_covariance():
     sigma_x, sigma_y, angle = column(1.5, 3.0, 3.0), column(1.5, 1.0, 1.0), column(0.3, 0.0, math.pi / 6)
-    for i, kernel in enumerate(blur_kernels.gaussian(41, sigma_x, sigma_y, angle)):
+    for i, kernel in enumerate(blur_kernels.gaussian_kernels(41, sigma_x, sigma_y, angle)):
         cos, sin = math.cos(angle[i]), math.sin(angle[i])
         turn = np.array([[cos, -sin], [sin, cos]])
         covariance = turn @ np.diag([float(sigma_x[i]) ** 2, float(sigma_y[i]) ** 2]) @ turn.T
@@ -180,15 +180,15 @@ def test_gaussian_kernels_have_the_moments_of_their_covariance():
 def test_generalized_kernels_are_the_formulas():
     sigma, other, angle = column(2.0), column(1.0), column(0.0)
     for beta in (0.6, 2.5):
-        bell = blur_kernels.generalized_gaussian(9, sigma, other, angle, column(beta))[0]
-        flat = blur_kernels.plateau(9, sigma, other, angle, column(beta))[0]
+        bell = blur_kernels.generalized_gaussian_kernels(9, sigma, other, angle, column(beta))[0]
+        flat = blur_kernels.plateau_kernels(9, sigma, other, angle, column(beta))[0]
         form = (3 / 2) ** 2 + 2**2  # three to the right and two down
         assert float(bell[6, 7] / bell[4, 4]) == pytest.approx(math.exp(-0.5 * form**beta))
         assert float(flat[6, 7] / flat[4, 4]) == pytest.approx(1 / (1 + form**beta))
 
 
 def test_sinc_passes_low_frequencies_and_stops_high_ones():
-    kernel = blur_kernels.sinc(101, column(math.pi / 2))[0]
+    kernel = blur_kernels.sinc_kernels(101, column(math.pi / 2))[0]
     response = torch.fft.rfft2(torch.fft.ifftshift(kernel)).real
     along = response[0]  # frequencies 0 to pi
     assert float(along[0]) == pytest.approx(1)
@@ -302,11 +302,11 @@ def test_random_resize_draws_factors_in_its_range():
 
 def test_gaussian_noise_has_its_standard_deviation():
     image = torch.full((3, 200, 200), 0.5)
-    added = noise.gaussian(image, 0.1, seed=3, grey=False) - image
+    added = noise.add_gaussian_noise(image, 0.1, seed=3, grey=False) - image
     assert added.std().item() == pytest.approx(0.1, rel=0.02)
     assert added.mean().item() == pytest.approx(0, abs=1e-3)
     assert abs(torch.corrcoef(added.flatten(1))[0, 1]) < 0.02
-    same = noise.gaussian(image, 0.1, seed=3, grey=True) - image
+    same = noise.add_gaussian_noise(image, 0.1, seed=3, grey=True) - image
     torch.testing.assert_close(same[0], same[2])
 
 
@@ -314,7 +314,7 @@ def test_gaussian_noise_has_its_standard_deviation():
 def test_poisson_noise_grows_with_the_light(level):
     image = torch.full((3, 300, 300), round(level * 255) / 255)
     for grey in (False, True):
-        added = noise.poisson(image, 2.0, seed=3, grey=grey) - image
+        added = noise.add_poisson_noise(image, 2.0, seed=3, grey=grey) - image
         assert added.var().item() == pytest.approx(4 * level / 256, rel=0.05)
         assert added.mean().item() == pytest.approx(0, abs=2e-3)
     torch.testing.assert_close(added[0], added[1])

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kornia_srgan.components.losses.adversarial import VanillaLoss
-from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram, shifted
+from kornia_srgan.components.losses.perceptual import PerceptualLoss, gram_matrix, random_shifts
 from kornia_srgan.components.losses.pixel import CharbonnierLoss, L1Loss, MSELoss
 from kornia_srgan.contracts import AdversarialLoss, ImageLoss
 from kornia_srgan.errors import ArgumentError
@@ -149,7 +149,8 @@ class TestPerceptual:
         loss = PerceptualLoss(extractor=extractor, criterion="l1", feature_scale=1.0, style_weight=3.0)
         f, g = extractor(sr), extractor(hr)
         expected = sum(
-            F.l1_loss(f[n], g[n]) + 3 * F.l1_loss(gram(f[n]), gram(g[n])) for n in extractor.layers
+            F.l1_loss(f[n], g[n]) + 3 * F.l1_loss(gram_matrix(f[n]), gram_matrix(g[n]))
+            for n in extractor.layers
         )
         torch.testing.assert_close(loss(sr, hr), expected)
 
@@ -228,7 +229,7 @@ class TestPerceptual:
             for i in range(3):
                 for j in range(3):
                     expected[b, i, j] = (x[b, i] * x[b, j]).sum() / 60
-        torch.testing.assert_close(gram(x), expected)
+        torch.testing.assert_close(gram_matrix(x), expected)
 
     def test_one_forward_each_and_none_with_a_graph_for_hr(self) -> None:
         sr, hr = pair()
@@ -256,19 +257,21 @@ class TestPerceptual:
         torch.manual_seed(3)
         hr = torch.randint(0, 256, (64, 3, 12, 10)) / 255
         positions = torch.arange(120.0).view(1, 1, 12, 10).expand_as(hr)
-        cut, same = shifted(positions, hr, 3)
+        cut, same = random_shifts(positions, hr, 3)
         assert cut.shape == same.shape == (64, 3, 9, 7)
         offsets = [divmod(int(x), 10) for x in cut[:, 0, 0, 0]]
         assert set(offsets) == {(y, x) for y in range(4) for x in range(4)}  # every phase
         for image, part, (y, x) in zip(hr, same, offsets, strict=True):
             assert torch.equal(part, image[:, y : y + 9, x : x + 7])
-        halves = [shifted(positions[half], hr[half], 3)[0] for half in (slice(0, 20), slice(20, 64))]
+        halves = [random_shifts(positions[half], hr[half], 3)[0] for half in (slice(0, 20), slice(20, 64))]
         assert torch.equal(torch.cat(halves), cut)  # however the batch is shared out
 
     def test_jitter_compares_what_was_cut(self) -> None:
         sr, hr = pair()
         loss = PerceptualLoss(extractor=TinyFeatures(), jitter=3)
-        assert loss(sr, hr).item() == PerceptualLoss(extractor=TinyFeatures())(*shifted(sr, hr, 3)).item()
+        assert (
+            loss(sr, hr).item() == PerceptualLoss(extractor=TinyFeatures())(*random_shifts(sr, hr, 3)).item()
+        )
         with pytest.raises(ArgumentError, match="jitter 24 needs images larger than 24 pixels"):
             PerceptualLoss(extractor=TinyFeatures(), jitter=24)(sr, hr)
         with pytest.raises(ArgumentError, match="jitter must be at least 0; got -1"):

@@ -1,6 +1,6 @@
 import pytest
 
-from kornia_srgan.demo.choices import choices_of, chosen, with_upload
+from kornia_srgan.demo.choices import choices_of, find_choice, with_upload
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
@@ -45,9 +45,9 @@ def test_an_upload_is_one_more(weights):
     label, after = with_upload(before, weights)
     assert label == "tiny.safetensors"
     assert list(after) == [*before, label]
-    assert chosen(after, label).source == weights
+    assert find_choice(after, label).source == weights
     with pytest.raises(UserError, match=r"no weights called 'tiny.safetensors'"):
-        chosen(before, label)
+        find_choice(before, label)
 
 
 def test_uploads_that_are_no_weights(tmp_path, weights):

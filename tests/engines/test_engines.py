@@ -138,7 +138,7 @@ def test_wrong_files_and_names(tmp_path, engine):
 
 
 def test_an_engine_that_is_not_installed_names_the_extra(monkeypatch):
-    monkeypatch.setattr("kornia_srgan.engines.sessions.installed", list)
+    monkeypatch.setattr("kornia_srgan.engines.sessions.installed_engines", list)
     with pytest.raises(MissingExtraError, match=r"kornia-srgan\[engines\]"):
         Upscaler(made("edsr"), engine="openvino")
 
@@ -154,7 +154,7 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
         return 1 / gain if isinstance(generator, OnnxGenerator) else 1.0
 
     monkeypatch.setattr(choice, "_seconds", seconds)
-    monkeypatch.setattr(choice, "installed", lambda: [engine])
+    monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
     net = made("edsr")
     for _ in range(2):
         assert isinstance(choice.with_engine(net, "auto"), OnnxGenerator) is expected
@@ -169,6 +169,6 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
 
 
 def test_auto_without_engines_is_pytorch(monkeypatch):
-    monkeypatch.setattr(choice, "installed", list)
+    monkeypatch.setattr(choice, "installed_engines", list)
     net = made("edsr")
     assert choice.with_engine(net, "auto") is net

@@ -1,7 +1,7 @@
 import re
 
-from kornia_srgan.evaluation.latex import escape, to_latex
-from kornia_srgan.evaluation.statistics import compare
+from kornia_srgan.evaluation.latex import escape_latex, to_latex
+from kornia_srgan.evaluation.statistics import compare_models
 from tests.helpers.reports import report, row
 
 BASE = [20, 24, 28, 22, 30, 26, 21, 25]
@@ -47,7 +47,7 @@ def test_every_line_has_the_columns_of_the_tabular():
 
 def test_marks_and_comments():
     rows = report(row("a", BASE), row("b", [v + 1 for v in BASE]), notes=("mind the gap",))
-    text = to_latex(rows, compare(rows, "a"))
+    text = to_latex(rows, compare_models(rows, "a"))
     assert r"\textbf{25.50}$^{+}$" in text
     comments = [line for line in text.splitlines() if line.startswith("% ")]
     assert "protocol ledig-y/v1" in comments[0]
@@ -56,6 +56,6 @@ def test_marks_and_comments():
 
 
 def test_what_latex_would_read_as_commands_is_escaped():
-    assert escape(r"a_b&50%#{x}~^\$") == (
+    assert escape_latex(r"a_b&50%#{x}~^\$") == (
         r"a\_b\&50\%\#\{x\}\textasciitilde{}\textasciicircum{}\textbackslash{}\$"
     )

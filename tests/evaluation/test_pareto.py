@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.evaluation.pareto import COSTS, Point, front, plot_pareto
+from kornia_srgan.evaluation.pareto import COSTS, Point, pareto_front, plot_pareto
 from tests.helpers.documents import made_up
 from tests.helpers.reports import report, row
 
@@ -13,7 +13,7 @@ BASE = [20, 24, 28]
 
 
 def names(points, **options):
-    return [p.name for p in front(points, **options)]
+    return [p.name for p in pareto_front(points, **options)]
 
 
 def test_the_front_keeps_what_no_other_beats():

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.evaluation.statistics import HEADINGS, bootstrap, compare
+from kornia_srgan.evaluation.statistics import HEADINGS, bootstrap_mean, compare_models
 from tests.helpers.reports import report, row
 
 BASE = [20, 24, 28, 22, 30, 26, 21, 25]
@@ -14,7 +14,7 @@ BASE = [20, 24, 28, 22, 30, 26, 21, 25]
 
 def test_the_interval_is_scipys():
     values = np.random.default_rng(1).normal(28, 3, 40)
-    ours = bootstrap(values, resamples=20_000)
+    ours = bootstrap_mean(values, resamples=20_000)
     theirs = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(7)
     )
@@ -25,13 +25,13 @@ def test_the_interval_is_scipys():
 
 def test_the_seed_decides():
     values = np.random.default_rng(0).normal(size=10)
-    assert bootstrap(values, seed=3) == bootstrap(values, seed=3)
-    assert bootstrap(values, seed=3) != bootstrap(values, seed=4)
+    assert bootstrap_mean(values, seed=3) == bootstrap_mean(values, seed=3)
+    assert bootstrap_mean(values, seed=3) != bootstrap_mean(values, seed=4)
 
 
 def test_pairing_finds_what_spread_over_images_hides():
     """Images differ by 10 dB, the models by 0.1 on each of them."""
-    found = compare(
+    found = compare_models(
         report(row("a", BASE), row("b", [v + 0.1 + 0.02 * (i % 3) for i, v in enumerate(BASE)])), "a"
     )
     b = next(c for c in found.comparisons if (c.model, c.metric) == ("b", "psnr"))
@@ -49,7 +49,7 @@ def test_directions_and_unclear_differences():
         row("worse", worse, [7.0] * 8),
         row("better", mixed, [3.0 + 0.1 * i for i in range(8)]),
     )
-    found = compare(rows, "a")
+    found = compare_models(rows, "a")
     verdicts = {(c.model, c.metric): c.verdict for c in found.comparisons}
     assert verdicts == {
         ("a", "psnr"): "",
@@ -66,7 +66,7 @@ def test_directions_and_unclear_differences():
 
 
 def test_few_images_have_no_mark():
-    found = compare(report(row("a", BASE[:5]), row("b", [v + 1 for v in BASE[:5]])), "a")
+    found = compare_models(report(row("a", BASE[:5]), row("b", [v + 1 for v in BASE[:5]])), "a")
     assert found.comparisons[2].verdict == "too few images"
     assert found.mark(report(row("b", BASE[:5])).rows[0], "psnr") == ""
 
@@ -77,31 +77,31 @@ def test_a_difference_that_is_not_there_is_rarely_found():
     wrong = 0
     for _ in range(200):
         noise = rng.normal(0, 0.1, 30)
-        found = compare(report(row("a", [25.0] * 30), row("b", 25 + noise)), "a", resamples=500)
+        found = compare_models(report(row("a", [25.0] * 30), row("b", 25 + noise)), "a", resamples=500)
         wrong += found.comparisons[2].verdict in ("better", "worse")
     assert 2 <= wrong <= 26  # 10 expected
 
 
 def test_what_cannot_be_computed_is_left_out():
-    found = compare(report(row("a", [*BASE, math.inf]), row("b", [math.nan, *BASE[1:], 20])), "a")
+    found = compare_models(report(row("a", [*BASE, math.inf]), row("b", [math.nan, *BASE[1:], 20])), "a")
     (b,) = [c for c in found.comparisons if (c.model, c.metric) == ("b", "psnr")]
     assert b.images == 7
     assert b.difference.mean == 0
 
 
 def test_rows_of_another_scale_are_not_compared():
-    found = compare(report(row("a", BASE), row("b", BASE, scale=2)), "a")
+    found = compare_models(report(row("a", BASE), row("b", BASE, scale=2)), "a")
     assert found.comparisons[2].difference is None
 
 
 def test_a_row_that_is_not_there():
     with pytest.raises(UserError, match="no row is called 'edrs'; did you mean 'edsr'"):
-        compare(report(row("edsr", BASE)), "edrs")
+        compare_models(report(row("edsr", BASE)), "edrs")
 
 
 def test_tables_and_json():
     rows = report(row("a", BASE), row("b", [v + 1 + 0.1 * (i % 2) for i, v in enumerate(BASE)]))
-    found = compare(rows, "a")
+    found = compare_models(rows, "a")
     lines = found.table()
     assert all(len(line) == len(HEADINGS) for line in lines)
     assert lines[2][6].startswith("+1.05 [+1.0")

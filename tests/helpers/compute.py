@@ -2,9 +2,9 @@
 
 import pytest
 
-from kornia_srgan.benchmarking import compute
+from kornia_srgan.benchmarking import cost
 
 
 def shrink_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's rate is of no interest in tests, and large products take their time."""
-    monkeypatch.setattr(compute, "_CPU_SIDES", (32,))
+    monkeypatch.setattr(cost, "_CPU_SIDES", (32,))

@@ -5,7 +5,7 @@ from torch import nn
 
 from kornia_srgan.benchmarking.forward import Plan, run_forward
 from kornia_srgan.benchmarking.measurements import Result
-from kornia_srgan.benchmarking.schema import ForwardDocument, document
+from kornia_srgan.benchmarking.schema import ForwardDocument, make_document
 from kornia_srgan.benchmarking.subjects import find_subjects
 
 SMALL_EDSR = "edsr:channels=4,num_blocks=1"
@@ -31,7 +31,7 @@ def made_up(speeds, *, parameters=10, **machine):
         "batch": 1, "height": 8, "width": 8, "dtype": "float32", "memory_format": "channels_last",
         "compiled": False, "optimized": True, "runs": runs,
     }  # fmt: skip
-    content = document(
+    content = make_document(
         "generator_forward", {}, results, "cpu", matmul_flops_per_second={}, memory="", cases=[case]
     )
     content["machine"] |= machine

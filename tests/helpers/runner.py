@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kornia_srgan.cli.app import run
+from kornia_srgan.cli.app import run_command_line
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Result:
 def invoke(capsys, *arguments):
     """Exit code, stdout and stderr of a command line."""
     capsys.readouterr()
-    code = run([str(a) for a in arguments])
+    code = run_command_line([str(a) for a in arguments])
     captured = capsys.readouterr()
     return Result(code, captured.out, captured.err)
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from kornia_srgan.benchmarking import compute
+from kornia_srgan.benchmarking import cost
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.inference.upscaler import Upscaler
@@ -150,7 +150,7 @@ def test_the_command(cuda: torch.device, tmp_path: Path, capsys: Any, options: t
 def test_evaluate_and_benchmark(
     cuda: torch.device, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "_SIDES", {"cuda": (32,)})  # the machine's rate is of no interest here
+    monkeypatch.setattr(cost, "_SIDES", {"cuda": (32,)})  # the machine's rate is of no interest here
     Image.fromarray(PIXELS[:36, :44]).save(tmp_path / "in.png")
     shown = invoke(capsys, "evaluate", "--data", tmp_path, "--weights", "edsr-x4", "--device", "cuda")
     assert shown.code == 0, shown.err

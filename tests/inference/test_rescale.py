@@ -4,7 +4,7 @@ from PIL import Image
 
 from kornia_srgan.components.transforms.resize import bicubic_matrix
 from kornia_srgan.errors import UserError
-from kornia_srgan.inference.resample import cubic_taps, resampled
+from kornia_srgan.inference.band_resampling import cubic_taps, resample_bands
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from tests.helpers.generators import Nearest
@@ -30,7 +30,7 @@ def test_taps_are_the_matrix_of_imresize(sizes):
 @pytest.mark.parametrize("parts", [1, 4, 60])
 def test_bands_give_what_the_whole_gives(parts, target, dtype):
     pixels = values((60, 45, 3), dtype)
-    bands = list(resampled(iter(np.array_split(pixels, parts)), (60, 45), target))
+    bands = list(resample_bands(iter(np.array_split(pixels, parts)), (60, 45), target))
     result = np.concatenate(bands)
     assert result.shape == (*target, 3)
     rows, columns = bicubic_matrix(60, target[0]), bicubic_matrix(45, target[1])
@@ -48,7 +48,7 @@ def test_few_rows_are_kept():
             given.append(1)
             yield band
 
-    stream = resampled(bands(), (400, 8), (200, 4))
+    stream = resample_bands(bands(), (400, 8), (200, 4))
     next(stream)
     assert len(given) < 5
 

@@ -15,7 +15,7 @@ from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference import upscaler as upscaler_module
 from kornia_srgan.inference.streaming import row_stream
 from kornia_srgan.inference.streaming.layers import NotByRowsError
-from kornia_srgan.inference.streaming.row_graph import trace
+from kornia_srgan.inference.streaming.row_graph import trace_rows
 from kornia_srgan.inference.streaming.row_ops import Convolution
 from kornia_srgan.inference.streaming.streamer import channels_last, streamer_of
 from kornia_srgan.inference.upscaler import Upscaler
@@ -255,7 +255,7 @@ class TwoFaced(Chain):
 )
 def test_what_is_not_by_rows_is_seen(generator):
     with pytest.raises(NotByRowsError):
-        trace(generator.eval())
+        trace_rows(generator.eval())
 
 
 @pytest.mark.parametrize("generator", [Aliased(), TwoFaced(), Repeated(), SelfEnsemble(Chain(2)), Global()])

@@ -10,7 +10,7 @@ from torch import nn
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ImageError, NotFiniteError, UserError
-from kornia_srgan.inference import tile_size as memory
+from kornia_srgan.inference import tile_size
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble
 from kornia_srgan.weights.files import save_weights
@@ -350,8 +350,8 @@ def test_floats_a_little_outside_are_clamped(nearest):
 
 def test_a_deep_generator_gets_tiles_much_wider_than_its_halo(monkeypatch):
     """At three halos two thirds of the work would be halos; memory bounds it all the same."""
-    monkeypatch.setattr(memory, "free_memory", lambda device: 2**40)
+    monkeypatch.setattr(tile_size, "free_memory", lambda device: 2**40)
     cpu = torch.device("cpu")
     for pixel, wanted in ((16384, 272), (4096, 320), (2**20, 112)):
-        monkeypatch.setattr(memory, "bytes_per_pixel", lambda *_, pixel=pixel: pixel)
-        assert memory.auto_tile(nn.Identity(), cpu, torch.float32, 40) == wanted
+        monkeypatch.setattr(tile_size, "bytes_per_pixel", lambda *_, pixel=pixel: pixel)
+        assert tile_size.auto_tile(nn.Identity(), cpu, torch.float32, 40) == wanted

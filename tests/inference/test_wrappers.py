@@ -3,7 +3,7 @@ import torch
 
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.geometry import measure_halo
-from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolated
+from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolate_networks
 from tests.helpers.generators import Chain, Global, Nearest
 from tests.helpers.tiled import upscale_tiled
 
@@ -61,14 +61,14 @@ def test_color_fix_leaves_a_faithful_result_alone():
 
 def test_interpolation_lies_between():
     a, b, image = Chain(2, seed=0), Chain(2, seed=1), torch.rand(1, 3, 5, 5)
-    torch.testing.assert_close(interpolated(a, b, 0.0)(image), a(image))
-    torch.testing.assert_close(interpolated(a, b, 1.0)(image), b(image))
-    weight = interpolated(a, b, 0.25).tail.weight
+    torch.testing.assert_close(interpolate_networks(a, b, 0.0)(image), a(image))
+    torch.testing.assert_close(interpolate_networks(a, b, 1.0)(image), b(image))
+    weight = interpolate_networks(a, b, 0.25).tail.weight
     torch.testing.assert_close(weight, 0.75 * a.tail.weight + 0.25 * b.tail.weight)
 
 
 def test_interpolation_refuses_other_architectures_and_weights():
     with pytest.raises(WeightsError, match="architecture"):
-        interpolated(Chain(2), Chain(3), 0.5)
+        interpolate_networks(Chain(2), Chain(3), 0.5)
     with pytest.raises(UserError, match=r"\[0, 1\]"):
-        interpolated(Chain(2), Chain(2), 1.5)
+        interpolate_networks(Chain(2), Chain(2), 1.5)

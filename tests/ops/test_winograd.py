@@ -9,7 +9,7 @@ from torch import nn
 
 from kornia_srgan.ops import packed, winograd
 from kornia_srgan.ops.fused import Residual, Slope, Tail
-from kornia_srgan.ops.winograd import WinogradConv2d, rows_around, strips, suits
+from kornia_srgan.ops.winograd import WinogradConv2d, row_strips, rows_around, suits_winograd
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
@@ -65,7 +65,7 @@ def test_rounding_is_that_of_the_direct_way_times_a_few(always):
 def test_takes_the_direct_way_where_it_must(always, monkeypatch):
     conv, x = convolution(4, 4), laid_out(1, 4, 8, 8)
     ready = WinogradConv2d(conv)
-    monkeypatch.setattr(winograd, "convolve", None)  # the detour would fail
+    monkeypatch.setattr(winograd, "winograd_convolve", None)  # the detour would fail
     ready(x.contiguous())
     with torch.autocast("cpu", torch.bfloat16):
         assert ready(x).dtype == torch.bfloat16
@@ -119,7 +119,7 @@ def test_a_compiler_sees_the_plain_convolution(always):
 
 
 def test_what_suits():
-    assert suits(nn.Conv2d(64, 64, 3, padding=1))
+    assert suits_winograd(nn.Conv2d(64, 64, 3, padding=1))
     others = [
         nn.Conv2d(64, 64, 5, padding=2),
         nn.Conv2d(64, 64, 3),
@@ -132,13 +132,13 @@ def test_what_suits():
         nn.Conv2d(64, 12, 3, padding=1),
         nn.Linear(64, 64),
     ]
-    assert not any(map(suits, others))
+    assert not any(map(suits_winograd, others))
 
 
 def test_strips_cover_the_image_once(always):
     for height in (1, 3, 4, 5, 12, 13, 31):
         x = laid_out(1, 8, height, 5)
-        found = list(strips(x, 8))
+        found = list(row_strips(x, 8))
         assert [top for top, _ in found] == [0, *(bottom for _, bottom in found[:-1])]
         assert height <= found[-1][1] < height + 4
         assert all((bottom - top) % 4 == 0 for top, bottom in found)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.decode import read_photo
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 
 
 def ramp(channels, bits=16, height=24, width=32):
@@ -65,7 +65,7 @@ def test_pfm_of_colour(order):
     head = f"PF\n7 5\n{-1.0 if order == '<' else 1.0}\n".encode()
     frame = read_photo(head + values[::-1].astype(f"{order}f4").tobytes()).frames[0]
     np.testing.assert_array_equal(frame.pixels, values)
-    assert peek(head).width == 7
+    assert peek_header(head).width == 7
     with pytest.raises(ImageError, match="not all between 0 and 1"):
         read_photo(head + (values + 1).astype(f"{order}f4").tobytes())
 

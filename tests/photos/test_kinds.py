@@ -13,7 +13,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.find import looks_like_picture
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.signature import kind_of
 
@@ -82,7 +82,7 @@ def test_kinds_without_loss_are_read_as_they_are(kind):
     data = LOSSLESS[kind]()
     photo = read_photo(data)
     np.testing.assert_array_equal(photo.frames[0].pixels, PIXELS)
-    header = peek(data)
+    header = peek_header(data)
     assert (header.width, header.height, header.format) == (24, 20, photo.format)
 
 
@@ -93,7 +93,7 @@ def test_heic_is_read_with_its_metadata():
     photo = read_photo(data)
     assert np.abs(photo.frames[0].pixels.astype(int) - PIXELS).mean() < 3
     assert b"a maker" in photo.metadata.exif
-    header = peek(data)
+    header = peek_header(data)
     assert (header.width, header.height, header.format) == (24, 20, "HEIF")
 
 
@@ -142,7 +142,7 @@ def test_camera_raw_is_never_its_thumbnail(tmp_path):
     (tmp_path / "in.dng").write_bytes(dng())
     with pytest.raises(ImageError, match="camera's raw file that LibRaw cannot develop"):
         read_photo(tmp_path / "in.dng")
-    assert peek(tmp_path / "in.dng") is None
+    assert peek_header(tmp_path / "in.dng") is None
     (tmp_path / "in.NEF").write_bytes(tiff())  # a TIFF by its bytes
     with pytest.raises(ImageError, match="camera's raw file"):
         read_photo(tmp_path / "in.NEF")
@@ -180,7 +180,7 @@ def test_camera_raw_is_developed_upright_with_its_metadata(tmp_path):
     left, right = pixels[32:64, 4:12].mean((0, 1)), pixels[32:64, 52:60].mean((0, 1))
     assert left[1] > 2 * right[1], "green downwards"
     (tmp_path / "in.dng").write_bytes(mosaic())
-    assert peek(tmp_path / "in.dng").format == "RAW"
+    assert peek_header(tmp_path / "in.dng").format == "RAW"
 
 
 def test_a_colour_filter_array_is_camera_raw():

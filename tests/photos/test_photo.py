@@ -17,7 +17,7 @@ from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.encode import write_photo, write_rasters
 from kornia_srgan.photos.formats import FORMATS, WriteOptions, default_format
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.photo import Metadata, Raster
 from tests.helpers.generators import Nearest
@@ -89,7 +89,7 @@ def test_cmyk_stays_cmyk(tmp_path):
 
 def test_cmyk_jpeg_keeps_its_inks_by_default(tmp_path):
     Image.new("CMYK", (8, 8), (10, 200, 30, 40)).save(tmp_path / "in.jpg", quality=100)
-    assert default_format(peek(tmp_path / "in.jpg")).name == "TIFF"
+    assert default_format(peek_header(tmp_path / "in.jpg")).name == "TIFF"
     enlarge(tmp_path / "in.jpg", tmp_path / "out.jpg", quality=100)
     with Image.open(tmp_path / "out.jpg") as result:
         assert result.mode == "CMYK"

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from kornia_srgan.data.images import read_rgb, read_size
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.encode import write_photo
-from kornia_srgan.photos.header import peek
+from kornia_srgan.photos.header import peek_header
 from tests.helpers.photos import enlarge
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
@@ -121,7 +121,7 @@ def test_long_texts_and_profiles_are_read_everywhere(tmp_path, what, monkeypatch
     path = long_png(tmp_path / "in.png", what)
     np.testing.assert_array_equal(read_rgb(path), PIXELS)
     assert read_size(path) == (6, 8)
-    assert peek(path).width == 8
+    assert peek_header(path).width == 8
     photo = read_photo(path)
     assert photo.notes == ()
     if what == "profile":
@@ -159,7 +159,7 @@ def test_the_header_of_a_png_is_read_as_pillow_reads_it(tmp_path, image):
     for fallback in (False, True) if more else (False,):
         made.save(tmp_path / "in.png", **more, **({"default_image": True} if fallback else {}))
         with Image.open(tmp_path / "in.png") as theirs:
-            header = peek(tmp_path / "in.png")
+            header = peek_header(tmp_path / "in.png")
             assert (header.mode, header.width, header.height) == (theirs.mode, *theirs.size)
             assert header.frames == theirs.n_frames
 

@@ -18,7 +18,7 @@ from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.encode import write_photo
 from kornia_srgan.photos.find import looks_like_picture
 from kornia_srgan.photos.formats import default_format
-from kornia_srgan.photos.header import Header, peek
+from kornia_srgan.photos.header import Header, peek_header
 
 FOLDERS = [Path(p) for p in os.environ.get("KORNIA_SRGAN_TEST_IMAGES", "").split(os.pathsep) if p]
 FILES = sorted(f for folder in FOLDERS for f in folder.rglob("*") if f.is_file() and looks_like_picture(f))
@@ -91,7 +91,7 @@ def test_is_written_and_read_back_without_loss(path, tmp_path):
         photo = read_photo(path)
     except ImageError:
         return
-    header = peek(path) or Header("PNG", "RGB", photo.width, photo.height, 1)
+    header = peek_header(path) or Header("PNG", "RGB", photo.width, photo.height, 1)
     form = default_format(header)
     target = tmp_path / f"out{form.suffixes[0]}"
     write_photo(target, photo)

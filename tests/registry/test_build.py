@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 
 from kornia_srgan.errors import ArgumentError, UnknownComponentError
-from kornia_srgan.registry.build import build
+from kornia_srgan.registry.build import build_component
 from kornia_srgan.registry.catalog import IMAGE_LOSSES, REGISTRIES
 from kornia_srgan.registry.registry import Registry
 
@@ -125,10 +125,10 @@ def test_context_fills_in_and_must_not_be_contradicted():
     registry = Registry("net")
     registry.register("net")(lambda *, scale=4: scale)
     registry.register("bare")(lambda: "none")
-    assert build(registry, "net", {}, context={"scale": 2}) == 2
-    assert build(registry, "bare", {}, context={"scale": 2}) == "none"
+    assert build_component(registry, "net", {}, context={"scale": 2}) == 2
+    assert build_component(registry, "bare", {}, context={"scale": 2}) == "none"
     with pytest.raises(ArgumentError, match=r"^g\.args\.scale: 3 contradicts scale 2; leave it out here$"):
-        build(registry, "net", {"scale": 3}, path="g", context={"scale": 2})
+        build_component(registry, "net", {"scale": 3}, path="g", context={"scale": 2})
 
 
 def test_every_registry_builds_what_its_contract_annotates():

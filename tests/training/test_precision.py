@@ -21,7 +21,7 @@ from kornia_srgan.registry.catalog import IMAGE_LOSSES
 from kornia_srgan.training.determinism import deterministic_kernels
 from kornia_srgan.training.identity import run_identity
 from kornia_srgan.training.launch import make_accelerator, on_cpu, prepared_process, resolve_precision
-from kornia_srgan.training.players import prepare_stage, release
+from kornia_srgan.training.players import prepare_stage, unwrap_player
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.stage import train_step
@@ -215,7 +215,7 @@ def test_what_a_stage_hands_on_is_the_plain_network() -> None:
     next(m for m in stage.generator.plain.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(note)
     lr = torch.rand(1, 3, 4, 4)
     stage.generator.prepared(lr)
-    module = release(stage.generator, accelerator)
+    module = unwrap_player(stage.generator, accelerator)
     assert module is components.generator
     expected = module(lr)
     assert dtypes == [torch.bfloat16, torch.float32]

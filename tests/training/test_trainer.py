@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.config.io import load_config
-from kornia_srgan.environment import revision
+from kornia_srgan.environment import git_revision
 from kornia_srgan.errors import ConfigError, DataError, MissingExtraError, TrainingError, UserError
 from kornia_srgan.training import run as run_module
 from kornia_srgan.training import trainer as trainer_module
@@ -132,7 +132,7 @@ def test_a_run_leaves_what_it_was(photos: Path, tmp_path: Path) -> None:
         assert plot.size[0] > 300
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]
-    assert environment["git"] == (revision() or None)
+    assert environment["git"] == (git_revision() or None)
     assert environment["command"]
     assert load_config(str(folder / "config.yaml")).train.lr == 1e-3
     loaded = load_generator(folder / "generator.safetensors")

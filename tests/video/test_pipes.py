@@ -48,10 +48,10 @@ def test_pictures_go_on_where_they_stopped(tmp_path, pictures):
 
 def test_deep_pictures_stay_deep(tmp_path):
     from kornia_srgan.photos.encode import write_rasters
-    from kornia_srgan.photos.photo import Frame, Metadata, raster
+    from kornia_srgan.photos.photo import Frame, Metadata, raster_of
 
     deep = gradient(0).astype(np.uint16) * 257 + 3
-    write_rasters(tmp_path / "1.png", [raster(Frame(deep), "RGB")], Metadata())
+    write_rasters(tmp_path / "1.png", [raster_of(Frame(deep), "RGB")], Metadata())
     enlarger = Twice()
     enlarge_clip(tmp_path / "%d.png", tmp_path / "b.mp4", enlarger, VideoOptions(preset="ultrafast"))
     assert np.array_equal(enlarger.seen[0], deep)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.weights.blend import blend
+from kornia_srgan.weights.blend import blend_weights
 from kornia_srgan.weights.files import load_weights, save_weights
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -27,7 +27,7 @@ def two(tmp_path):
 @pytest.mark.parametrize("amount", [0.0, 0.25, 1.0])
 def test_tensors_lie_between(two, tmp_path, amount):
     out = tmp_path / "out.safetensors"
-    written = blend(*two, out, amount=amount)
+    written = blend_weights(*two, out, amount=amount)
     (_, a), (_, b), (spec, mixed) = (load_weights(path) for path in (*two, out))
     for key in ("0.weight", "0.bias", "1.running_var"):
         torch.testing.assert_close(mixed[key], (1 - amount) * a[key] + amount * b[key])
@@ -41,12 +41,12 @@ def test_tensors_lie_between(two, tmp_path, amount):
 def test_what_cannot_be_blended_is_refused(two, tmp_path):
     out = tmp_path / "out.safetensors"
     with pytest.raises(ArgumentError, match=r"amount must be between 0 and 1; got 1\.5"):
-        blend(*two, out, amount=1.5)
+        blend_weights(*two, out, amount=1.5)
     other = tmp_path / "x2.safetensors"
     save_weights(other, load_weights(two[0])[1], spec_of(1, scale=2))
     with pytest.raises(WeightsError, match=r"edsr x4, channels=8.* and .*edsr x2.* different architectures"):
-        blend(two[0], other, out)
+        blend_weights(two[0], other, out)
     save_weights(other, {"0.weight": torch.zeros(1)}, spec_of(1))
     with pytest.raises(WeightsError, match="hold different tensors"):
-        blend(two[0], other, out)
+        blend_weights(two[0], other, out)
     assert not out.exists()

@@ -18,7 +18,7 @@ from kornia_srgan.weights.files import (
     tensor_hash,
 )
 from kornia_srgan.weights.foreign import is_foreign
-from kornia_srgan.weights.header import METADATA_KEY
+from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
 SPEC = WeightSpec(name="edsr", args={"channels": 8}, scale=4, license="Apache-2.0")

@@ -9,7 +9,7 @@ from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.weights.files import load_weights, read_spec, save_weights
 from kornia_srgan.weights.foreign import import_weights
 from kornia_srgan.weights.hub import HubFile
-from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.locate import locate_weights
 from kornia_srgan.weights.publish import push_to_hub
 from kornia_srgan.weights.spec import WeightSpec
 from tests.helpers.hub_server import Hub, serve
@@ -58,7 +58,7 @@ def test_download_once_by_revision(hub, tmp_path):
     hub.add("me/sr", {"model.safetensors": weights(tmp_path / "b", 2.0).read_bytes()})
 
     def value(source):
-        return load_weights(locate(source))[1]["weight"].item()
+        return load_weights(locate_weights(source))[1]["weight"].item()
 
     assert value("hf-hub:me/sr") == 2.0
     assert value("hf-hub:me/sr@v1") == 1.0
@@ -73,7 +73,7 @@ def test_another_file_may_be_foreign(hub, tmp_path):
     case = compact(4)
     torch.save({"params": case.make()}, tmp_path / "w.pth")
     hub.add("me/sr", {"weights/w.pth": (tmp_path / "w.pth").read_bytes()})
-    assert import_weights(locate("hf-hub:me/sr/weights/w.pth")).spec.name == "compact"
+    assert import_weights(locate_weights("hf-hub:me/sr/weights/w.pth")).spec.name == "compact"
 
 
 def test_what_is_not_there(hub, tmp_path):
@@ -88,7 +88,7 @@ def test_what_is_not_there(hub, tmp_path):
         "hf-hub:me/a b": "not a name on the Hub",
     }.items():
         with pytest.raises(WeightsError) as error:
-            locate(source)
+            locate_weights(source)
         assert message in str(error.value)
         assert "\n" not in str(error.value)
 
@@ -103,16 +103,16 @@ def closed_port():
 
 def test_offline_uses_the_cache_and_otherwise_says_what_to_do(hub, tmp_path, monkeypatch, closed_port):
     hub.add("me/sr", {"model.safetensors": weights(tmp_path / "a").read_bytes()})
-    cached = locate("hf-hub:me/sr")
+    cached = locate_weights("hf-hub:me/sr")
     monkeypatch.setenv("HF_ENDPOINT", closed_port)
     # Asked without a network, huggingface_hub retries for most of a minute.
     monkeypatch.setattr(file_download, "get_hf_file_metadata", lambda **_: pytest.fail("asked the network"))
-    assert locate("hf-hub:me/sr") == cached
+    assert locate_weights("hf-hub:me/sr") == cached
     message = (
         r"hf-hub:me/new is not in the cache and http://127.* cannot be reached; connect .* give its path"
     )
     with pytest.raises(OfflineError, match=message):
-        locate("hf-hub:me/new")
+        locate_weights("hf-hub:me/new")
     with pytest.raises(OfflineError, match="cannot be reached"):
         push_to_hub(cached, "me/sr", token="right")
 
@@ -121,7 +121,7 @@ def test_offline_by_setting(hub, tmp_path, monkeypatch):
     hub.add("me/sr", {"model.safetensors": weights(tmp_path / "a").read_bytes()})
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(OfflineError):
-        locate("hf-hub:me/sr")
+        locate_weights("hf-hub:me/sr")
     assert hub.requests == []
 
 
@@ -130,7 +130,7 @@ def test_push_and_load_again(hub, tmp_path):
     for value in (3.0, 4.0):  # the second time the repository is there
         url = push_to_hub(weights(path, value), "me/mine", token="right", message="hello")
         assert url.startswith(f"{hub.url}/me/mine/commit/")
-        spec, state = load_weights(locate("hf-hub:me/mine"))
+        spec, state = load_weights(locate_weights("hf-hub:me/mine"))
         assert state["weight"].item() == value
         assert spec == read_spec(path)
     card = hub.repos["me/mine"]["main"]["README.md"].decode()

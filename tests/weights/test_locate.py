@@ -6,7 +6,7 @@ import pytest
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.weights import locate as module
-from kornia_srgan.weights.locate import locate, zoo_names
+from kornia_srgan.weights.locate import locate_weights, zoo_names
 
 
 @pytest.fixture
@@ -27,34 +27,34 @@ def test_names(zoo):
 
 @pytest.mark.parametrize("name", ["edsr-x4", "EDSR_x4", " edsr-x4 "])
 def test_a_packaged_name(zoo, name):
-    assert locate(name) == zoo / "edsr-x4.safetensors"
+    assert locate_weights(name) == zoo / "edsr-x4.safetensors"
 
 
 def test_a_path(zoo, tmp_path):
     path = tmp_path / "mine.safetensors"
     path.touch()
-    assert locate(path) == path
-    assert locate(str(path)) == path
+    assert locate_weights(path) == path
+    assert locate_weights(str(path)) == path
 
 
 def test_a_name_wins_over_a_file_and_a_path_reaches_the_file(zoo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("edsr-x4").touch()
-    assert locate("edsr-x4") == zoo / "edsr-x4.safetensors"
-    assert locate("./edsr-x4").resolve() == tmp_path / "edsr-x4"
-    assert locate(Path("edsr-x4")).resolve() == tmp_path / "edsr-x4"
+    assert locate_weights("edsr-x4") == zoo / "edsr-x4.safetensors"
+    assert locate_weights("./edsr-x4").resolve() == tmp_path / "edsr-x4"
+    assert locate_weights(Path("edsr-x4")).resolve() == tmp_path / "edsr-x4"
 
 
 def test_home_is_expanded(zoo, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.safetensors").touch()
-    assert locate("~/mine.safetensors") == tmp_path / "mine.safetensors"
+    assert locate_weights("~/mine.safetensors") == tmp_path / "mine.safetensors"
 
 
 @pytest.mark.parametrize("wrong", ["edsr-x5", "EDSRx4", "edsr-x4.safetensors"])
 def test_a_miss_suggests_and_lists(zoo, wrong):
     with pytest.raises(WeightsError) as error:
-        locate(wrong)
+        locate_weights(wrong)
     assert str(error.value) == (
         f"weights '{wrong}' not found; did you mean 'edsr-x4'? packaged: edsr-x4, srgan-x4; "
         "or give the path of a .safetensors file"
@@ -63,10 +63,10 @@ def test_a_miss_suggests_and_lists(zoo, wrong):
 
 def test_a_folder_names_what_is_inside(zoo, tmp_path):
     with pytest.raises(WeightsError, match=r"is a folder; give the file in it: edsr-x4.safetensors, srgan"):
-        locate(zoo)
+        locate_weights(zoo)
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"empty is a folder without a .safetensors file"):
-        locate(tmp_path / "empty")
+        locate_weights(tmp_path / "empty")
 
 
 def test_finding_weights_imports_no_torch():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.weights import omdb
-from kornia_srgan.weights.locate import locate
+from kornia_srgan.weights.locate import locate_weights
 from kornia_srgan.weights.omdb import cached_file, find_model, read_catalogue
 from tests.helpers.layouts import compact
 from tests.helpers.runner import invoke
@@ -91,14 +91,14 @@ def test_a_name_is_downloaded_once_and_its_licence_shown_first(site, weights, ca
     publish(site, weights, [f"{site.url}/gone.pth", f"{site.url}/page.pth", f"{site.url}/w.pth"])
     site.files["/page.pth"] = (b"<html>sign in</html>", "text/html")
     site.files["/w.pth"] = (weights, "application/octet-stream")
-    path = locate("omdb:2x_ultrasharp")
+    path = locate_weights("omdb:2x_ultrasharp")
     assert path.read_bytes() == weights
     said = capsys.readouterr().err
     assert said.startswith(
         "Ultra Sharp by ann, bob; licence: CC-BY-NC-SA-4.0; 0 MB; https://openmodeldb.info/"
     )
     assert [p for p in site.asked if p != "/models.json"] == ["/gone.pth", "/page.pth", "/w.pth"]
-    assert locate("omdb:2x-UltraSharp") == path
+    assert locate_weights("omdb:2x-UltraSharp") == path
     assert site.asked.count("/w.pth") == 1
     assert capsys.readouterr().err == ""
     assert sorted(p.suffix for p in path.parent.iterdir()) == [".json", ".pth"]  # and the catalogue
@@ -120,7 +120,7 @@ def test_what_a_mirror_sends_is_checked(site, weights):
     publish(site, weights, [f"{site.url}/w.pth"], sha="0" * 64)
     site.files["/w.pth"] = (weights, "application/octet-stream")
     with pytest.raises(WeightsError, match=r"could not be downloaded \(127.*SHA-256 differs\)") as error:
-        locate("omdb:2x-UltraSharp")
+        locate_weights("omdb:2x-UltraSharp")
     assert "\n" not in str(error.value)
     assert not list(cached_file(find_model("omdb:2x-UltraSharp")).parent.glob("*.pth"))
 
@@ -128,20 +128,20 @@ def test_what_a_mirror_sends_is_checked(site, weights):
 def test_a_damaged_copy_is_fetched_again(site, weights):
     publish(site, weights, [f"{site.url}/w.pth"])
     site.files["/w.pth"] = (weights, "application/octet-stream")
-    path = locate("omdb:2x-UltraSharp")
+    path = locate_weights("omdb:2x-UltraSharp")
     path.write_bytes(weights[:-1])
-    assert locate("omdb:2x-UltraSharp").read_bytes() == weights
+    assert locate_weights("omdb:2x-UltraSharp").read_bytes() == weights
 
 
 def test_hosts_for_browsers_are_said_with_what_to_do(site, weights):
     publish(site, weights, ["https://mega.nz/file/abc", "https://drive.google.com/file/d/1/view"])
     with pytest.raises(WeightsError) as error:
-        locate("omdb:2x-UltraSharp")
+        locate_weights("omdb:2x-UltraSharp")
     said = str(error.value)
     assert "mega.nz can be opened in a browser only: https://mega.nz/file/abc" in said
     assert "download it from https://openmodeldb.info/models/2x-UltraSharp and give its path" in said
     with pytest.raises(WeightsError, match="the catalogue has no file of it to read; see https://"):
-        locate("omdb:4x-Other")
+        locate_weights("omdb:4x-Other")
 
 
 def test_a_wrong_name_gets_the_closest(site, weights):
@@ -149,7 +149,7 @@ def test_a_wrong_name_gets_the_closest(site, weights):
     with pytest.raises(
         WeightsError, match=r"has no such model; did you mean '2x-ultrasharp'.*`kornia-srgan models"
     ):
-        locate("omdb:2x-UltraShrp")
+        locate_weights("omdb:2x-UltraShrp")
 
 
 def test_offline_says_what_to_do(site, weights, monkeypatch):
@@ -163,7 +163,7 @@ def test_offline_says_what_to_do(site, weights, monkeypatch):
     # A copy of the catalogue needs no network, but the model does.
     monkeypatch.setenv("KORNIA_SRGAN_OMDB", str(saved_copy(site)))
     with pytest.raises(OfflineError, match="no connection"):
-        locate("omdb:2x-UltraSharp")
+        locate_weights("omdb:2x-UltraSharp")
 
 
 def saved_copy(site):
@@ -193,9 +193,9 @@ def test_the_catalogue_is_kept_and_renewed_when_old(site, weights, monkeypatch):
 def test_what_was_downloaded_needs_no_network_any_more(site, weights, monkeypatch, capsys):
     publish(site, weights, [f"{site.url}/w.pth"])
     site.files["/w.pth"] = (weights, "application/octet-stream")
-    path = locate("omdb:2x-UltraSharp")
+    path = locate_weights("omdb:2x-UltraSharp")
     site.files.clear()
-    assert locate("omdb:2x-UltraSharp") == path
+    assert locate_weights("omdb:2x-UltraSharp") == path
     assert "downloaded" in invoke(capsys, "models", "ultra").out
 
 
@@ -214,7 +214,7 @@ def test_the_command_lists_what_there_is(site, weights, capsys):
     assert all(
         word in listed for word in ("edsr-x4", "packaged", "omdb:2x-UltraSharp", "page only", "ann, bob")
     )
-    locate("omdb:2x-UltraSharp")
+    locate_weights("omdb:2x-UltraSharp")
     capsys.readouterr()
     for arguments in (["photo", "sharp"], ["--arch", "compact"], ["--license", "cc-by"]):
         lines = invoke(capsys, "models", "--scale", "2", *arguments).out.splitlines()

@@ -4,7 +4,7 @@ from torch import nn
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.weights.files import load_weights, save_weights
-from kornia_srgan.weights.release import release
+from kornia_srgan.weights.release import write_release
 from kornia_srgan.weights.spec import WeightSpec
 
 FIGURES = {"Set5 (ledig-y)": {"psnr": 31.4, "ssim": 0.881}}
@@ -20,7 +20,7 @@ def trained(tmp_path):
 
 def test_release_adds_figures_and_a_card(trained, tmp_path):
     target = tmp_path / "zoo" / "edsr-x4.safetensors"
-    written = release(
+    written = write_release(
         trained,
         target,
         figures=FIGURES,
@@ -42,7 +42,7 @@ def test_release_adds_figures_and_a_card(trained, tmp_path):
 
 
 def test_what_is_not_given_stays(trained, tmp_path):
-    release(trained, tmp_path / "b.safetensors", figures={})
+    write_release(trained, tmp_path / "b.safetensors", figures={})
     spec, state = load_weights(tmp_path / "b.safetensors")
     before, tensors = load_weights(trained)
     assert (spec.license, spec.tensor_hash) == (before.license, before.tensor_hash)
@@ -52,5 +52,5 @@ def test_what_is_not_given_stays(trained, tmp_path):
 def test_damage_is_not_released(trained, tmp_path):
     trained.write_bytes(trained.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="truncated"):
-        release(trained, tmp_path / "b.safetensors", figures={})
+        write_release(trained, tmp_path / "b.safetensors", figures={})
     assert not (tmp_path / "b.safetensors").exists()

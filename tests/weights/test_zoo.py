@@ -5,7 +5,7 @@ import torch
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.weights.files import load_weights
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate, zoo_names
+from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate_weights, zoo_names
 
 
 def test_the_default_is_packaged():
@@ -15,7 +15,7 @@ def test_the_default_is_packaged():
 @pytest.mark.parametrize("name", zoo_names())
 class TestEveryPackagedFile:
     def test_says_what_it_is(self, name):
-        spec, _ = load_weights(locate(name))
+        spec, _ = load_weights(locate_weights(name))
         assert spec.license
         assert spec.training
         assert spec.plugin == ""
@@ -29,7 +29,7 @@ class TestEveryPackagedFile:
         assert (inner - 0.5).abs().max() < 0.05
 
     def test_has_a_card_of_this_very_file(self, name):
-        path = locate(name)
+        path = locate_weights(name)
         card = path.with_suffix(".md").read_text("utf-8")
         spec, _ = load_weights(path)
         assert spec.tensor_hash in card

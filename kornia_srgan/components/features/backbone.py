@@ -164,11 +164,11 @@ def _from_file(model: str, path: Path, options: Mapping[str, Any]) -> nn.Module:
     state = read_state(path)
     backbone = timm.create_model(model, pretrained=False, **options)
     own = backbone.state_dict()
-    if fits(own, state):
+    if fits_state(own, state):
         backbone.load_state_dict({key: state[key] for key in own})
         return backbone
     body = {key: value for key, value in own.items() if not _is_head(backbone, key)}
-    if fits(body, state):
+    if fits_state(body, state):
         backbone.load_state_dict({key: state[key] for key in body}, strict=False)
         return backbone
     ordered = _by_order(own, state)
@@ -213,7 +213,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} cannot be read as a weight file: {first_line(error)}") from error
 
 
-def fits(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
+def fits_state(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
     """Whether `state` has every wanted tensor in its shape."""
     return all(key in state and state[key].shape == value.shape for key, value in wanted.items())
 

@@ -74,7 +74,7 @@ class LDLLoss(nn.Module):
         return (artefact_map(sr, hr, self.window) * (sr - hr).abs()).mean()
 
 
-def oklab(rgb: Tensor) -> Tensor:
+def rgb_to_oklab(rgb: Tensor) -> Tensor:
     """SRGB `(B, 3, H, W)` in [0, 1] as Oklab: lightness in [0, 1], `a` and `b` about [-0.4, 0.4].
 
     Ottosson 2020, https://bottosson.github.io/posts/oklab/. Near black, where the root's slope has no bound,
@@ -114,10 +114,10 @@ class ColorLoss(nn.Module):
         with torch.autocast(sr.device.type, enabled=False):
             a, b = (F.avg_pool2d(x.float(), self.cell, ceil_mode=True) for x in (sr, hr))
             factors = torch.tensor((self.lightness, 1.0, 1.0), device=a.device, dtype=a.dtype)[:, None, None]
-            return ((oklab(a) - oklab(b)).abs() * factors).sum(1).mean()
+            return ((rgb_to_oklab(a) - rgb_to_oklab(b)).abs() * factors).sum(1).mean()
 
 
-def haar(images: Tensor, level: int = 0) -> tuple[Tensor, Tensor]:
+def haar_bands(images: Tensor, level: int = 0) -> tuple[Tensor, Tensor]:
     """One level of the stationary (undecimated) Haar transform.
 
     Args:
@@ -170,6 +170,6 @@ class WaveletLoss(nn.Module):
         low = sr.float() - hr.float()  # the transform is linear
         total = low.new_zeros(())
         for level in range(self.levels):
-            low, details = haar(low, level)
+            low, details = haar_bands(low, level)
             total = total + self.details * details.abs().mean((0, 2, 3, 4)).sum()
         return total + self.low * low.abs().mean()

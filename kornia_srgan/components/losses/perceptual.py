@@ -16,7 +16,7 @@ Normalize = Literal["none", "hr_mean"]
 _LEAST_MEAN = 1e-6  # of HR's features, so that nothing is divided by zero
 
 
-def gram(features: Tensor) -> Tensor:
+def gram_matrix(features: Tensor) -> Tensor:
     """Correlations of the channels, `(B, C, h, w)` to `(B, C, C)`, divided by C*h*w.
 
     Johnson et al. 2016, arXiv 1603.08155.
@@ -25,7 +25,7 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / features[0].numel()
 
 
-def shifted(sr: Tensor, hr: Tensor, most: int) -> tuple[Tensor, Tensor]:
+def random_shifts(sr: Tensor, hr: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Each pair cut at its own offset of 0 to `most` pixels on both axes.
 
     The offsets follow from the grey levels of HR and from nothing else: a resumed run draws the same ones,
@@ -80,10 +80,10 @@ class PerceptualLoss(nn.Module):
             the size of their features; with `l1` that is each distance divided by it. `feature_scale` then
             cancels out. `none` compares them as they are.
         style_weight: Weight of the same criterion between Gram matrices (style); 0 leaves it out.
-        jitter: Compare each pair from an offset of 0 to `jitter` pixels on both axes; see `shifted`. For
-            extractors whose convolutions have strides (EfficientNet, ResNet): they treat pixels of odd and
-            even position differently, and that pattern would be woven into the image. One less than the
-            deepest layer's stride covers every phase. VGG's convolutions have none; leave it 0.
+        jitter: Compare each pair from an offset of 0 to `jitter` pixels on both axes; see `random_shifts`.
+            For extractors whose convolutions have strides (EfficientNet, ResNet): they treat pixels of odd
+            and even position differently, and that pattern would be woven into the image. One less than
+            the deepest layer's stride covers every phase. VGG's convolutions have none; leave it 0.
         mixed_precision: Whether the extractor follows the run's precision.
 
     Raises:
@@ -139,7 +139,7 @@ class PerceptualLoss(nn.Module):
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The weighted sum over the layers."""
         if self.jitter:
-            sr, hr = shifted(sr, hr, self.jitter)
+            sr, hr = random_shifts(sr, hr, self.jitter)
         with torch.autocast(sr.device.type, dtype=self._half, enabled=self._half is not None):
             with torch.no_grad():
                 wanted = self.extractor(hr.detach().float())
@@ -157,5 +157,5 @@ class PerceptualLoss(nn.Module):
         sr, hr = sr * factor, hr * factor
         loss = self.distance(sr, hr)
         if self.style_weight:
-            loss = loss + self.style_weight * self.distance(gram(sr), gram(hr))
+            loss = loss + self.style_weight * self.distance(gram_matrix(sr), gram_matrix(hr))
         return loss

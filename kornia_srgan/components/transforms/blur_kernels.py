@@ -16,7 +16,7 @@ def _grid(size: int) -> tuple[Tensor, Tensor]:
     return axis[None, :, None], axis[None, None, :]
 
 
-def within(kernels: Tensor, sizes: Tensor) -> Tensor:
+def cut_to_sizes(kernels: Tensor, sizes: Tensor) -> Tensor:
     """Cut each kernel down to its own odd size, zero outside, and make it add up to 1 again."""
     y, x = _grid(kernels.shape[-1])
     half = (sizes.to(torch.float64) / 2)[:, None, None]
@@ -32,26 +32,28 @@ def quadratic_form(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor) -
     return (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
 
 
-def gaussian(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor) -> Tensor:
+def gaussian_kernels(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor) -> Tensor:
     """Gaussian, isotropic where both sigmas are equal."""
-    return generalized_gaussian(size, sigma_x, sigma_y, angle, torch.ones_like(sigma_x))
+    return generalized_gaussian_kernels(size, sigma_x, sigma_y, angle, torch.ones_like(sigma_x))
 
 
-def generalized_gaussian(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, beta: Tensor) -> Tensor:
+def generalized_gaussian_kernels(
+    size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, beta: Tensor
+) -> Tensor:
     """exp(-(x^T S^-1 x)^beta / 2): pointed for beta < 1, boxy for beta > 1."""
     form = quadratic_form(size, sigma_x, sigma_y, angle)
     kernels = torch.exp(-0.5 * form ** beta[:, None, None])
     return kernels / kernels.sum(dim=(1, 2), keepdim=True)
 
 
-def plateau(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, beta: Tensor) -> Tensor:
+def plateau_kernels(size: int, sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, beta: Tensor) -> Tensor:
     """1 / (1 + (x^T S^-1 x)^beta): flat in the middle, with heavy tails."""
     form = quadratic_form(size, sigma_x, sigma_y, angle)
     kernels = 1 / (1 + form ** beta[:, None, None])
     return kernels / kernels.sum(dim=(1, 2), keepdim=True)
 
 
-def sinc(size: int, cutoff: Tensor) -> Tensor:
+def sinc_kernels(size: int, cutoff: Tensor) -> Tensor:
     """The ideal circular low-pass filter, cut off at `cutoff` radians per pixel (at most pi)."""
     y, x = _grid(size)
     radius = torch.sqrt(y**2 + x**2).clamp(min=1e-9)
@@ -62,7 +64,7 @@ def sinc(size: int, cutoff: Tensor) -> Tensor:
     return kernels / kernels.sum(dim=(1, 2), keepdim=True)
 
 
-def identity(size: int, count: int) -> Tensor:
+def identity_kernels(size: int, count: int) -> Tensor:
     """Kernels that change nothing."""
     kernels = torch.zeros(count, size, size, dtype=torch.float64)
     kernels[:, size // 2, size // 2] = 1

@@ -12,7 +12,7 @@ def _generator(seed: int, device: torch.device) -> torch.Generator:
     return torch.Generator(device).manual_seed(seed & (2**63 - 1))
 
 
-def gaussian(image: Tensor, sigma: float, *, seed: int, grey: bool) -> Tensor:
+def add_gaussian_noise(image: Tensor, sigma: float, *, seed: int, grey: bool) -> Tensor:
     """Add normal noise of standard deviation `sigma` to `(3, H, W)`; not clamped.
 
     Args:
@@ -26,7 +26,7 @@ def gaussian(image: Tensor, sigma: float, *, seed: int, grey: bool) -> Tensor:
     return image + drawn * sigma
 
 
-def poisson(image: Tensor, factor: float, *, seed: int, grey: bool) -> Tensor:
+def add_poisson_noise(image: Tensor, factor: float, *, seed: int, grey: bool) -> Tensor:
     """Add the noise of counting photons to `(3, H, W)`, white being 256 of them; not clamped.
 
     Args:

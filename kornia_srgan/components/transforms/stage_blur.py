@@ -11,7 +11,13 @@ from torch import Tensor
 
 from kornia_srgan.components.transforms import blur_kernels
 from kornia_srgan.components.transforms.seeding import to_device
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
+from kornia_srgan.components.transforms.stage_tools import (
+    Range,
+    check_range,
+    check_share,
+    in_range,
+    select_images,
+)
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.rng import draw_uniform
@@ -20,7 +26,7 @@ BLUR_FAMILIES = ("iso", "aniso", "generalized_iso", "generalized_aniso", "platea
 _BLUR_SHARES = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)
 
 
-def convolve(canvas: Canvas, kernels: Tensor, chosen: np.ndarray) -> Canvas:
+def filter_images(canvas: Canvas, kernels: Tensor, chosen: np.ndarray) -> Canvas:
     """Filter the chosen images, each with its own kernel; the border is mirrored where there is room."""
     from kornia.filters import filter2d
 
@@ -30,7 +36,7 @@ def convolve(canvas: Canvas, kernels: Tensor, chosen: np.ndarray) -> Canvas:
     reach = kernels.shape[-1] // 2
     border = "reflect" if min(pixels.shape[-2:]) > reach else "replicate"
     filtered = filter2d(pixels, to_device(kernels.numpy(), pixels), border_type=border)
-    return Canvas(select(chosen, filtered, pixels), canvas.heights, canvas.widths)
+    return Canvas(select_images(chosen, filtered, pixels), canvas.heights, canvas.widths)
 
 
 class Blur:
@@ -76,15 +82,15 @@ class Blur:
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Blur each image."""
         chosen = draw_uniform(seeds, stream="blur.p")[:, 0] < self.p
-        return convolve(canvas, self.kernels(seeds), chosen)
+        return filter_images(canvas, self.kernels(seeds), chosen)
 
     def kernels(self, seeds: Sequence[int]) -> Tensor:
         """The kernel of each seed, float64 `(B, size, size)`."""
         u = draw_uniform(seeds, stream="blur", count=8).T
         family = np.minimum(np.searchsorted(self.limits, u[0], side="right"), len(BLUR_FAMILIES) - 1)
-        sigma_x = torch.from_numpy(between(u[1], self.sigma))
+        sigma_x = torch.from_numpy(in_range(u[1], self.sigma))
         sigma_y = torch.where(
-            torch.from_numpy(family % 2 == 1), torch.from_numpy(between(u[2], self.sigma)), sigma_x
+            torch.from_numpy(family % 2 == 1), torch.from_numpy(in_range(u[2], self.sigma)), sigma_x
         )
         angle = torch.from_numpy((u[3] * 2 - 1) * math.pi)
         gaussian_beta = torch.from_numpy(np.where(family < 2, 1.0, _around_one(u[4], self.beta_gaussian)))
@@ -92,20 +98,20 @@ class Blur:
         sizes = 7 + 2 * np.floor(u[5] * ((self.size - 7) // 2 + 1))
         kernels = torch.where(
             torch.from_numpy(family >= 4)[:, None, None],
-            blur_kernels.plateau(self.size, sigma_x, sigma_y, angle, plateau_beta),
-            blur_kernels.generalized_gaussian(self.size, sigma_x, sigma_y, angle, gaussian_beta),
+            blur_kernels.plateau_kernels(self.size, sigma_x, sigma_y, angle, plateau_beta),
+            blur_kernels.generalized_gaussian_kernels(self.size, sigma_x, sigma_y, angle, gaussian_beta),
         )
         lowest = np.where(sizes < 13, math.pi / 3, math.pi / 5)
-        ringing = blur_kernels.sinc(self.size, torch.from_numpy(lowest + u[6] * (math.pi - lowest)))
+        ringing = blur_kernels.sinc_kernels(self.size, torch.from_numpy(lowest + u[6] * (math.pi - lowest)))
         kernels = torch.where(torch.from_numpy(u[7] < self.sinc)[:, None, None], ringing, kernels)
-        return blur_kernels.within(kernels, torch.from_numpy(sizes))
+        return blur_kernels.cut_to_sizes(kernels, torch.from_numpy(sizes))
 
 
 def _around_one(uniform: np.ndarray, values: Range) -> np.ndarray:
     """Half of the draws in [low, 1], half in [1, high], as far as the range reaches there."""
     middle = min(max(1.0, values[0]), values[1])
-    below = between(uniform * 2, (values[0], middle))
-    return np.where(uniform < 0.5, below, between(uniform * 2 - 1, (middle, values[1])))
+    below = in_range(uniform * 2, (values[0], middle))
+    return np.where(uniform < 0.5, below, in_range(uniform * 2 - 1, (middle, values[1])))
 
 
 class Sinc:
@@ -130,9 +136,9 @@ class Sinc:
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Filter each image."""
         u = draw_uniform(seeds, stream="sinc", count=3).T
-        kernels = blur_kernels.sinc(self.size, torch.from_numpy(between(u[1], self.cutoff)))
+        kernels = blur_kernels.sinc_kernels(self.size, torch.from_numpy(in_range(u[1], self.cutoff)))
         sizes = torch.from_numpy(np.minimum(7 + 2 * np.floor(u[2] * 8), self.size))
-        return convolve(canvas, blur_kernels.within(kernels, sizes), u[0] < self.p)
+        return filter_images(canvas, blur_kernels.cut_to_sizes(kernels, sizes), u[0] < self.p)
 
 
 class Sharpen:
@@ -163,9 +169,9 @@ class Sharpen:
     def __call__(self, canvas: Canvas, seeds: Sequence[int], size: tuple[int, int]) -> Canvas:
         """Sharpen each image."""
         u = draw_uniform(seeds, stream="sharpen", count=3).T
-        sigma = torch.from_numpy(between(u[2], self.sigma))
-        amount = torch.from_numpy(between(u[1], self.amount))[:, None, None]
-        blur = blur_kernels.gaussian(self.size, sigma, sigma, torch.zeros_like(sigma))
-        kernels = (1 + amount) * blur_kernels.identity(self.size, len(seeds)) - amount * blur
-        sharp = convolve(canvas, kernels, u[0] < self.p)
+        sigma = torch.from_numpy(in_range(u[2], self.sigma))
+        amount = torch.from_numpy(in_range(u[1], self.amount))[:, None, None]
+        blur = blur_kernels.gaussian_kernels(self.size, sigma, sigma, torch.zeros_like(sigma))
+        kernels = (1 + amount) * blur_kernels.identity_kernels(self.size, len(seeds)) - amount * blur
+        sharp = filter_images(canvas, kernels, u[0] < self.p)
         return Canvas(sharp.pixels.clamp(0, 1), canvas.heights, canvas.widths)

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from kornia_srgan.components.transforms import blur_kernels
 from kornia_srgan.components.transforms.seeding import to_device
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
+from kornia_srgan.components.transforms.stage_tools import (
+    Range,
+    check_range,
+    check_share,
+    in_range,
+    select_images,
+)
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.rng import draw_bits, draw_uniform
 
@@ -65,13 +71,13 @@ class CameraNoise:
         if not chosen.any():
             return canvas
         pixels = canvas.pixels
-        read, shot = between(u[1], self.read) / 255, between(u[2], self.shot) / 255
+        read, shot = in_range(u[1], self.read) / 255, in_range(u[2], self.shot) / 255
         share = torch.tensor(_LUMA, device=pixels.device, dtype=pixels.dtype)[:, None, None]
         luma = (pixels.clamp(0, 1) * share).sum(1, keepdim=True)
         deviation = (_each(read**2, pixels) + _each(shot**2, pixels) * luma).sqrt()
-        noise = _in_rgb(self._fields(seeds, between(u[3], self.grain), between(u[4], self.chroma), pixels))
+        noise = _in_rgb(self._fields(seeds, in_range(u[3], self.grain), in_range(u[4], self.chroma), pixels))
         noisy = (pixels + deviation * noise).clamp(0, 1)
-        return Canvas(select(chosen, noisy, pixels), canvas.heights, canvas.widths)
+        return Canvas(select_images(chosen, noisy, pixels), canvas.heights, canvas.widths)
 
     def _fields(self, seeds: Sequence[int], grain: np.ndarray, chroma: np.ndarray, like: Tensor) -> Tensor:
         """Noise of luma, of variance 1, and of Cb and Cr: `(B, 3, H, W)`."""
@@ -81,17 +87,17 @@ class CameraNoise:
         shape = (3, height + 2 * reach, width + 2 * reach)
         white = torch.stack([_white(shape, bit, like) for bit in bits])
         wide = np.minimum(grain * self.chroma_grain, _WIDEST)
-        kernels = torch.stack([grains(grain), grains(wide), grains(wide)], dim=1)
+        kernels = torch.stack([grain_kernels(grain), grain_kernels(wide), grain_kernels(wide)], dim=1)
         kernels[:, 1:] *= torch.from_numpy(chroma)[:, None, None, None]
         weights = to_device(kernels.numpy(), like).flatten(0, 1)[:, None]
         fields = torch.nn.functional.conv2d(white.flatten(0, 1)[None], weights, groups=len(weights))
         return fields[0].unflatten(0, (len(seeds), 3))
 
 
-def grains(sigma: np.ndarray) -> Tensor:
+def grain_kernels(sigma: np.ndarray) -> Tensor:
     """Gaussians that turn white noise into grains and keep its variance: float64 `(B, size, size)`."""
     widths = torch.from_numpy(np.maximum(sigma, _FLAT))
-    kernels = blur_kernels.gaussian(_KERNEL, widths, widths, torch.zeros_like(widths))
+    kernels = blur_kernels.gaussian_kernels(_KERNEL, widths, widths, torch.zeros_like(widths))
     return kernels / kernels.square().sum(dim=(1, 2), keepdim=True).sqrt()
 
 

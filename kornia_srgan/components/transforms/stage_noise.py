@@ -10,8 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kornia_srgan.components.transforms.jpeg_codec import jpeg_codec
-from kornia_srgan.components.transforms.noise import gaussian, poisson
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share, select
+from kornia_srgan.components.transforms.noise import add_gaussian_noise, add_poisson_noise
+from kornia_srgan.components.transforms.stage_tools import (
+    Range,
+    check_range,
+    check_share,
+    in_range,
+    select_images,
+)
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.rng import draw_bits, draw_uniform
 
@@ -51,13 +57,13 @@ class Noise:
         chosen = (draw_uniform(seeds, stream="noise.p")[:, 0] < self.p).tolist()
         bits = draw_bits(seeds, stream="noise.pixels")[:, 0].tolist()
         grey = (u[1] < self.grey).tolist()
-        sigmas, factors = between(u[2], self.sigma) / 255, between(u[2], self.poisson)
+        sigmas, factors = in_range(u[2], self.sigma) / 255, in_range(u[2], self.poisson)
         noisy = [
             image
             if not chosen[i]
-            else gaussian(image, float(sigmas[i]), seed=bits[i], grey=grey[i])
+            else add_gaussian_noise(image, float(sigmas[i]), seed=bits[i], grey=grey[i])
             if u[0][i] < self.gaussian
-            else poisson(image, float(factors[i]), seed=bits[i], grey=grey[i])
+            else add_poisson_noise(image, float(factors[i]), seed=bits[i], grey=grey[i])
             for i, image in enumerate(canvas.pixels)
         ]
         return Canvas(torch.stack(noisy).clamp_(0, 1), canvas.heights, canvas.widths)
@@ -98,7 +104,7 @@ class Jpeg:
         chosen = u[0] < self.p
         if not chosen.any():
             return canvas
-        quality = np.rint(between(u[1], self.quality)).astype(int).tolist()
+        quality = np.rint(in_range(u[1], self.quality)).astype(int).tolist()
         pixels = canvas.pixels.clamp(0, 1)
         offsets = _grid_offsets(seeds) if self.shift else [(0, 0)] * len(pixels)
         coded = jpeg_codec(_moved(pixels, offsets), quality, (u[2] < self.subsample).tolist())
@@ -106,7 +112,7 @@ class Jpeg:
         coded = torch.stack(
             [image[:, y : y + height, x : x + width] for image, (y, x) in zip(coded, offsets, strict=True)]
         )
-        return Canvas(select(chosen, coded, pixels), canvas.heights, canvas.widths)
+        return Canvas(select_images(chosen, coded, pixels), canvas.heights, canvas.widths)
 
 
 def _grid_offsets(seeds: Sequence[int]) -> list[tuple[int, int]]:

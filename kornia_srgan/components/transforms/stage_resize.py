@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from kornia_srgan.components.transforms.resample import KERNELS, Kernel, resample
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share
+from kornia_srgan.components.transforms.stage_tools import Range, check_range, check_share, in_range
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.rng import draw_uniform
@@ -65,7 +65,7 @@ class RandomResize:
         u = draw_uniform(seeds, stream="random_resize", count=3).T
         way = np.searchsorted(self.limits, u[0], side="right")
         low, high = self.factor
-        grown, shrunk = between(u[1], (1, max(1, high))), between(u[1], (min(1, low), 1))
+        grown, shrunk = in_range(u[1], (1, max(1, high))), in_range(u[1], (min(1, low), 1))
         chosen = draw_uniform(seeds, stream="random_resize.p")[:, 0] < self.p
         factors = np.where(way == 0, grown, np.where(way == 1, shrunk, 1.0))
         factors = np.where(chosen, factors, 1.0)

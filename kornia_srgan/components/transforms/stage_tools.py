@@ -34,11 +34,11 @@ def check_share(name: str, value: float) -> float:
     return value
 
 
-def between(uniform: np.ndarray, values: Range) -> np.ndarray:
+def in_range(uniform: np.ndarray, values: Range) -> np.ndarray:
     """Uniform numbers of [0, 1) moved to a range."""
     return values[0] + uniform * (values[1] - values[0])
 
 
-def select(chosen: np.ndarray, changed: Tensor, pixels: Tensor) -> Tensor:
+def select_images(chosen: np.ndarray, changed: Tensor, pixels: Tensor) -> Tensor:
     """`changed` for the chosen images, `pixels` for the others."""
     return torch.where(to_device(chosen, pixels, torch.bool)[:, None, None, None], changed, pixels)

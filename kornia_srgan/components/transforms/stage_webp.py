@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kornia_srgan.components.transforms.stage_tools import Range, between, check_range, check_share
+from kornia_srgan.components.transforms.stage_tools import Range, check_range, check_share, in_range
 from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import MissingExtraError
 from kornia_srgan.rng import draw_uniform
@@ -47,7 +47,7 @@ class WebP:
         chosen = np.flatnonzero(u[0] < self.p).tolist()
         if not chosen:
             return canvas
-        quality = np.rint(between(u[1], self.quality)).astype(int).tolist()
+        quality = np.rint(in_range(u[1], self.quality)).astype(int).tolist()
         levels = (canvas.pixels.clamp(0, 1) * 255).round().to(torch.uint8).cpu()
 
         def coded(i: int) -> Tensor:

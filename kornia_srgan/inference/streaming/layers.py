@@ -41,7 +41,7 @@ def module_op(module: nn.Module) -> RowOp:
     if isinstance(module, nn.PixelUnshuffle):
         return shuffle_op(module.downscale_factor, down=True)
     if isinstance(module, nn.Upsample) and module.size is None:
-        return interpolation(module.scale_factor, module.mode, module.align_corners)
+        return interpolation_op(module.scale_factor, module.mode, module.align_corners)
     raise NotByRowsError(f"{type(module).__name__} is not done by rows")
 
 
@@ -60,7 +60,7 @@ def shuffle_op(factor: int, *, down: bool) -> Resampling:
     return Resampling(partial(F.pixel_shuffle, upscale_factor=factor), 1, factor)
 
 
-def interpolation(
+def interpolation_op(
     scale_factor: Any,
     mode: str = "nearest",
     align_corners: bool | None = None,

@@ -16,12 +16,12 @@ from torch.fx.node import map_arg
 from kornia_srgan.inference.streaming.layers import (
     LEAVES,
     NotByRowsError,
-    interpolation,
+    interpolation_op,
     module_op,
     shuffle_op,
 )
 from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, RowOp, RowSums
-from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, gate
+from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, apply_gate
 from kornia_srgan.ops.packed import PackedConv2d
 
 
@@ -56,7 +56,7 @@ class RowGraph:
         return len(self.nodes)
 
 
-def trace(generator: nn.Module) -> RowGraph:
+def trace_rows(generator: nn.Module) -> RowGraph:
     """Trace a generator in evaluation mode.
 
     Raises:
@@ -98,7 +98,7 @@ def _residual(block: Residual, x: Any) -> Any:
 def _gated(block: GatedResidual, x: Any) -> Any:
     first = block.activation(block.first(x))
     half = block.third(block.activation(block.second(first)))
-    return half.tracer.create_proxy("call_function", gate, (half, x), {}), first
+    return half.tracer.create_proxy("call_function", apply_gate, (half, x), {}), first
 
 
 @runtime_checkable
@@ -137,13 +137,13 @@ _POINTWISE_FUNCTIONS: set[Any] = {
     torch.add, torch.sub, torch.mul, torch.div, torch.neg, torch.tanh, torch.sigmoid, torch.relu, torch.clamp,
     torch.abs, torch.exp, torch.sqrt, torch.addcmul,
     F.relu, F.leaky_relu, F.prelu, F.silu, F.gelu, F.sigmoid, F.tanh, F.relu6, F.elu, F.mish, F.hardswish,
-    F.softplus, gate,
+    F.softplus, apply_gate,
 }  # fmt: skip
 _POINTWISE_METHODS = {
     "add", "sub", "mul", "div", "neg", "tanh", "sigmoid", "relu", "clamp", "abs", "exp", "sqrt", "add_",
     "sub_", "mul_", "div_", "clamp_", "contiguous", "clone", "to", "float", "type_as",
 }  # fmt: skip
-_WRITING = {gate, operator.iadd, operator.imul, operator.isub, operator.itruediv}
+_WRITING = {apply_gate, operator.iadd, operator.imul, operator.isub, operator.itruediv}
 
 
 class _Reader:
@@ -275,7 +275,7 @@ class _Reader:
     def _interpolate(self, x: Any, size: Any = None, scale_factor: Any = None, **options: Any) -> int:
         if size is not None:
             raise NotByRowsError("interpolation to a size")
-        return self._graph.add(interpolation(scale_factor, **options), self._number(x))
+        return self._graph.add(interpolation_op(scale_factor, **options), self._number(x))
 
     def _number(self, value: Any) -> int:
         found = self._found.get(value) if isinstance(value, fx.Node) else None

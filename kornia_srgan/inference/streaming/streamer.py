@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.contracts import Geometry
-from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph, trace
+from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph, trace_rows
 from kornia_srgan.inference.streaming.row_stream import RowStream
 from kornia_srgan.ops.padding import pad_to_multiple
 
@@ -67,7 +67,7 @@ def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
     if geometry.halo is None:
         return None
     try:
-        graph = trace(generator)
+        graph = trace_rows(generator)
     except NotByRowsError:
         return None
     peak = 0

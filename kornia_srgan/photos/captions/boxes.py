@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kornia_srgan.photos import photoshop
 from kornia_srgan.photos.captions.found import CREDENTIALS, GAIN_MAP, Captions
-from kornia_srgan.photos.chunks import boxes
+from kornia_srgan.photos.chunks import iso_boxes
 from kornia_srgan.photos.segments import riff_chunks
 
 _UUID_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -18,7 +18,7 @@ def read_boxes(data: bytes, found: Captions) -> None:
     """Of an AVIF or HEIF: what our decoders do not tell."""
     if b"tmap" in data[:64]:  # the brand of files with a gain map, in the first box
         found.notes.append(GAIN_MAP)
-    if any(name == b"uuid" and data[start : start + 16] == _UUID_C2PA for name, start, _ in boxes(data)):
+    if any(name == b"uuid" and data[start : start + 16] == _UUID_C2PA for name, start, _ in iso_boxes(data)):
         found.notes.append(CREDENTIALS)
 
 
@@ -26,7 +26,7 @@ def read_jpeg2000(data: bytes, found: Captions) -> None:
     """EXIF, XMP and IPTC of a JPEG 2000."""
     if data[4:8] != b"jP  ":  # a bare codestream has no boxes
         return
-    for name, start, stop in boxes(data):
+    for name, start, stop in iso_boxes(data):
         if name != b"uuid":
             continue
         kind, content = data[start : start + 16], data[start + 16 : stop]
@@ -38,7 +38,7 @@ def read_jpeg2000(data: bytes, found: Captions) -> None:
             found.resources.append((photoshop.IPTC, b"", content))
         elif kind == _UUID_C2PA:
             found.notes.append(CREDENTIALS)
-    if any(name == b"xml " for name, _, _ in boxes(data)):
+    if any(name == b"xml " for name, _, _ in iso_boxes(data)):
         found.notes.append("its XML (such as a map position in GML) is left out")
 
 
@@ -46,7 +46,7 @@ def read_jxl(data: bytes, found: Captions) -> None:
     """EXIF and XMP of a JPEG XL."""
     if data[4:8] != b"JXL ":
         return
-    for name, start, stop in boxes(data):
+    for name, start, stop in iso_boxes(data):
         content = data[start:stop]
         if name == b"Exif" and len(content) > 4:
             found.exif = content[4 + int.from_bytes(content[:4], "big") :]

@@ -25,7 +25,7 @@ class Captions:
     notes: list[str] = field(default_factory=list)
 
 
-def decoded(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """Bytes that are UTF-8 or, failing that, Latin-1, as both are found in comments."""
     try:
         return raw.decode("utf-8").rstrip("\0")

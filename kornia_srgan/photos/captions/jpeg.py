@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from kornia_srgan.photos import photoshop
-from kornia_srgan.photos.captions.found import COMMENT, CREDENTIALS, GAIN_MAP, Captions, decoded
+from kornia_srgan.photos.captions.found import COMMENT, CREDENTIALS, GAIN_MAP, Captions, decode_text
 from kornia_srgan.photos.ifd import read_structure
 from kornia_srgan.photos.photo import Text
-from kornia_srgan.photos.segments import COM, app, jpeg_segments
+from kornia_srgan.photos.segments import COM, app_marker, jpeg_segments
 from kornia_srgan.photos.xmp import EXTENSION_MARK, MAIN_MARK, join_from_jpeg
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -22,7 +22,7 @@ _PREVIEWS = {0x010001, 0x010002, 0x010003, 0x010004, 0x010005}
 def read_jpeg(data: bytes, found: Captions) -> None:
     """Comments, IPTC and XMP of a JPEG, and what lies behind its picture."""
     segments = [(marker, content) for marker, content, _ in jpeg_segments(data)]
-    found.texts += [Text(COMMENT, decoded(content)) for marker, content in segments if marker == COM]
+    found.texts += [Text(COMMENT, decode_text(content)) for marker, content in segments if marker == COM]
     _take_first(_with_marker(segments, 1), found)
     block = b"".join(map(_resources, _with_marker(segments, 13)))
     found.resources += photoshop.read_resources(block)
@@ -32,7 +32,7 @@ def read_jpeg(data: bytes, found: Captions) -> None:
 
 
 def _with_marker(segments: Sequence[tuple[int, bytes]], number: int) -> list[bytes]:
-    return [content for marker, content in segments if marker == app(number)]
+    return [content for marker, content in segments if marker == app_marker(number)]
 
 
 def _take_first(contents: Iterable[bytes], found: Captions) -> None:

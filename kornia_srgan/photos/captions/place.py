@@ -15,13 +15,13 @@ from kornia_srgan.photos.ifd import (
     UNDEFINED,
     Entry,
     Structure,
-    entries,
     tag_name,
+    walk_entries,
     write_structure,
 )
 from kornia_srgan.photos.metadata import exif_structure
 from kornia_srgan.photos.photo import Metadata, Text
-from kornia_srgan.photos.segments import COM, app, jpeg_segment
+from kornia_srgan.photos.segments import COM, app_marker, jpeg_segment
 from kornia_srgan.photos.xmp import split_for_jpeg
 
 _SEGMENT = 65_533  # bytes of content
@@ -99,7 +99,7 @@ def _shortened(structure: Structure, limit: int) -> tuple[bytes | None, list[str
     """An EXIF block without its longest entries."""
     names = []
     while len(block := write_structure(structure)) > limit:
-        pointer, tag, _ = max(entries(structure), key=lambda item: len(item[2].data))
+        pointer, tag, _ = max(walk_entries(structure), key=lambda item: len(item[2].data))
         structure = structure.with_entries(pointer, {tag: None})
         names.append(tag_name(tag, pointer))
     return block, names
@@ -109,12 +109,12 @@ def jpeg_extras(metadata: Metadata) -> bytes:
     """XMP, IPTC and comments as the segments of a JPEG."""
     segments = []
     if metadata.xmp is not None:
-        segments += [jpeg_segment(app(1), content) for content in split_for_jpeg(metadata.xmp)]
+        segments += [jpeg_segment(app_marker(1), content) for content in split_for_jpeg(metadata.xmp)]
     if metadata.photoshop is not None:
         step = _SEGMENT - len(photoshop.MARK)
         for start in range(0, len(metadata.photoshop), step):
             part = metadata.photoshop[start : start + step]
-            segments.append(jpeg_segment(app(13), photoshop.MARK + part))
+            segments.append(jpeg_segment(app_marker(13), photoshop.MARK + part))
     segments += [jpeg_segment(COM, text.value.encode("utf-8", "replace")) for text in metadata.texts]
     return b"".join(segments)
 

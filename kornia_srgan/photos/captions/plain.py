@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kornia_srgan.photos.captions.found import COMMENT, Captions, decoded
+from kornia_srgan.photos.captions.found import COMMENT, Captions, decode_text
 from kornia_srgan.photos.netpbm import netpbm_comments
 from kornia_srgan.photos.photo import Text
 
@@ -17,14 +17,14 @@ _LAYOUT = re.compile(rb"(SIMPLE|BITPIX|NAXIS\d*|EXTEND|BZERO|BSCALE|XTENSION|[PG
 
 def read_netpbm(data: bytes, found: Captions) -> None:
     """The comments of a PBM, PGM, PPM, PAM or PFM."""
-    found.texts += [Text(COMMENT, decoded(line)) for line in netpbm_comments(data) if line]
+    found.texts += [Text(COMMENT, decode_text(line)) for line in netpbm_comments(data) if line]
 
 
 def read_sgi(data: bytes, found: Captions) -> None:
     """The name that an SGI picture has inside; ImageMagick writes `no name`."""
     name = data[24:104].split(b"\0")[0].strip()
     if name and name != b"no name":
-        found.texts.append(Text("Title", decoded(name)))
+        found.texts.append(Text("Title", decode_text(name)))
 
 
 def read_tga(data: bytes, section: bytes, found: Captions) -> None:
@@ -43,7 +43,7 @@ def read_tga(data: bytes, section: bytes, found: Captions) -> None:
     comment = b"\n".join(line.split(b"\0")[0] for line in lines).strip()
     stated = (("Author", author), (COMMENT, section), (COMMENT, comment), ("Software", area[426:467]))
     for keyword, value in stated:
-        text = decoded(value.split(b"\0")[0].strip())
+        text = decode_text(value.split(b"\0")[0].strip())
         if text:
             found.texts.append(Text(keyword, text))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kornia_srgan.photos.captions.boxes import read_boxes, read_gif, read_jpeg2000, read_jxl, read_webp
-from kornia_srgan.photos.captions.found import COMMENT, Captions, decoded
+from kornia_srgan.photos.captions.found import COMMENT, Captions, decode_text
 from kornia_srgan.photos.captions.jpeg import read_jpeg
 from kornia_srgan.photos.captions.plain import TGA_END, read_fits, read_netpbm, read_sgi, read_tga
 from kornia_srgan.photos.captions.png import read_png
@@ -44,7 +44,7 @@ def read_captions(data: bytes, info: Mapping[Any, Any]) -> Captions:
         read_tga(data, info.get("id_section", b""), found)
     comment = info.get("comment")
     if isinstance(comment, bytes) and comment and not any(t.keyword == COMMENT for t in found.texts):
-        found.texts.append(Text(COMMENT, decoded(comment)))
+        found.texts.append(Text(COMMENT, decode_text(comment)))
     resources = info.get("photoshop")
     if isinstance(resources, dict) and not found.resources:
         found.resources += [

@@ -13,7 +13,7 @@ from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresn
 from kornia_srgan.weights.foreign.layout import Converted, Layout, State
 from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
 from kornia_srgan.weights.foreign.spandrel import read_with_spandrel
-from kornia_srgan.weights.header import METADATA_KEY, is_pickle, read_header
+from kornia_srgan.weights.safetensors_header import METADATA_KEY, is_pickle, read_safetensors_header
 from kornia_srgan.weights.spec import WeightSpec
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def is_foreign(path: str | Path) -> bool:
     """
     path = Path(path)
     try:
-        return is_pickle(path) or METADATA_KEY not in (read_header(path).get("__metadata__") or {})
+        return is_pickle(path) or METADATA_KEY not in (
+            read_safetensors_header(path).get("__metadata__") or {}
+        )
     except WeightsError:
         return False
 

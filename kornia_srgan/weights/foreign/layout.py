@@ -88,7 +88,7 @@ def rename_keys(state: State, rename: Callable[[str], str]) -> dict[str, Tensor]
     return renamed
 
 
-def count(state: State, prefix: str) -> int:
+def count_numbered(state: State, prefix: str) -> int:
     """How many numbered entries `prefix0`, `prefix1`, … there are; they must be without a gap.
 
     Raises:

@@ -6,7 +6,7 @@ Early files close the body with a convolution and a PReLU, later ones with a con
 from __future__ import annotations
 
 from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State, rename_keys
-from kornia_srgan.weights.foreign.srresnet import srresnet
+from kornia_srgan.weights.foreign.srresnet import build_srresnet
 
 _FIRST_BLOCK = 2
 
@@ -24,7 +24,7 @@ def _convert(state: State) -> Converted:
                 return f"tail.{part}"
         return key
 
-    return srresnet(rename_keys(state, rename), output="tanh")
+    return build_srresnet(rename_keys(state, rename), output="tanh")
 
 
 LAYOUT = Layout(

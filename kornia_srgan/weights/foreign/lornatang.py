@@ -7,13 +7,13 @@ tanh, are another network in another range and are not read.
 from __future__ import annotations
 
 from kornia_srgan.weights.foreign.layout import NORM, Converted, Layout, State, rename_keys
-from kornia_srgan.weights.foreign.srresnet import srresnet
+from kornia_srgan.weights.foreign.srresnet import build_srresnet
 
 _RCB = {"0": "conv1", "1": "norm1", "2": "act", "3": "conv2", "4": "norm2"}
 
 
 def _convert(state: State) -> Converted:
-    return srresnet(rename_keys(state, _common_key), output="unit")
+    return build_srresnet(rename_keys(state, _common_key), output="unit")
 
 
 def _common_key(key: str) -> str:

@@ -12,7 +12,7 @@ from kornia_srgan.weights.foreign.layout import (
     Layout,
     State,
     check_rgb,
-    count,
+    count_numbered,
     rename_keys,
     shuffle_factor,
 )
@@ -24,11 +24,11 @@ def _convert(state: State, *, upsample_activation: bool) -> Converted:
     check_rgb(state["conv_first.weight"], state["conv_last.weight"])
     channels = state["conv_first.weight"].shape[0]
     scale = 1
-    for step in range(count(state, "upsample.")):
+    for step in range(count_numbered(state, "upsample.")):
         scale *= shuffle_factor(state[f"upsample.{step}.0.weight"], channels)
     args: dict[str, JSON] = {
         "channels": channels,
-        "num_blocks": count(state, "body."),
+        "num_blocks": count_numbered(state, "body."),
         "upsample_activation": upsample_activation,
     }
     return Converted("msrresnet", args, scale, state)

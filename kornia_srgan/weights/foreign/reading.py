@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.weights.files import clean_keys
-from kornia_srgan.weights.header import other_kind
-from kornia_srgan.weights.locate import not_found
+from kornia_srgan.weights.locate import weights_not_found
+from kornia_srgan.weights.safetensors_header import other_kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +76,7 @@ def read_raw(path: Path) -> RawWeights:
             than tensors. No code of such a pickle is run.
     """
     if not path.exists():
-        raise not_found(path)
+        raise weights_not_found(path)
     return find_state(_read(path), str(path))
 
 

@@ -8,7 +8,14 @@ layers, what it unshuffles first from its inputs. ESRGAN+ has a `conv1x1` in eac
 from __future__ import annotations
 
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count, rename_keys
+from kornia_srgan.weights.foreign.layout import (
+    Converted,
+    Layout,
+    State,
+    check_rgb,
+    count_numbered,
+    rename_keys,
+)
 from kornia_srgan.weights.spec import JSON
 
 _UNSHUFFLED = {3: 1, 12: 2, 48: 4, 192: 8}  # factor of the pixel-unshuffle by the channels it gives
@@ -27,7 +34,7 @@ def _convert(state: State) -> Converted:
     scale = 2**doublings // unshuffled
     args: dict[str, JSON] = {
         "channels": first.shape[0],
-        "num_blocks": count(state, "body."),
+        "num_blocks": count_numbered(state, "body."),
         "growth_channels": state["body.0.rdb1.conv1.weight"].shape[0],
     }
     if doublings != max(2, scale.bit_length() - 1):  # else the component's own default

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from kornia_srgan.weights.foreign.layout import Converted, Layout, State, check_rgb, count, shuffle_factor
+from kornia_srgan.weights.foreign.layout import (
+    Converted,
+    Layout,
+    State,
+    check_rgb,
+    count_numbered,
+    shuffle_factor,
+)
 
 _PART = r"(sk|conv\.[0-2])\.(weight|bias)"
 _FOLDED = "folded."
@@ -14,7 +21,7 @@ def _convert(state: State) -> Converted:
     check_rgb(first, last[: last.shape[0] // scale**2])
     args = {
         "channels": first.shape[0],
-        "num_blocks": count(
+        "num_blocks": count_numbered(
             {f"block_{int(k[6:].split('.')[0]) - 1}.": v for k, v in state.items() if k.startswith("block_")},
             "block_",
         ),

@@ -1,4 +1,4 @@
-"""From the common names of an SRResNet with BatchNorm to the generator `srresnet`."""
+"""From the common names of an SRResNet with BatchNorm to the generator `build_srresnet`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kornia_srgan.weights.foreign.layout import (
     Converted,
     State,
     check_rgb,
-    count,
+    count_numbered,
     rename_keys,
     shuffle_factor,
 )
@@ -23,8 +23,8 @@ _HEAD = {"head": 0, "head_act": 1}
 _UP = {"up": 0, "up_act": 2}
 
 
-def srresnet(state: State, *, output: str) -> Converted:
-    """Build `srresnet` of tensors named by what they are.
+def build_srresnet(state: State, *, output: str) -> Converted:
+    """Build the generator `build_srresnet` of tensors named by what they are.
 
     Args:
         state: Keys `head.*`, `head_act.weight`, `block.N.{conv1,norm1,act,conv2,norm2}.*`, `end.*` with
@@ -33,9 +33,9 @@ def srresnet(state: State, *, output: str) -> Converted:
     """
     check_rgb(state["head.weight"], state["tail.weight"])
     channels = state["head.weight"].shape[0]
-    blocks = count(state, "block.")
+    blocks = count_numbered(state, "block.")
     scale = 1
-    for step in range(count(state, "up.")):
+    for step in range(count_numbered(state, "up.")):
         scale *= shuffle_factor(state[f"up.{step}.weight"], channels)
     args: dict[str, JSON] = {"channels": channels, "num_blocks": blocks, "norm": "batch", "output": output}
     if "end_act.weight" in state:

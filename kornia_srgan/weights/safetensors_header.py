@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.weights.locate import SUFFIX, not_found
+from kornia_srgan.weights.locate import SUFFIX, weights_not_found
 from kornia_srgan.weights.spec import WeightSpec
 
 METADATA_KEY = "kornia_srgan"
@@ -26,7 +26,7 @@ _OTHER_KINDS = {
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_safetensors_header(path: Path) -> dict[str, Any]:
     """Read the JSON header of a safetensors file and check the size of the file.
 
     Raises:
@@ -43,7 +43,7 @@ def read_header(path: Path) -> dict[str, Any]:
             file.seek(8)
             text = file.read(length)
     except FileNotFoundError:
-        raise not_found(path) from None
+        raise weights_not_found(path) from None
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
     try:

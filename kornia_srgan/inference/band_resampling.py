@@ -19,7 +19,7 @@ def cubic_taps(size_in: int, size_out: int) -> Taps:
     return Taps(taps.indices[:, used], taps.weights[:, used])
 
 
-def resampled(
+def resample_bands(
     bands: Iterator[Pixels], size_in: tuple[int, int], size_out: tuple[int, int]
 ) -> Iterator[Pixels]:
     """Bands of a picture of `size_in` as bands of the picture resized to `size_out` = (height, width).

@@ -9,7 +9,7 @@ import numpy as np
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import from_nclx
-from kornia_srgan.photos.deep import CODECS, spread
+from kornia_srgan.photos.deep import CODECS, spread_bits
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.modes import Decoded, from_pil
@@ -38,7 +38,7 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
     if bits > 8:
         values = np.asarray(file)
         values = values.reshape(*values.shape[:2], -1) >> (16 - bits)
-        pixels = spread(values, bits)
+        pixels = spread_bits(values, bits)
         space, frame = _SPACES[pixels.shape[-1]], split_alpha(pixels, has_alpha=pixels.shape[-1] % 2 == 0)
     else:
         image.load()
