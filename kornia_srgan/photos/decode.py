@@ -233,13 +233,21 @@ def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list
     if not reader.needs_tifffile:
         try:
             with open_image(data) as image:
-                count = frame_count(image)
+                count = _pages_of(image, reader)
                 check_size(image.width * image.height * count, max_pixels)
                 return *all_frames(image, count, max_pixels), True
         except Image.UnidentifiedImageError:  # of a kind that Pillow does not know
             pass
     space, frames = reader.frames(max_pixels)
     return frames, space, False
+
+
+def _pages_of(image: Image.Image, reader: TiffReader) -> int:
+    try:
+        return reader.count if reader.broken else frame_count(image)
+    except Exception:  # the last page points at something that is none
+        reader.broken = True
+        return reader.count
 
 
 def _coloured(

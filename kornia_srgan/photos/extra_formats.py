@@ -15,6 +15,7 @@ from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.modes import Decoded, from_pil
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
+_FEWEST = 20  # pixels in a byte: no camera packs its raw so tightly
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
 
 
@@ -123,7 +124,10 @@ def read_raw(data: bytes, max_pixels: int) -> Decoded:
         ) from error
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
-            check_size(raw.sizes.width * raw.sizes.height, max_pixels)
+            count = raw.sizes.width * raw.sizes.height
+            check_size(count, max_pixels)
+            if len(data) * _FEWEST < count:  # LibRaw makes black of what is not there
+                raise ImageError("the file is damaged (it ends too soon)")
             pixels = raw.postprocess(
                 use_camera_wb=True,
                 output_color=rawpy.ColorSpace.sRGB,  # type: ignore[attr-defined]
@@ -135,5 +139,7 @@ def read_raw(data: bytes, max_pixels: int) -> Decoded:
         raise ImageError(
             f"it is a camera's raw file that LibRaw cannot develop ({reason}); use a raw converter"
         ) from error
+    if pixels.min() == pixels.max():
+        raise ImageError("the file is damaged (all its pixels are the same)")
     note = "developed from camera raw with LibRaw's defaults and the camera's white balance"
     return Decoded(Frame(np.ascontiguousarray(pixels)), "RGB", notes=(note,))

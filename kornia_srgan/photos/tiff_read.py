@@ -35,11 +35,7 @@ class TiffReader:
         # Without any handler Python prints tifffile's remarks on damaged tags; our error is one line.
         logging.getLogger("tifffile").addHandler(_NO_LOG)
         self._file = tifffile.TiffFile(io.BytesIO(data))
-        # By number: where the last page points back at the first, going through them never ends.
-        numbered = [self._file.pages[index] for index in range(len(self._file.pages))]
-        self._every = [page for page in numbered if isinstance(page, tifffile.TiffPage)]
-        if not self._every:
-            raise ImageError("the file is damaged (a TIFF without a page)")
+        self._every, self.broken = _pages(self._file)
         self.first = self._every[0]
         self.pages = [page for page in self._every if not page.is_reduced] or [self.first]
 
@@ -88,6 +84,8 @@ class TiffReader:
         """What it says that is not kept."""
         geo = [self.first.tags[code].name for code in _GEO_TAGS if code in self.first.tags]
         notes = [f"its map position (GeoTIFF) is left out: {', '.join(geo)}"] if geo else []
+        if self.broken:
+            notes.append("what it says of further pages is damaged and left out")
         if any(_spare_bands(page) == 1 and not page.extrasamples for page in self.pages):
             notes.append("its last band is taken for transparency, though the file does not say what it is")
         return tuple(notes)
@@ -116,10 +114,37 @@ class TiffReader:
             raise ImageError("its pages are in different colour spaces; split it first")
         return found[0][0], [frame for _, frame in found]
 
+    @property
+    def count(self) -> int:
+        """How many pages there are, thumbnails among them."""
+        return len(self._every)
+
     def _all(self) -> Iterator[tifffile.TiffPage]:
         for page in self._every:
             yield page
             yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
+
+
+def _pages(file: tifffile.TiffFile) -> tuple[list[tifffile.TiffPage], bool]:
+    """The pages, and whether something that is none follows: the first one is worth it.
+
+    By number: where the last page points back at the first, going through them never ends.
+    """
+    pages: list[tifffile.TiffPage] = []
+    broken = False
+    try:
+        for index in range(len(file.pages)):
+            page = file.pages[index]
+            if isinstance(page, tifffile.TiffPage):
+                pages.append(page)
+    except Exception:
+        first = file.pages.first if not pages else None
+        pages += [first] if isinstance(first, tifffile.TiffPage) else []
+        broken = True
+    whole = [page for page in pages if page.imagewidth and page.imagelength]
+    if not whole:
+        raise ImageError("the file is damaged (a TIFF without a page)")
+    return whole, broken or len(whole) < len(pages)
 
 
 def _spare_bands(page: tifffile.TiffPage) -> int:

@@ -246,6 +246,26 @@ def test_niqe_is_pyiqas(real, pair, tmp_path):
     assert niqe(images).item() == pytest.approx(theirs(images, images).item(), rel=1e-3)
 
 
+def test_niqe_of_flat_regions_differs_by_pyiqas_rounding(real, shared_data, tmp_path, monkeypatch):
+    """Its Gaussian window is in float32, whose sum is not quite 1: a flat pixel counts as negative."""
+    from PIL import Image
+    from scipy.io import savemat
+
+    from kornia_srgan.evaluation import niqe as ours
+
+    arch = pytest.importorskip("pyiqa.archs.niqe_arch")
+    mean, covariance = (t.numpy() for t in ours._natural_model())
+    savemat(tmp_path / "model.mat", {"mu_prisparam": mean[None], "cov_prisparam": covariance})
+    theirs = arch.NIQE(color_space="ycbcr", pretrained_model_path=str(tmp_path / "model.mat"))
+    pixels = np.asarray(Image.open(shared_data / "eval/Set14/HR/img_006.png").convert("RGB"))
+    images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].double() / 255
+    figure = ours.niqe(images).item()
+    assert theirs(images).item() == pytest.approx(figure, rel=0.04)
+    assert theirs(images).item() != pytest.approx(figure, rel=0.01)
+    monkeypatch.setattr(arch, "normalize_img_with_gauss", lambda image, **_: ours._normalised(image))
+    assert theirs(images).item() == pytest.approx(figure, rel=1e-3)
+
+
 def test_the_real_one_offline_says_what_to_do(real, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(pyiqa_metrics, "reachable", lambda _: False)

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos import plugins
 from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.find import looks_like_picture
@@ -148,12 +149,12 @@ def test_camera_raw_is_never_its_thumbnail(tmp_path):
         read_photo(tmp_path / "in.NEF")
 
 
-def mosaic(height=64, width=96):
+def mosaic(height=64, width=96, light=16_000):
     """A raw file of a camera that sees sRGB: red grows to the right, green downwards, blue to the left."""
     y, x = np.mgrid[:height, :width]
     scene = np.stack([x / width, y / height, 1 - x / width], -1)
     site = (y % 2 + x % 2)[..., None]
-    values = np.take_along_axis(scene, site, -1)[..., 0] * 16_000 + 100
+    values = np.take_along_axis(scene, site, -1)[..., 0] * light + 100
     to_camera = np.linalg.inv([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     matrix = [v for m in to_camera.ravel() for v in (int(m * 10_000), 10_000)]
     tags = [
@@ -181,6 +182,16 @@ def test_camera_raw_is_developed_upright_with_its_metadata(tmp_path):
     assert left[1] > 2 * right[1], "green downwards"
     (tmp_path / "in.dng").write_bytes(mosaic())
     assert peek_header(tmp_path / "in.dng").format == "RAW"
+
+
+def test_camera_raw_without_its_pixels_is_refused(monkeypatch):
+    """LibRaw makes black of what is not there, and says so on stderr alone."""
+    pytest.importorskip("rawpy", reason="camera raw needs rawpy")
+    with pytest.raises(ImageError, match="all its pixels are the same"):
+        read_photo(mosaic(light=0), name="in.dng")
+    monkeypatch.setattr(plugins, "_FEWEST", 1e-3)
+    with pytest.raises(ImageError, match="it ends too soon"):
+        read_photo(mosaic(), name="in.dng")
 
 
 def test_a_colour_filter_array_is_camera_raw():
@@ -260,6 +271,19 @@ def test_damaged_is_what_is_damaged():
     for data in (whole[: len(whole) // 2], psd()[:100], whole[:16], encoded("JPEG")[:200]):
         with pytest.raises(ImageError, match="damaged"):
             read_photo(data)
+
+
+@pytest.mark.parametrize("after", [9, 1 << 20])
+def test_what_is_no_page_behind_the_last_one_costs_nothing(after):
+    """As in some old files: the last page points at something, or out of the file."""
+    data = bytearray(tiff())
+    (start,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, start)
+    struct.pack_into("<I", data, start + 2 + 12 * entries, after)
+    photo = read_photo(bytes(data))
+    np.testing.assert_array_equal(photo.frames[0].pixels, read_photo(tiff()).frames[0].pixels)
+    assert len(photo.frames) == 1
+    assert "further pages is damaged" in " ".join(photo.notes)
 
 
 @pytest.mark.parametrize("back", [0, 1])

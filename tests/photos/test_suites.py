@@ -68,10 +68,13 @@ def test_is_read_as_pillow_shows_it(path):
     if theirs is None:
         return
     shown, mode, name = theirs
+    if photo.format == "RAW":  # of which Pillow shows the thumbnail
+        return
     if (
         mode in ("LAB", "I", "F", "HSV")
         or photo.animated
         or mode.startswith("I;16")
+        or (name == "TIFF" and photo.frames[0].pixels.dtype == np.uint16)  # in planes, Pillow mixes them up
         or name in ("PSD", "GIF")
     ):
         assert photo.frames[0].pixels.shape[:2] == shown.shape[:2] or name == "PSD"
