@@ -8,7 +8,6 @@ some of which forbid commercial use, so no extra of this package installs it.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import json
 import warnings
@@ -16,14 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kornia_srgan.errors import ArgumentError, MissingExtraError, WeightsError, did_you_mean
+from kornia_srgan import environment
+from kornia_srgan.environment import install_command, require_extra
+from kornia_srgan.errors import ArgumentError, WeightsError, did_you_mean
 from kornia_srgan.explain import one_line
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor  # pyright: ignore[reportMissingImports]
     from torch import Tensor, nn
 
-INSTALL = "pip install 'kornia-srgan[community]'"
+INSTALL = install_command("community")
 _INPAINTING = ("LaMa", "MAT")  # they take a mask beside the picture
 _LAMA_KEY = "model.1.bn_l.running_mean"  # spandrel knows it only with what stands before `model`
 EXTRA_ARCHITECTURES = "spandrel_extra_arches"
@@ -51,7 +52,7 @@ class CommunityModel:
 
 def is_installed() -> bool:
     """Whether spandrel is there; nothing is imported."""
-    return importlib.util.find_spec("spandrel") is not None
+    return environment.is_installed("spandrel")
 
 
 def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
@@ -143,12 +144,11 @@ def build_community(
 
 
 def _registry() -> ArchRegistry:
-    if not is_installed():
-        raise MissingExtraError(f"weights of the community's architectures need spandrel; `{INSTALL}`")
+    require_extra("community", "spandrel", purpose="weights of the community's architectures")
     from spandrel import MAIN_REGISTRY  # pyright: ignore[reportMissingImports]
 
     registry = MAIN_REGISTRY.copy()
-    if importlib.util.find_spec(EXTRA_ARCHITECTURES) is not None:
+    if environment.is_installed(EXTRA_ARCHITECTURES):
         extra = importlib.import_module(EXTRA_ARCHITECTURES)
         registry.add(*extra.EXTRA_REGISTRY, ignore_duplicates=True)
     return registry

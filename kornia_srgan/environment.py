@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from kornia_srgan.errors import MissingExtraError
+from kornia_srgan.errors import MissingExtraError, UserError
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,20 +41,37 @@ def package_version(name: str) -> str | None:
         return None
 
 
-def require_extra(extra: str, *modules: str, purpose: str) -> None:
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported; it is not."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that the module is in
+        return False
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra of this package."""
+    return f"pip install 'kornia-srgan[{extra}]'"
+
+
+def require_extra(
+    extra: str, *modules: str, purpose: str, error: type[UserError] = MissingExtraError, otherwise: str = ""
+) -> None:
     """Check that the packages of an extra are installed, before any work.
 
     Args:
         extra: The extra of this package that installs them.
         modules: The modules to look for; they are not imported.
         purpose: What needs them, as the start of the message: `the demo`.
+        error: The error to raise.
+        otherwise: What helps without the extra, as the end of the message: `write TIFF`.
 
     Raises:
-        MissingExtraError: Names what is missing and the command that installs it.
+        MissingExtraError, or `error`: Names what is missing and the command that installs it.
     """
-    missing = [name for name in modules if find_spec(name) is None]
+    missing = [name for name in modules if not is_installed(name)]
     if missing:
-        raise MissingExtraError(
-            f"{purpose} needs {', '.join(missing)}, which is not installed; "
-            f"run: pip install 'kornia-srgan[{extra}]'"
+        raise error(
+            f"{purpose} needs {', '.join(missing)}, which is not installed; run: {install_command(extra)}"
+            f"{'; or ' if otherwise else ''}{otherwise}"
         )

@@ -1,12 +1,11 @@
 """What a user is told about weights of the community's architectures where spandrel is not installed."""
 
-import importlib.util
-
 import pytest
 import torch
 
 from kornia_srgan.community import build_community, is_installed
 from kornia_srgan.errors import MissingExtraError
+from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import invoke
 
 INSTALL = "pip install 'kornia-srgan[community]'"
@@ -15,12 +14,7 @@ INSTALL = "pip install 'kornia-srgan[community]'"
 @pytest.fixture
 def missing(monkeypatch):
     """As if spandrel were not installed; other packages are found as they are."""
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *package: None if name == "spandrel" else found(name, *package),
-    )
+    pretend_missing(monkeypatch, "spandrel")
 
 
 @pytest.mark.usefixtures("missing")
@@ -43,5 +37,5 @@ def test_the_message_says_what_to_install(command, tmp_path, capsys):
 @pytest.mark.usefixtures("missing")
 def test_a_recipe_is_told_too():
     assert not is_installed()
-    with pytest.raises(MissingExtraError, match="need spandrel"):
+    with pytest.raises(MissingExtraError, match="needs spandrel"):
         build_community("HAT", "", {}, 2)

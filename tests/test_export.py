@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan import environment
 from kornia_srgan import export as module
 from kornia_srgan.assembly import LoadedGenerator, build_generator, generator_spec
 from kornia_srgan.config.model import Component
@@ -15,6 +14,7 @@ from kornia_srgan.export import export_generator
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec
+from tests.helpers.extras import pretend_missing
 from tests.helpers.names import generator_names
 
 SMALL = {"channels": 8, "num_blocks": 1, "num_convs": 2, "growth_channels": 4}
@@ -133,9 +133,6 @@ def test_bad_input(tmp_path, monkeypatch):
         export_generator(loaded("edsr", 1), tmp_path / "g.zip")
     with pytest.raises(UserError, match="format 'tflite' is none of onnx, pt2"):
         export_generator(loaded("edsr", 1), tmp_path / "g.onnx", format="tflite")  # type: ignore[arg-type]
-    find_spec = environment.find_spec
-    monkeypatch.setattr(
-        environment, "find_spec", lambda name: None if name == "onnxscript" else find_spec(name)
-    )
+    pretend_missing(monkeypatch, "onnxscript")
     with pytest.raises(MissingExtraError, match=r"needs onnxscript, .*kornia-srgan\[export\]"):
         export_generator(loaded("edsr", 1), tmp_path / "g.onnx")

@@ -125,6 +125,8 @@ def extras() -> Iterator[Finding]:
     import re
     from importlib.metadata import PackageNotFoundError, distribution, requires
 
+    from kornia_srgan.environment import install_command
+
     lacking: dict[str, list[str]] = {}
     try:
         requirements = requires("kornia_srgan") or []
@@ -141,7 +143,7 @@ def extras() -> Iterator[Finding]:
             except PackageNotFoundError:
                 missing.append(package)
     for extra, missing in lacking.items():
-        state = f"lacks {', '.join(missing)}: pip install 'kornia-srgan[{extra}]'" if missing else "complete"
+        state = f"lacks {', '.join(missing)}: {install_command(extra)}" if missing else "complete"
         yield extra, state
 
 

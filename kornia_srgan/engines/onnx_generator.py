@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.engines.sessions import EXTRA, EngineName, Session, installed_engines, open_session
+from kornia_srgan.environment import install_command
 from kornia_srgan.errors import MissingExtraError, UserError, WeightsError, WeightsNotFoundError
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
 
@@ -142,8 +143,7 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
     if engine in ("auto", "torch"):
         if not installed_engines():
             raise MissingExtraError(
-                "an ONNX file needs onnxruntime or openvino; "
-                f"install them with `pip install 'kornia-srgan[{EXTRA}]'`"
+                f"an ONNX file needs onnxruntime or openvino; run: {install_command(EXTRA)}"
             )
         chosen = installed_engines()[0]
     if not path.exists():

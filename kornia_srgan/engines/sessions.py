@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, did_you_mean
+from kornia_srgan.environment import is_installed, require_extra
+from kornia_srgan.errors import ArgumentError, UserError, did_you_mean
 from kornia_srgan.explain import one_line
 
 EngineName = Literal["onnxruntime", "openvino"]
@@ -50,7 +50,7 @@ class Session:
 
 def installed_engines() -> list[EngineName]:
     """The engines that are installed."""
-    return [name for name in ENGINES if importlib.util.find_spec(name) is not None]
+    return [name for name in ENGINES if is_installed(name)]
 
 
 def check_engine(name: str) -> None:
@@ -65,10 +65,8 @@ def check_engine(name: str) -> None:
             f"engine '{name}' is not known{did_you_mean(name, CHOICES)}; use {', '.join(CHOICES)}",
             where="engine",
         )
-    if name in ENGINES and name not in installed_engines():
-        raise MissingExtraError(
-            f"engine '{name}' is not installed; install it with `pip install 'kornia-srgan[{EXTRA}]'`"
-        )
+    if name in ENGINES:
+        require_extra(EXTRA, name, purpose=f"engine '{name}'")
 
 
 def open_session(data: bytes, engine: EngineName, provider: str | None = None) -> Session:

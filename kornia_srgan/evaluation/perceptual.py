@@ -13,6 +13,7 @@ from torch import Tensor
 
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import ArgumentError, OfflineError, WeightsError
+from kornia_srgan.explain import one_line
 
 _BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 
@@ -129,8 +130,7 @@ def _from_file(net: str, path: Path) -> Any:
     try:
         network.features.load_state_dict(convolutions)
     except RuntimeError as error:
-        problem = " ".join(str(error).split()[:24])
-        raise WeightsError(f"{path} does not hold torchvision's {net}: {problem}") from None
+        raise WeightsError(f"{path} does not hold torchvision's {net}: {one_line(error, 200)}") from None
     return network.eval()
 
 
@@ -145,7 +145,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise WeightsError(f"backbone {path} does not exist") from None
     except Exception as error:  # damaged files raise anything
-        raise WeightsError(f"backbone {path} cannot be read: {' '.join(str(error).split()[:24])}") from None
+        raise WeightsError(f"backbone {path} cannot be read: {one_line(error, 200)}") from None
 
 
 def _version(backbone: str | None) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ArgumentError, OfflineError, UserError, did_you_mean
 from kornia_srgan.evaluation.perceptual import attribute_replaced
+from kornia_srgan.explain import one_line
 from kornia_srgan.weights.hub import hub_endpoint, reachable
 
 # Those that papers quote, so that their names are known where pyiqa is not installed.
@@ -182,5 +183,4 @@ def _no_network() -> Iterator[None]:
 
 
 def _line(error: BaseException) -> str:
-    reason = getattr(error, "reason", None) or error
-    return " ".join(str(reason).split()) or type(error).__name__
+    return one_line(getattr(error, "reason", None) or error)

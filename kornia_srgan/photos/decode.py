@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile, states_colours
-from kornia_srgan.photos.deep import CODECS, deep_frame, depth_of, keeping_depth, mend_transparency
+from kornia_srgan.photos.deep import deep_frame, depth_of, keeping_depth, mend_transparency
 from kornia_srgan.photos.extra_formats import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
@@ -196,9 +197,9 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
         check_size(image.width * image.height, max_pixels)
         found = deep_frame(data, "JPEG")
         if found is None:
-            raise ImageError(
-                f"a JPEG of {data[place]} bits a channel needs the package imagecodecs: {CODECS}"
-            )
+            kind = f"a JPEG of {data[place]} bits a channel"
+            require_extra("codecs", "imagecodecs", purpose=kind, error=ImageError)
+            raise ImageError(f"{kind} is read as grey or RGB alone")
         space, frame = found
         metadata, orientation, notes = read_metadata(image.info, data)
         metadata, odd = _coloured(metadata, metadata.icc, space)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.chunks import jpeg_frame, png_chunks
 from kornia_srgan.photos.items import picture_properties
@@ -20,7 +21,6 @@ _PNG_MODES = {0: "mono", 2: "rgb", 6: "rgba"}
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
 _BY_IMAGECODECS = ("AVIF", "JPEG2000", "JPEG")
-CODECS = "pip install 'kornia-srgan[codecs]'"
 
 
 def depth_of(data: bytes, name: str) -> int:
@@ -86,10 +86,10 @@ def spread_bits(values: Pixels, bits: int) -> Pixels:
 
 
 def _by_imagecodecs(data: bytes, name: str) -> Pixels | None:
-    try:
-        import imagecodecs
-    except ImportError:
+    if not is_installed("imagecodecs"):
         return None
+    import imagecodecs
+
     decoders: dict[str, Callable[[bytes], Pixels]] = {
         "AVIF": imagecodecs.avif_decode,
         "JPEG2000": imagecodecs.jpeg2k_decode,
@@ -128,7 +128,8 @@ def transparent_colour(data: bytes) -> tuple[int, ...] | None:
 
 def keeping_depth(name: str) -> str:
     """What keeps the depth of a file whose pixels were cut to eight bits."""
-    return f"to keep them: {CODECS}" if name in _BY_IMAGECODECS else "convert it to 16-bit TIFF to keep them"
+    codecs = f"to keep them: {install_command('codecs')}"
+    return codecs if name in _BY_IMAGECODECS else "convert it to 16-bit TIFF to keep them"
 
 
 def mend_transparency(image: Image.Image, data: bytes) -> None:
@@ -139,8 +140,7 @@ def mend_transparency(image: Image.Image, data: bytes) -> None:
 
 
 def _grey_alpha_png(data: bytes) -> Pixels:
-    try:
-        from imagecodecs import png_decode
-    except ImportError as error:
-        raise ImageError(f"16-bit grey with alpha needs the package imagecodecs: {CODECS}") from error
+    require_extra("codecs", "imagecodecs", purpose="16-bit grey with alpha", error=ImageError)
+    from imagecodecs import png_decode
+
     return np.asarray(png_decode(data))

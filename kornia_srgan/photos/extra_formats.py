@@ -7,9 +7,10 @@ from types import ModuleType
 
 import numpy as np
 
+from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.colour import from_nclx
-from kornia_srgan.photos.deep import CODECS, spread_bits
+from kornia_srgan.photos.deep import spread_bits
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.modes import Decoded, from_pil
@@ -51,12 +52,9 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
 
 
 def _heif() -> ModuleType:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise ImageError(
-            "HEIC/HEIF needs the package pillow-heif: pip install 'kornia-srgan[heif]'"
-        ) from error
+    require_extra("heif", "pillow_heif", purpose="HEIC/HEIF", error=ImageError)
+    import pillow_heif
+
     return pillow_heif
 
 
@@ -66,12 +64,9 @@ def read_jxl(data: bytes, max_pixels: int) -> Decoded:
     Raises:
         ImageError: If pillow-jxl-plugin is not installed, or the file is damaged or too large.
     """
-    try:
-        from pillow_jxl.JpegXLImagePlugin import JXLImageFile
-    except ImportError as error:
-        raise ImageError(
-            "JPEG XL needs the package pillow-jxl-plugin: pip install 'kornia-srgan[jxl]'"
-        ) from error
+    require_extra("jxl", "pillow_jxl", purpose="JPEG XL", error=ImageError)
+    from pillow_jxl.JpegXLImagePlugin import JXLImageFile
+
     header = jxl_header(data)
     if header is not None:  # the plug-in decodes when it opens
         check_size(header.width * header.height, max_pixels)
@@ -81,23 +76,23 @@ def read_jxl(data: bytes, max_pixels: int) -> Decoded:
     notes = ["it is an animation: its first frame is taken"] if animated else []
     deep = _by_imagecodecs(data) if header is None or animated or header.bits != 8 else None
     if animated and deep is None:  # the plug-in shows the last frame
-        raise ImageError(f"an animated JPEG XL needs the package imagecodecs: {CODECS}")
+        require_extra("codecs", "imagecodecs", purpose="an animated JPEG XL", error=ImageError)
     if deep is not None:
         space = _SPACES[deep.shape[-1]]
         return Decoded(split_alpha(deep, has_alpha=deep.shape[-1] % 2 == 0), space, image, notes=tuple(notes))
     image.load()
     frame, space = from_pil(image)
     if header is not None and header.bits != 8 and frame.pixels.dtype == np.uint8:
-        notes.append(f"its {header.bits} bits a channel become 8; to keep them: {CODECS}")
+        notes.append(f"its {header.bits} bits a channel become 8; to keep them: {install_command('codecs')}")
     return Decoded(frame, space, image, notes=tuple(notes))
 
 
 def _by_imagecodecs(data: bytes) -> Pixels | None:
     """The first frame in its own depth; None where imagecodecs is not here or does not know its channels."""
-    try:
-        from imagecodecs import jpegxl_decode
-    except ImportError:
+    if not is_installed("imagecodecs"):
         return None
+    from imagecodecs import jpegxl_decode
+
     pixels = np.asarray(jpegxl_decode(data, index=0))
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     if pixels.shape[-1] not in _SPACES:
@@ -115,13 +110,15 @@ def read_raw(data: bytes, max_pixels: int) -> Decoded:
     Raises:
         ImageError: If rawpy is not installed, does not know the camera, or the file is damaged or too large.
     """
-    try:
-        import rawpy
-    except ImportError as error:
-        raise ImageError(
-            "it is a camera's raw file, which has to be developed first: in a raw converter, or here with "
-            "the package rawpy: pip install 'kornia-srgan[raw]'"
-        ) from error
+    require_extra(
+        "raw",
+        "rawpy",
+        purpose="developing a camera's raw file",
+        error=ImageError,
+        otherwise="use a raw converter",
+    )
+    import rawpy
+
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
             count = raw.sizes.width * raw.sizes.height

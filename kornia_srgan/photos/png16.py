@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.captions.place import png_captions
 from kornia_srgan.photos.photo import Metadata, Pixels, Raster
@@ -39,13 +40,10 @@ def write_deep_png(path: Path, picture: Raster, metadata: Metadata) -> None:
 def _encode(path: Path, pixels: Pixels) -> None:
     channels = pixels.shape[-1]
     if channels == 2:
-        try:
-            from imagecodecs import png_encode
-        except ImportError as error:
-            raise ImageError(
-                "16-bit grey with alpha as PNG needs the package imagecodecs: "
-                "pip install 'kornia-srgan[codecs]'; or write TIFF"
-            ) from error
+        purpose = "16-bit grey with alpha as PNG"
+        require_extra("codecs", "imagecodecs", purpose=purpose, error=ImageError, otherwise="write TIFF")
+        from imagecodecs import png_encode
+
         path.write_bytes(png_encode(pixels))
         return
     from kornia_rs.io import write_image_png_u16

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import tifffile
 
+from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
+from kornia_srgan.explain import one_line
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_of
 
@@ -178,10 +180,9 @@ def _by_channels(page: tifffile.TiffPage) -> Pixels:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        raise ImageError(
-            f"its compression ({_name(page.compression)}) needs the package imagecodecs: "
-            "pip install 'kornia-srgan[codecs]'"
-        ) from error
+        purpose = f"its compression ({_name(page.compression)})"
+        require_extra("codecs", "imagecodecs", purpose=purpose, error=ImageError)
+        raise ImageError(f"{purpose} cannot be decoded here: {one_line(error)}") from error
     if page.axes == "SYX":
         return np.moveaxis(pixels, 0, -1)
     if page.axes == "YX":

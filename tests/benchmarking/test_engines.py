@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from kornia_srgan import environment
 from kornia_srgan.benchmarking import engines
 from kornia_srgan.benchmarking.cost import count_plain_flops
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.errors import MissingExtraError, UserError
 from tests.helpers.documents import SMALL_EDSR, measure
+from tests.helpers.extras import pretend_missing
 from tests.helpers.snippets import ROOT
 
 
@@ -55,7 +55,7 @@ def test_spandrel_runs_the_architectures_that_it_has():
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr(environment, "find_spec", lambda name: None if name == "onnx" else object())
+    pretend_missing(monkeypatch, "onnx")
     with pytest.raises(MissingExtraError, match="needs onnx, which is not installed; run: pip install"):
         engines.find_engines(["eager", "openvino"])
     assert [e.name for e in engines.find_engines(["eager", "eager"])] == ["eager"]

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from kornia_srgan import environment
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.schema import read_forward
 from kornia_srgan.errors import UserError
 from tests.helpers.compute import shrink_products
 from tests.helpers.documents import SMALL_EDSR
+from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.snippets import ROOT
 
@@ -128,8 +128,7 @@ def test_a_plugin_that_fails_is_a_row_and_an_exit_code(capsys, tmp_path):
 
 
 def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
-    find = environment.find_spec
-    monkeypatch.setattr(environment, "find_spec", lambda n: None if n == "openvino" else find(n))
+    pretend_missing(monkeypatch, "openvino")
     shown = invoke(capsys, *QUICK, "--against", "openvino")
     assert_user_error(shown, "engine 'openvino' needs", "pip install 'kornia-srgan[benchmark]'")
 

@@ -6,6 +6,7 @@ import pytest
 from kornia_srgan.cli.upscale_video import clip_targets, split_clips
 from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.video.options import is_clip, parse_pairs, parse_rate, parse_time
+from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
 
 pytestmark = pytest.mark.skipif(find_spec("av") is None, reason="needs the extra 'video'")
@@ -78,7 +79,7 @@ def test_mistakes_are_one_line(capsys, tmp_path, weights):
 
 
 def test_a_missing_extra_is_named(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("kornia_srgan.environment.find_spec", lambda name: None)
+    pretend_missing(monkeypatch, "av")
     result = invoke(capsys, "upscale", tmp_path / "a.mp4", "-o", tmp_path / "out")
     assert_user_error(result, "a video needs av", "kornia-srgan[video]")
 

@@ -20,6 +20,7 @@ from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.inference.upscaler import Upscaler
+from tests.helpers.extras import pretend_missing
 
 if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript")):
     pytest.skip("onnx and onnxscript are not installed", allow_module_level=True)
@@ -138,7 +139,7 @@ def test_wrong_files_and_names(tmp_path, engine):
 
 
 def test_an_engine_that_is_not_installed_names_the_extra(monkeypatch):
-    monkeypatch.setattr("kornia_srgan.engines.sessions.installed_engines", list)
+    pretend_missing(monkeypatch, "openvino")
     with pytest.raises(MissingExtraError, match=r"kornia-srgan\[engines\]"):
         Upscaler(made("edsr"), engine="openvino")
 

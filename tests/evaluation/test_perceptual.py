@@ -5,15 +5,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from kornia_srgan import environment
 from kornia_srgan.errors import MissingExtraError, OfflineError, UserError
 from kornia_srgan.evaluation import perceptual
 from kornia_srgan.registry.catalog import METRICS
+from tests.helpers.extras import pretend_missing
 
 
 @pytest.mark.parametrize("name", ["lpips", "dists"])
 def test_without_torchmetrics_the_extra_is_named(monkeypatch, name):
-    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    pretend_missing(monkeypatch, "torchmetrics")
     with pytest.raises(MissingExtraError, match=r"pip install 'kornia-srgan\[perceptual\]'"):
         METRICS.create(name)
 

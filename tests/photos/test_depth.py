@@ -12,6 +12,7 @@ from PIL import Image
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.header import peek_header
+from tests.helpers.extras import pretend_missing
 
 
 def ramp(channels, bits=16, height=24, width=32):
@@ -228,7 +229,7 @@ def test_a_deep_page_behind_a_shallow_one_is_read_in_its_depth(tmp_path):
 def test_without_the_decoder_a_note_says_what_is_lost(tmp_path, monkeypatch):
     codecs = pytest.importorskip("imagecodecs", reason="10-bit AVIF is written by imagecodecs")
     data = codecs.avif_encode(ramp(3, 10), bitspersample=10)
-    monkeypatch.setitem(__import__("sys").modules, "imagecodecs", None)
+    pretend_missing(monkeypatch, "imagecodecs")
     photo = read_photo(io.BytesIO(data).getvalue())
     assert photo.frames[0].pixels.dtype == np.uint8
     assert "its 10 bits a channel become 8" in photo.notes[0]

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import sys
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from kornia_srgan.photos.find import looks_like_picture
 from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.signature import kind_of
+from tests.helpers.extras import pretend_missing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
 
@@ -132,8 +132,7 @@ def test_limits_hold_before_decoding():
 )
 def test_without_its_package_a_kind_is_named_and_how_to_get_it(monkeypatch, make, modules, extra):
     data = make()
-    for module in modules:
-        monkeypatch.setitem(sys.modules, module, None)
+    pretend_missing(monkeypatch, *modules)
     with pytest.raises(ImageError, match=rf"pip install 'kornia-srgan\[{extra}\]'"):
         read_photo(data)
 

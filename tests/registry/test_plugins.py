@@ -131,7 +131,8 @@ def test_door_three_an_installed_distribution(tmp_path):
 
 def test_door_three_is_listed(tmp_path):
     make_distribution(tmp_path, "my-backbones", "my_backbones", LIGHT.format(name="installed_net"))
-    done = in_a_fresh_process(tmp_path, "from kornia_srgan.cli.app import run; run(['list', 'generator'])")
+    listing = "from kornia_srgan.cli.app import run_command_line; run_command_line(['list', 'generator'])"
+    done = in_a_fresh_process(tmp_path, listing)
     assert ["generator", "installed_net", "my-backbones"] in [
         line.split() for line in done.stdout.splitlines()
     ]

@@ -22,11 +22,11 @@ pytest.importorskip("httpx")
 
 from fastapi.testclient import TestClient
 
-from kornia_srgan import environment
 from kornia_srgan.demo.choices import Choice
 from kornia_srgan.serve import run as server
 from kornia_srgan.serve.app import build_app
 from kornia_srgan.serve.workshop import Workshop
+from tests.helpers.extras import pretend_missing
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
 
@@ -213,7 +213,7 @@ def test_a_token_is_made_where_others_can_ask(monkeypatch, tmp_path, capsys):
 
 
 def test_without_its_packages_it_says_what_to_install(capsys, monkeypatch):
-    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    pretend_missing(monkeypatch, "fastapi")
     assert_user_error(invoke(capsys, "serve"), "pip install 'kornia-srgan[serve]'")
 
 
