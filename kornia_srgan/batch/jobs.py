@@ -127,7 +127,7 @@ def _kept_apart(jobs: list[Job], sources: Sequence[Source], naming: Naming) -> l
     for job, source in zip(jobs, sources, strict=True):
         name = naming.stem(source.path, with_suffix=True) + job.target.suffix
         targets.append(job.target.with_name(name) if same_place(job.target) in shared else job.target)
-    others = ("another picture has the same name: this result is told apart by its own",)
+    others = ("another picture has the same name, so this result is named after its suffix or numbered",)
     return [
         job if target == job.target else replace(job, target=target, notes=others)
         for job, target in zip(jobs, numbered_apart(targets), strict=True)

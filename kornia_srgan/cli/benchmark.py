@@ -135,7 +135,7 @@ def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, m
 
     reason = compare.why_not_comparable(old, new)
     if reason:
-        typer.echo(f"warning: {source} is not compared, it is of another machine: {reason}", err=True)
+        typer.echo(f"warning: {source} is not compared, it was measured elsewhere: {reason}", err=True)
         return
     note = (
         f"MP/s before: {source}, {old.date:%Y-%m-%d}, torch {old.machine['torch']} {old.machine['revision']}"

@@ -161,7 +161,9 @@ def clip_targets(clips: Sequence[str], output: Path, naming: Naming, container: 
 
     suffix = None if container is None else f".{container.lower().removeprefix('.')}"
     if suffix is not None and suffix not in VIDEO_SUFFIXES:
-        raise UserError(f"'{container}' is no container; take mp4, mov, mkv, webm or avi", where="container")
+        raise UserError(
+            f"'{container}' is not a container; use mp4, mov, mkv, webm or avi", where="container"
+        )
     single = str(output) == STREAM or is_sequence(output) or (bool(output.suffix) and not output.is_dir())
     if single and len(clips) > 1:
         raise UserError(f"'{output}' is one result, and there are {len(clips)} clips; give a folder")
@@ -249,7 +251,7 @@ def _say_how_to_go_on(target: Path) -> None:
     from kornia_srgan.video.segments import parts_folder
 
     if str(target) != STREAM and (is_sequence(target) or any(parts_folder(target).glob("[0-9]*.segment"))):
-        typer.echo("stopped; what is done is kept, and the same command with --resume goes on", err=True)
+        typer.echo("stopped; the finished part is kept; continue with --resume", err=True)
 
 
 @contextmanager

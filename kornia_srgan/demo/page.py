@@ -154,7 +154,7 @@ def _plan(
 
 def _add_weights(path: str | None, known: dict[str, Choice]) -> tuple[Any, Choices]:
     if path is None:
-        raise UserError("no file came")
+        raise UserError("no file was uploaded")
     label, more = with_upload(known, Path(path))
     return gr.Dropdown(choices=_listed(more), value=label), more
 

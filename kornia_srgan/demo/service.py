@@ -102,7 +102,7 @@ class Service:
             ImageError: If it cannot be read or is too large, in one line that names the file.
         """
         if not path.is_file():
-            raise ImageError(f"'{path.name}' is not here any more; choose it again")
+            raise ImageError(f"'{path.name}' is no longer available; choose it again")
         return read_photo(path, max_pixels=self.max_pixels, name=path.name)
 
     def enlarge(

@@ -60,7 +60,7 @@ class OnnxGenerator(nn.Module):
         scale = shape[-1] / _PROBE
         if len(shape) != 4 or shape[1] != 3 or shape[-2] != shape[-1] or scale != int(scale) or scale < 1:
             raise UserError(
-                f"{name} makes {shape} of (1, 3, {_PROBE}, {_PROBE}), which is no enlarged picture"
+                f"{name} makes {shape} of (1, 3, {_PROBE}, {_PROBE}), which is not an enlarged picture"
             )
         return int(scale)
 

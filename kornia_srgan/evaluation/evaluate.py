@@ -203,8 +203,8 @@ def _evaluate_set(
             seconds[name] += time.perf_counter() - start
             if sr.shape != hr.shape:
                 raise UserError(
-                    f"{name}: an image of {tuple(lr.shape[-2:])} became {tuple(sr.shape[-2:])}, expected "
-                    f"{tuple(hr.shape[-2:])}"
+                    f"{name}: an image of {tuple(lr.shape[-2:])} was enlarged to {tuple(sr.shape[-2:])}, "
+                    f"expected {tuple(hr.shape[-2:])}"
                 )
             metrics = task.score(image, sr, hr)
             scores[name].append(ImageScore(image.name, metrics))

@@ -126,7 +126,7 @@ def locate_set(source: str | Path) -> Path:
             if folder.is_dir() and known_set(folder.name) is known:
                 return folder
     raise DataError(
-        f"{known.name} is not here (looked in {', '.join(map(str, places))}); get its {known.count} images "
+        f"{known.name} was not found (looked in {', '.join(map(str, places))}); get its {known.count} images "
         f"from {known.where} (licence: {known.licence}), unpack them, and give the folder, or set {VARIABLE} "
         "to the folder it is in"
     )

@@ -73,7 +73,9 @@ def check_array_dtype(pixels: Pixels) -> None:
     try:
         dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
     except TypeError as error:
-        raise ImageError(f"an array of {pixels.dtype} is no image; use uint8, uint16 or float32") from error
+        raise ImageError(
+            f"an array of {pixels.dtype} is not an image; use uint8, uint16 or float32"
+        ) from error
     check_dtype(dtype)
 
 

@@ -205,7 +205,7 @@ class Recipe:
         if self.restore != "auto":
             told = "weights between two others" if self.interpolate else f"'{self.weights}'"
             having = ", ".join(family.photo for family in FAMILIES)
-            raise ArgumentError(f"restore: {told} has no dial; these have: {having}", where="restore")
+            raise ArgumentError(f"restore is not supported by {told}; use {having}", where="restore")
 
     def _fixed(self) -> nn.Module:
         if self.interpolate is None:

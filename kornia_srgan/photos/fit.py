@@ -47,7 +47,7 @@ def fit_raster(
         convert = _to_srgb(icc, picture.space)
         if convert is not None:
             picture, icc = _mapped(picture, convert), None
-            notes.append(f"{form.name} has no place for an ICC profile: converted to sRGB")
+            notes.append(f"{form.name} cannot store an ICC profile: converted to sRGB")
     if picture.space == "L" and not form.grey:
         icc, odd = fit_profile(icc, "RGB")
         notes += odd

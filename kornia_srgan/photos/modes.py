@@ -125,7 +125,7 @@ def _plain_mode(image: Image.Image) -> Image.Image:
         case "I;16" | "I;16L" | "I;16B" | "I;16N" | "F" | "CMYK":
             return image
         case "I":
-            raise ImageError("its 32-bit integers have no known white; convert it to 16 bits first")
+            raise ImageError("its 32-bit integers have no known white level; convert it to 16 bits first")
         case "LAB":
             lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")

@@ -45,7 +45,7 @@ def write_tiff(path: Path, pictures: Iterable[Raster], metadata: Metadata) -> tu
         for page in pages:
             _write_page(file, page, Metadata(icc=metadata.icc, dpi=metadata.dpi), exif_structure(None))
     if big and below:
-        return ("a TIFF of this size (BigTIFF) has no place for EXIF's exposure data and GPS: left out",)
+        return ("a TIFF of this size (BigTIFF) cannot store EXIF's exposure data and GPS: left out",)
     _add_directories(path, structure)
     return ()
 

@@ -203,7 +203,7 @@ def _checked(pixels: Pixels, bits: int) -> Pixels:
             raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
         return pixels.astype(np.float32)
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"values of {pixels.dtype} have no known white; convert it to 16 bits first")
+        raise ImageError(f"values of {pixels.dtype} have no known white level; convert it to 16 bits first")
     if bits not in (8, 16):  # 10, 12 or 14 bits lie in 16, from 0
         factor = 65535 / (2**bits - 1)
         return (pixels * factor + 0.5).astype(np.uint16)

@@ -147,7 +147,7 @@ def _guard(token: str | None) -> Callable[[Request], None]:
         if origin is not None and urlsplit(origin).netloc != host:
             raise HTTPException(403, "pages of other sites may not use this server")
         if urlsplit(f"//{host}").hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise HTTPException(403, f"this server does not go by the name '{host}'")
+            raise HTTPException(403, f"requests for the host '{host}' are not allowed")
 
     return check
 

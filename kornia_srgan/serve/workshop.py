@@ -247,7 +247,7 @@ class Workshop:
     def _watcher(self, ticket: Ticket) -> Callable[[float], None]:
         def on_rows(_: float) -> None:
             if ticket.cancelled or self._stopped.is_set():
-                raise CancelledError("nobody waits for it any more")
+                raise CancelledError("the order was cancelled")
 
         return on_rows
 

@@ -236,7 +236,7 @@ class Trainer:
     def _note_bad(self, result: StepResult, progress: Progress, in_a_row: int) -> int:
         if not result.bad:
             return 0
-        self.journal.say(f"step {progress.total}: '{result.bad}' is not finite; the step was left out")
+        self.journal.say(f"step {progress.total}: '{result.bad}' is not finite; the step was skipped")
         self.journal.record({"total": progress.total, "event": f"non-finite {result.bad}"})
         return in_a_row + 1
 

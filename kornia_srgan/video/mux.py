@@ -135,7 +135,7 @@ def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, 
             hint = "; name the result .mkv to keep it" if stream.type in ("audio", "subtitle") else ""
             kind = {"audio": "sound", "subtitle": "subtitles", "video": "another video"}
             notes.append(
-                f"left out: {kind.get(stream.type, stream.type)}{codec}, no place in this file{hint}"
+                f"left out: {kind.get(stream.type, stream.type)}{codec}, not for this container{hint}"
             )
             continue
         made.metadata.update(_own(stream.metadata))
@@ -242,7 +242,7 @@ def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, wind
         with opened(clip.source, clip.label) as source:
             lost = [key for key in _own(source.metadata) if key.lower() not in kept]
         if lost:
-            notes.append(f"left out: metadata without a place in this kind of file: {', '.join(lost)}")
+            notes.append(f"left out: metadata that this container cannot store: {', '.join(lost)}")
     return notes
 
 

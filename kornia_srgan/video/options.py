@@ -75,7 +75,7 @@ def parse_time(text: str) -> Fraction:
     """
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
-        raise ArgumentError(f"'{text}' is no time; write seconds (12.5) or 1:02:03.25", where="time")
+        raise ArgumentError(f"'{text}' is not a time; write seconds (12.5) or 1:02:03.25", where="time")
     hours, minutes, seconds = match.groups()
     return 3600 * Fraction(hours or 0) + 60 * Fraction(minutes or 0) + Fraction(seconds.rstrip("."))
 
@@ -91,7 +91,7 @@ def parse_rate(text: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 0 < rate <= 10000:
-        raise ArgumentError(f"'{text}' is no rate; write 25, 29.97 or 30000/1001", where="rate")
+        raise ArgumentError(f"'{text}' is not a frame rate; write 25, 29.97 or 30000/1001", where="rate")
     return rate
 
 
@@ -104,7 +104,7 @@ def parse_pairs(texts: list[str] | None) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts or ()]
     wrong = [name for name, equals, _ in pairs if not (name and equals)]
     if wrong:
-        raise ArgumentError(f"'{wrong[0]}' is no option; write name=value", where="options")
+        raise ArgumentError(f"'{wrong[0]}' is not an option; write name=value", where="options")
     return {name: value for name, _, value in pairs}
 
 

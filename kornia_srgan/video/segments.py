@@ -89,13 +89,13 @@ class Parts:
             self.remove()
         elif resume is None:
             raise UserError(
-                f"'{target}' was begun and stopped; --resume goes on with it, --no-resume begins again",
+                f"'{target}' was started and stopped; --resume continues it, --no-resume starts again",
                 where=target,
             )
         elif different:
             raise UserError(
                 f"'{target}' cannot be resumed: other {', '.join(different)} than before; "
-                "give the same again, or --no-resume to begin again",
+                "use the same, or --no-resume to start again",
                 where=target,
             )
 

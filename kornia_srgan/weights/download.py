@@ -83,7 +83,7 @@ def _direct(address: str) -> str:
 
 def _download(address: str, target: Path, entry: CommunityFile) -> None:
     if not address.startswith(("http://", "https://")):
-        raise WeightsError(f"'{address}' is no address on the web")
+        raise WeightsError(f"'{address}' is not a web address")
     if not reachable(address):
         raise OSError("no connection")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def _download(address: str, target: Path, entry: CommunityFile) -> None:
         with os.fdopen(handle, "wb") as file:
             digest = _copy(address, file, entry)
         if entry.sha256 and digest != entry.sha256:
-            raise WeightsError("what it sends is not the file that the catalogue describes (SHA-256 differs)")
+            raise WeightsError("its file is not the one in the catalogue (SHA-256 differs)")
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def _copy(address: str, file, entry: CommunityFile) -> str:
         Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar,
     ):
         if answer.headers.get_content_type() == "text/html":
-            raise WeightsError("it sends a web page")
+            raise WeightsError("it returned a web page")
         task = bar.add_task(entry.id, total=entry.size or None)
         while chunk := answer.read(_CHUNK):
             digest.update(chunk)

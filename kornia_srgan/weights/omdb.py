@@ -91,7 +91,7 @@ def read_catalogue(source: str | Path | None = None) -> dict[str, CommunityFile]
         content = json.loads(text)
         return {name: _entry(name, model) for name, model in content.items()}
     except (ValueError, AttributeError, TypeError, KeyError):
-        raise WeightsError(f"{where} is no catalogue of OpenModelDB", where=where) from None
+        raise WeightsError(f"{where} is not a catalogue of OpenModelDB", where=where) from None
 
 
 def find_model(source: str) -> CommunityFile:

@@ -84,7 +84,7 @@ def test_markdown_and_change(capsys, tmp_path):
     assert elsewhere.code == 0
     assert "now / before" not in elsewhere.out
     assert (
-        f"warning: {old} is not compared, it is of another machine: cpu 'Abacus 3000' there" in elsewhere.err
+        f"warning: {old} is not compared, it was measured elsewhere: cpu 'Abacus 3000' there" in elsewhere.err
     )
 
 

@@ -84,7 +84,7 @@ def test_several_sets_and_levels(capsys, folder, tmp_path):
 
 def test_a_known_set_that_is_not_here(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert_user_error(invoke(capsys, "evaluate", "--data", "Urban100"), "Urban100 is not here", "http")
+    assert_user_error(invoke(capsys, "evaluate", "--data", "Urban100"), "Urban100 was not found", "http")
 
 
 def test_notes_go_to_stderr(capsys, folder):

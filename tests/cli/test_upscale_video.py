@@ -73,7 +73,7 @@ def test_a_folder_names_its_videos(capsys, tmp_path, weights):
 def test_mistakes_are_one_line(capsys, tmp_path, weights):
     line = ("upscale", tmp_path / "none.mp4", "-o", tmp_path / "out")
     assert_user_error(invoke(capsys, *line, "--weights", weights), "no such file")
-    assert_user_error(invoke(capsys, *line, "--start", "soon"), "is no time")
+    assert_user_error(invoke(capsys, *line, "--start", "soon"), "is not a time")
     assert_user_error(invoke(capsys, *line, "--start", "3", "--end", "2"), "--end must come after")
     assert_user_error(invoke(capsys, *line, "--encoder-option", "x"), "name=value")
 

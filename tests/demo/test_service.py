@@ -136,7 +136,7 @@ class TestRefusals:
         assert "\n" not in text
 
     def test_a_photograph_that_is_gone(self, service, tmp_path):
-        with pytest.raises(ImageError, match=r"'holiday.jpg' is not here any more"):
+        with pytest.raises(ImageError, match=r"'holiday.jpg' is no longer available"):
             service.open(tmp_path / "holiday.jpg")
 
     def test_a_format_that_cannot_hold_it_leaves_nothing(self, service, photographs, weights, tmp_path):

@@ -38,7 +38,7 @@ def test_other_names_are_not_known():
 @pytest.mark.parametrize("known", KNOWN_SETS, ids=lambda s: s.name)
 def test_a_set_that_is_not_here_says_where_to_get_it(known):
     with pytest.raises(
-        DataError, match=rf"{known.name} is not here .* {known.count} images .*http.*{VARIABLE}"
+        DataError, match=rf"{known.name} was not found .* {known.count} images .*http.*{VARIABLE}"
     ):
         locate_set(known.name)
 

@@ -96,7 +96,7 @@ def test_families_are_asked_for_by_their_photo_weights():
 
 
 def test_weights_without_a_dial_say_so():
-    with pytest.raises(ArgumentError, match="restore: 'edsr-x4' has no dial; these have: photo-x4"):
+    with pytest.raises(ArgumentError, match="restore is not supported by 'edsr-x4'; use photo-x4"):
         Upscaler.from_pretrained("edsr-x4", restore=0.5)
 
 

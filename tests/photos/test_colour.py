@@ -93,7 +93,7 @@ def test_a_png_s_gamma_is_kept_in_every_format_with_profiles(tmp_path, suffix):
 def test_colours_become_srgb_where_a_format_has_no_profiles(tmp_path, shape):
     source = with_chunks(tmp_path / "in.png", pixels(shape), gama(1 / 1.4))
     notes = write_photo(tmp_path / "out.bmp", read_photo(source))
-    assert notes == ("BMP has no place for an ICC profile: converted to sRGB",)
+    assert notes == ("BMP cannot store an ICC profile: converted to sRGB",)
     expected = as_srgb(linear(pixels(shape).astype(float), 1.4))
     with Image.open(tmp_path / "out.bmp") as image:
         assert np.abs(np.asarray(image).astype(int) - expected).max() <= 2

@@ -158,7 +158,7 @@ def test_nothing_in_common_lists_all(tmp_path):
     [
         (lambda s: s | {"conv_first.weight": torch.zeros(5, 1, 3, 3)}, "takes 1 channels and gives 3"),
         (lambda s: s | {"conv_last.weight": torch.zeros(1, 5, 3, 3)}, "takes 3 channels and gives 1"),
-        (lambda s: s | {"upconv1.weight": torch.zeros(23, 5, 3, 3)}, "23 channels is no pixel shuffle to 5"),
+        (lambda s: s | {"upconv1.weight": torch.zeros(23, 5, 3, 3)}, "is not a pixel shuffle to 5"),
         (
             lambda s: {k.replace("body.1.", "body.9."): v for k, v in s.items()},
             r"'body.N' are numbered \[0, 2, 9\]",

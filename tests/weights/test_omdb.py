@@ -201,7 +201,7 @@ def test_what_was_downloaded_needs_no_network_any_more(site, weights, monkeypatc
 
 def test_something_else_is_no_catalogue(tmp_path, monkeypatch):
     (tmp_path / "x.json").write_text("[1, 2]")
-    with pytest.raises(WeightsError, match="is no catalogue of OpenModelDB"):
+    with pytest.raises(WeightsError, match="is not a catalogue of OpenModelDB"):
         read_catalogue(tmp_path / "x.json")
     with pytest.raises(WeightsError, match="cannot be read"):
         read_catalogue(tmp_path / "nowhere.json")

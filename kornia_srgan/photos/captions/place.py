@@ -49,7 +49,7 @@ def fit_metadata(metadata: Metadata, form: Format) -> tuple[Metadata, tuple[str,
     )
     lost = [name for name, value, held in stated if value is not None and not held]
     lost += [f"the text '{text.keyword}'" for text in texts]
-    notes = (f"{form.name} has no place for {', '.join(lost)}: left out",) if lost else ()
+    notes = (f"{form.name} cannot store {', '.join(lost)}: left out",) if lost else ()
     kept = Metadata(
         icc=metadata.icc if form.icc else None,
         exif=metadata.exif if form.exif else None,

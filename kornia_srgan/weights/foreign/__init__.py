@@ -127,7 +127,7 @@ def _ask_spandrel(state: State, path: Path, own: WeightsError) -> tuple[str, Con
         found = read_with_spandrel(state)
     except MissingExtraError:
         raise WeightsError(
-            f"{own}. spandrel knows some forty architectures more: `{INSTALL}`", where=path
+            f"{own}. spandrel supports some forty more architectures: `{INSTALL}`", where=path
         ) from None
     except WeightsError as error:
         raise WeightsError(f"{own}. By spandrel, {error}", where=path) from None
@@ -150,8 +150,8 @@ def _find_layout(state: State, where: str) -> Layout:
     close = [_difference(layout, state) for layout in ranked[:2] if layout.likeness(state) > 0]
     known = ", ".join(layout.name for layout in LAYOUTS)
     if close:
-        raise WeightsError(f"{where} is of no known layout; closest: {'; '.join(close)}. Known: {known}")
-    raise WeightsError(f"{where} is of no known layout (first key '{next(iter(state))}'). Known: {known}")
+        raise WeightsError(f"{where} has no known layout; closest: {'; '.join(close)}. Known: {known}")
+    raise WeightsError(f"{where} has no known layout (first key '{next(iter(state))}'). Known: {known}")
 
 
 def _difference(layout: Layout, state: State) -> str:

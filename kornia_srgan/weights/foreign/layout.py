@@ -109,7 +109,9 @@ def shuffle_factor(weight: Tensor, channels: int) -> int:
     """
     factor = round((weight.shape[0] / channels) ** 0.5)
     if factor * factor * channels != weight.shape[0]:
-        raise WeightsError(f"a convolution to {weight.shape[0]} channels is no pixel shuffle to {channels}")
+        raise WeightsError(
+            f"a convolution to {weight.shape[0]} channels is not a pixel shuffle to {channels}"
+        )
     return factor
 
 
