@@ -10,7 +10,9 @@ from PIL import Image
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
+from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, WriteOptions
 from tests.helpers.generators import Nearest
 
@@ -97,3 +99,20 @@ def test_damaged_files(tmp_path, kind):
     assert {p.suffix for p in tmp_path.iterdir()} <= {"", ".png"}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
     assert good < ROUNDS
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_wrong_check_sum_of_a_png_s_pixels_is_named(depth):
+    """PngSuite's xcsn0g01 is such a file: its pixels can be read, but nothing says that they are right."""
+    file = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=depth).reshape(8, 8)).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    assert read_photo(bytes(data)).notes == ()
+    start = data.index(b"IDAT")
+    stop = start + 4 + int.from_bytes(data[start - 4 : start], "big")
+    data[stop : stop + 4] = b"CSUM"
+    try:
+        notes = read_photo(bytes(data)).notes
+    except ImageError as error:  # the decoder of 16 bits looks at it
+        notes = (str(error),)
+    assert "check sum" in " ".join(notes) or "damaged" in " ".join(notes)

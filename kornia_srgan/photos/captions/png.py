@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 
 from kornia_srgan.photos import photoshop
@@ -16,6 +17,8 @@ _MOST_TEXT = 256 * 2**20  # of one compressed text: more is no text
 
 def read_png(data: bytes, found: Captions) -> None:
     """The texts of a PNG, and the profiles that ImageMagick keeps in texts."""
+    if not pixels_are_whole(data):
+        found.notes.append("the check sum of its pixels is wrong: some may be damaged")
     for name, content in png_chunks(data, whole=True):
         if name == b"caBX":
             found.notes.append(CREDENTIALS)
@@ -35,6 +38,22 @@ def read_png(data: bytes, found: Captions) -> None:
             _take_raw_profile(text, found)
         else:
             found.texts.append(text)
+
+
+def pixels_are_whole(data: bytes) -> bool:
+    """Whether the check sums of a PNG's pixels are right; Pillow does not look at them."""
+    place = 8
+    while place + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        stop = place + 8 + length
+        if name in (b"IDAT", b"fdAT") and data[stop : stop + 4] != _check_sum(data, place + 4, stop):
+            return False
+        place = stop + 4
+    return True
+
+
+def _check_sum(data: bytes, start: int, stop: int) -> bytes:
+    return zlib.crc32(memoryview(data)[start:stop]).to_bytes(4, "big")
 
 
 def _png_text(name: bytes, content: bytes) -> Text | None:
