@@ -1,4 +1,4 @@
-"""`kornia-srgan upscale`: pictures in, larger pictures out."""
+"""`kornia-srgan upscale`: enlarge pictures and videos."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IN", help="Pictures, folders, patterns, videos; - for standard input."),
+        typer.Argument(metavar="IN", help="Pictures, videos, folders or patterns; - for standard input."),
     ],
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A folder; for one picture also a file, or - for stdout.")
+        Path, typer.Option("--output", "-o", help="Folder; for a single input also a file, or - for stdout.")
     ],
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A packaged name (edsr-x4 is the fastest on a CPU) or a .safetensors or .onnx file."
+            help="Packaged name, file (.safetensors, .pth, .onnx), hf-hub:... or omdb:... [default: photo-x4]"
         ),
     ] = None,
     then: Annotated[
         list[str] | None,
-        typer.Option(metavar="WEIGHTS", help="Weights the result goes through next; can be repeated."),
+        typer.Option(metavar="WEIGHTS", help="Weights to apply to the result; repeatable."),
     ] = None,
     interpolate: Annotated[
         tuple[str, str, float] | None,
@@ -45,91 +45,110 @@ def command(
     width: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
     long_side: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Mean over eight flips and turns; 8 times the work.")
+        bool,
+        typer.Option(
+            "--ensemble", help="Average the results of eight flips and rotations; 8 times the work."
+        ),
     ] = False,
     color_fix: Annotated[
         bool, typer.Option("--color-fix", help="Take the coarse colour from the input.")
     ] = False,
-    tile: Annotated[str, typer.Option(help="Side of a tile in pixels; auto; 0: all at once.")] = "auto",
+    tile: Annotated[
+        str, typer.Option(help="Side of a tile in pixels, or auto; 0 processes the whole picture at once.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[
         str,
-        typer.Option(help="auto: the fastest with the same picture; float32: exact; float16; bfloat16."),
+        typer.Option(help="auto (fastest with the same picture), float32 (exact), float16 or bfloat16."),
     ] = "auto",
     engine: Annotated[
-        str, typer.Option(help="torch, onnxruntime, openvino, or auto: what is measured to be the fastest.")
+        str, typer.Option(help="torch, onnxruntime, openvino, or auto (measures the fastest).")
     ] = "torch",
     provider: Annotated[
-        str | None, typer.Option(help="Of onnxruntime: cpu, cuda, tensorrt, directml, coreml, openvino.")
+        str | None,
+        typer.Option(
+            help="Execution provider of onnxruntime: cpu, cuda, tensorrt, directml, coreml, openvino."
+        ),
     ] = None,
     threads: ThreadsOption = None,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif, bmp [default: lossless]")
+        str | None,
+        typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif or bmp [default: a lossless one]"),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="For jpeg, webp, avif [default: lossless, or 95]")
+        int | None,
+        typer.Option(min=1, max=100, help="Quality of jpeg, webp and avif [default: lossless, or 95]"),
     ] = None,
     subsampling: Annotated[
         Literal["4:4:4", "4:2:2", "4:2:0"], typer.Option(help="Colour resolution of jpeg and avif.")
     ] = "4:4:4",
     background: Annotated[
-        str, typer.Option(help="Shows through transparency where the format has none: white, #rrggbb.")
+        str, typer.Option(help="Background for formats without transparency: white, #rrggbb.")
     ] = "white",
     name: Annotated[
-        str, typer.Option(help="Names results: {stem}, {ext}, {size} (x4, 1600w, 1600px), {scale}.")
+        str,
+        typer.Option(help="Names of results, from {stem}, {ext}, {size} (x4, 1600w, 1600px) and {scale}."),
     ] = "{stem}_{size}",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite/--skip-existing", help="Where a result is there already.")
+        bool, typer.Option("--overwrite/--skip-existing", help="What to do if a result exists.")
     ] = True,
-    recursive: Annotated[bool, typer.Option(help="Go into folders of folders.")] = True,
+    recursive: Annotated[bool, typer.Option(help="Search subfolders.")] = True,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Files in the works at once [default: 2, large ones 1]")
+        int | None, typer.Option(min=1, help="Files in work at the same time [default: 2, large ones 1]")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger inputs, in megapixels.")] = 250,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Largest input in megapixels.")] = 250,
     codec: Annotated[
         str | None,
-        typer.Option(help="Of a video: h264, hevc, av1, vp9, prores, ffv1 [default: h264 or hevc]"),
+        typer.Option(help="Video codec: h264, hevc, av1, vp9, prores, ffv1 [default: h264 or hevc]"),
     ] = None,
-    crf: Annotated[float | None, typer.Option(help="Of a video, lower is better [default: 16 to 20]")] = None,
-    preset: Annotated[str | None, typer.Option(help="Of the encoder: how long it tries.")] = None,
+    crf: Annotated[
+        float | None, typer.Option(help="Video quality, lower is better [default: 16 to 20]")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset of the video encoder, such as slow.")] = None,
     pixel_format: Annotated[
-        str | None, typer.Option(help="Of a video, such as yuv444p or yuv420p10le [default: its own]")
+        str | None,
+        typer.Option(help="Video pixel format, such as yuv444p or yuv420p10le [default: the clip's]"),
     ] = None,
     encoder_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One more option of the video encoder.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the video encoder; repeatable.")
     ] = None,
     container: Annotated[
         str | None,
-        typer.Option(help="Of videos in a folder: mp4, mov, mkv, webm [default: their own or mkv]"),
+        typer.Option(help="Video container: mp4, mov, mkv, webm [default: the clip's, or mkv]"),
     ] = None,
     container_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="One more option of the container.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Option of the container; repeatable.")
     ] = None,
-    start: Annotated[str | None, typer.Option(metavar="TIME", help="Of a video: 12.5 or 1:02:03.")] = None,
-    end: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Of a video: the first time left out.")
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Start of the part of a video to enlarge: 12.5 or 1:02:03."),
     ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="End of that part.")] = None,
     rate: Annotated[
-        str | None, typer.Option(metavar="FPS", help="Of numbered pictures: 25, 30000/1001 [default: 25]")
+        str | None,
+        typer.Option(metavar="FPS", help="Frame rate of numbered pictures: 25, 30000/1001 [default: 25]"),
     ] = None,
     steady: Annotated[
-        float, typer.Option(min=0, max=1, help="Of a video: how strongly flicker is lowered.")
+        float, typer.Option(min=0, max=1, help="How strongly to reduce the flicker of a video.")
     ] = 0.0,
-    deinterlace: Annotated[bool, typer.Option(help="A video that is marked as interlaced.")] = True,
+    deinterlace: Annotated[
+        bool, typer.Option(help="Deinterlace videos that are marked as interlaced.")
+    ] = True,
     segment: Annotated[
-        float, typer.Option(min=0.01, help="Of a video: seconds that a stop loses at most.")
+        float, typer.Option(min=0.01, help="Seconds of a video per segment; a stop loses at most one.")
     ] = 2.0,
     resume: Annotated[
         bool | None,
-        typer.Option("--resume/--no-resume", help="A video that was stopped: go on, or begin again."),
+        typer.Option("--resume/--no-resume", help="Continue a stopped video, or start it again."),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write a report to this file.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Enlarge photographs and videos: metadata, depth and transparency are kept, sound and times too.
+    """Enlarge photographs and videos.
 
-    A video is a file by its suffix, numbered pictures (frames/%05d.png), or y4m on standard input.
+    Metadata, bit depth and transparency are kept; of videos also sound and frame times. Videos are files,
+    numbered pictures (frames/%05d.png), or y4m on standard input.
     """
     from kornia_srgan.cli.quiet import libraries_silenced
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips

@@ -97,7 +97,7 @@ def test_where_results_go(tmp_path):
     assert names("a.avi", output=tmp_path / "b.mp4") == ["b.mp4"]
     with pytest.raises(UserError, match="one result"):
         names("a.mp4", "b.mp4", output=tmp_path / "b.mp4")
-    with pytest.raises(UserError, match="no container"):
+    with pytest.raises(UserError, match="not a container"):
         names("a.mp4", container="png")
 
 

@@ -200,7 +200,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_file(tmp_path, steady):
     with pytest.raises(KeyboardInterrupt):
         enlarge_clip(source, target, Twice(stop_at=5), options)
     assert not target.exists()
-    with pytest.raises(UserError, match="--resume goes on"):
+    with pytest.raises(UserError, match="--resume continues"):
         enlarge_clip(source, target, Twice(), options)
     with pytest.raises(UserError, match="other steady than before"):
         enlarge_clip(source, target, Twice(), quick(segment=0.08, resume=True, steady=0.5))
