@@ -71,8 +71,8 @@ def test_less_than_one_is_refused():
 
 def test_the_command_line_settles_it_before_torch_comes():
     code = (
-        "import sys, os; from kornia_srgan.cli.app import run; "
-        "run(['upscale', 'none.png', '-o', 'x', '--threads', '1']); "
+        "import sys, os; from kornia_srgan.cli.app import run_command_line; "
+        "run_command_line(['upscale', 'none.png', '-o', 'x', '--threads', '1']); "
         "import torch; print(torch.get_num_threads(), os.environ['GOMP_SPINCOUNT'])"
     )
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "GOMP"))}
