@@ -24,6 +24,7 @@ from kornia_srgan.photos.signature import Kind, kind_of
 _LIMIT_LOCK = threading.Lock()
 DNG_VERSION = 50706
 _ENOUGH = 4096
+_CURSOR, _ICON = b"\0\0\2\0", b"\0\0\1\0"
 _PNG_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _MANY = {"GIF", "PNG", "WEBP", "AVIF", "TIFF"}
 
@@ -56,15 +57,23 @@ def open_image(data: bytes | BinaryIO) -> Image.Image:
     """Open with Pillow, without its limit on the number of pixels (a global; ours is an argument).
 
     The long texts and profiles of a PNG are left out: Pillow refuses a picture for one of over a megabyte.
+    A cursor with a PNG inside is opened as the icon that it is but for its hot spot: Pillow knows none.
     """
     if isinstance(data, bytes) and data.startswith(b"\x89PNG"):
         data = without_long_texts(data)
+    if isinstance(data, bytes) and _is_png_cursor(data):
+        data = _ICON + data[len(_CURSOR) :]
     with _LIMIT_LOCK:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _is_png_cursor(data: bytes) -> bool:
+    place = int.from_bytes(data[18:22], "little")
+    return data.startswith(_CURSOR) and data[place : place + 4] == b"\x89PNG"
 
 
 def frame_count(image: Image.Image) -> int:

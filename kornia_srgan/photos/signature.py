@@ -66,6 +66,12 @@ def _is_sgi(head: bytes) -> bool:
     return head[:2] == b"\x01\xda" and head[2:3] in (b"\x00", b"\x01") and head[3:4] in (b"\x01", b"\x02")
 
 
+def _is_jpeg_ls(head: bytes) -> bool:
+    """By the frame header, or by the SPIFF header before it, which says how the rest is compressed."""
+    spiff = head[:4] == b"\xff\xd8\xff\xe8" and head[6:12] == b"SPIFF\0" and head[26:27] == b"\6"
+    return spiff or head.startswith(b"\xff\xd8\xff\xf7")
+
+
 def _is_pnm(head: bytes) -> bool:
     return re.match(rb"P([1-6]\s+[\d#]|7\s+(WIDTH|HEIGHT|#)|[fF]\s+[\d#])", head) is not None
 
@@ -76,7 +82,7 @@ _LAYERS = "only its own program can put its layers together; export it as PNG or
 
 KINDS = (
     Kind("PNG", _starts(b"\x89PNG\r\n\x1a\n")),
-    Kind("JPEG-LS", _starts(b"\xff\xd8\xff\xf7"), "JPEG-LS", "convert it to PNG first"),
+    Kind("JPEG-LS", _is_jpeg_ls, "JPEG-LS", "convert it to PNG first"),
     Kind("JPEG", _starts(b"\xff\xd8\xff")),
     Kind("GIF", _starts(b"GIF87a", b"GIF89a")),
     Kind("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos import plugins
+from kornia_srgan.photos import extra_formats
 from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.find import looks_like_picture
@@ -188,7 +188,7 @@ def test_camera_raw_without_its_pixels_is_refused(monkeypatch):
     pytest.importorskip("rawpy", reason="camera raw needs rawpy")
     with pytest.raises(ImageError, match="all its pixels are the same"):
         read_photo(mosaic(light=0), name="in.dng")
-    monkeypatch.setattr(plugins, "_FEWEST", 1e-3)
+    monkeypatch.setattr(extra_formats, "_FEWEST", 1e-3)
     with pytest.raises(ImageError, match="it ends too soon"):
         read_photo(mosaic(), name="in.dng")
 
@@ -456,3 +456,18 @@ def test_the_reported_files_are_read(shared_data, name):
 def test_the_reported_files_are_refused(shared_data, name, message):
     with pytest.raises(ImageError, match=message):
         read_photo(shared_data / "reports" / name)
+
+
+def test_a_cursor_with_a_png_inside_is_read():
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).convert("RGBA").save(file, "ICO", sizes=[(8, 8)])
+    data = file.getvalue()
+    cursor = data[:2] + b"\2\0" + data[4:10] + struct.pack("<HH", 3, 5) + data[14:]  # its hot spot
+    theirs = read_photo(data).frames[0]
+    np.testing.assert_array_equal(read_photo(cursor).frames[0].pixels, theirs.pixels)
+
+
+@pytest.mark.parametrize("spiff", [b"", b"\xff\xe8\0\x20SPIFF\0" + bytes(14) + b"\6" + bytes(9)])
+def test_jpeg_ls_is_named(spiff):
+    with pytest.raises(ImageError, match="JPEG-LS files are not supported"):
+        read_photo(b"\xff\xd8" + spiff + b"\xff\xf7\0\x0b\x08" + bytes(40))
