@@ -1,4 +1,4 @@
-"""`kornia-srgan data`: a look at images before training on them."""
+"""`kornia-srgan data`: check images before training."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ def command(
     ] = None,
     hr: HrOption = None,
     lr: LrOption = None,
-    scale: Annotated[int, typer.Option(min=1, help="How much larger HR is than LR.")] = 4,
-    crop: Annotated[int, typer.Option(min=1, help="Side of an HR crop; smaller images are named.")] = 96,
-    quality: Annotated[
-        int, typer.Option(min=1, max=100, help="JPEGs saved at a lower quality are named.")
-    ] = 75,
+    scale: Annotated[int, typer.Option(min=1, help="Scale between HR and LR.")] = 4,
+    crop: Annotated[int, typer.Option(min=1, help="Side of an HR crop; smaller images are reported.")] = 96,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Report JPEGs of lower quality.")] = 75,
     shift: Annotated[
-        float, typer.Option(min=0, help="HR pixels between the images of a pair from which on it is named.")
+        float, typer.Option(min=0, help="Report pairs that are shifted by this many HR pixels or more.")
     ] = 1.0,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", metavar="FILE.png", help="Write a contact sheet.")
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE.json", help="Write all that was found.")
+        Path | None, typer.Option("--json", metavar="FILE.json", help="Write all results to this file.")
     ] = None,
     fix_list: Annotated[
         Path | None,
         typer.Option(
-            "--fix-list", metavar="FILE.txt", help="Write the files with a problem, one path a line."
+            "--fix-list", metavar="FILE.txt", help="Write the paths of files with problems, one per line."
         ),
     ] = None,
 ) -> None:
-    """Look at images before training: sizes, formats, and what would spoil a run.
+    """Check images before training.
 
-    Named are images that cannot be decoded, duplicates, images smaller than a crop, enlarged ones and hard
-    compressed ones; of pairs also missing partners, wrong sizes and measured shifts. Nothing is changed.
+    Reports sizes and formats, images that cannot be decoded, duplicates, and images that are too small,
+    enlarged or strongly compressed; of pairs also missing partners, wrong sizes and shifts. No file is
+    changed.
     """
     import json
 
