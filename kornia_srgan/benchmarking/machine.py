@@ -1,4 +1,4 @@
-"""The machine and the versions that a figure belongs to."""
+"""The machine and the versions that a measurement belongs to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
 
 
 def machine_facts(device: str = "cpu") -> dict[str, Any]:
-    """The machine in words and numbers; `threads` is what torch uses and every engine is told to use."""
+    """The machine in words and numbers; `threads` is the number that torch and all engines use."""
     found = {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),

@@ -1,1 +1,1 @@
-"""Picture files and their pixels. No torch."""
+"""Reads and writes picture files. No torch."""

@@ -1,4 +1,4 @@
-"""Which colours the values of a file mean, by whatever way the file says it, as an ICC profile.
+"""Converts any description of colours in a file to an ICC profile.
 
 Besides ICC there are CICP code points (PNG, AVIF, HEIC), gAMA and cHRM (PNG), the mark that cameras leave in
 EXIF, the primaries of TIFF, the header of BMP. The values stay as they are and get a profile that

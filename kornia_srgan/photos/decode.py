@@ -1,4 +1,4 @@
-"""From a picture file to a `Photo`: every mode in its own depth, upright, with all that the file says."""
+"""Decodes a picture file to a `Photo`: in its own mode and depth, upright, with its metadata."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
 
     Args:
         source: A path, or the file's bytes.
-        max_pixels: Refuse a picture with more, before its pixels are decoded.
-        name: What to call bytes in messages.
+        max_pixels: Largest number of pixels, checked before they are decoded.
+        name: The name of bytes in messages.
 
     Raises:
-        ImageError: If it cannot be read, is no picture, is damaged, or is larger than `max_pixels`.
+        ImageError: If it cannot be read, is not a picture, is damaged, or is larger than `max_pixels`.
     """
     label = name or (str(source) if not isinstance(source, bytes) else "the input")
     try:

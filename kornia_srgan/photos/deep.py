@@ -1,4 +1,4 @@
-"""Pixels deeper than eight bits, which Pillow would cut down, and the colour that a PNG calls transparent.
+"""Decodes pixels of more than 8 bits, which Pillow would reduce, and the transparent colour of PNG.
 
 TIFF has a module of its own, `tiff_read`; so have HEIC and JPEG XL, `plugins`.
 """

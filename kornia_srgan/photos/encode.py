@@ -1,4 +1,4 @@
-"""From rasters to a picture file, with its metadata, atomically."""
+"""Writes picture files with their metadata, atomically."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def write_photo(
     rasters: Iterable[Raster] | None = None,
     form: Format | None = None,
 ) -> tuple[str, ...]:
-    """Write a photo, or what was made of its frames, with the photo's metadata and timing.
+    """Write a photo, or new rasters for its frames, with its metadata and timing.
 
     Args:
         path: Takes the place of what is there, when all is written.
-        photo: What to write, or whose metadata to write.
-        options: Quality and the like.
-        rasters: Written in place of the photo's own frames, one for each; see `enlarge`.
-        form: The format; by the path's suffix when it is not given.
+        photo: The photo, or the source of metadata.
+        options: Quality and similar options.
+        rasters: Written instead of the photo's frames, one per frame; see `enlarge`.
+        form: The format; by default by the suffix of the path.
 
     Returns:
         What could not be kept, one sentence each.

@@ -1,4 +1,4 @@
-"""Finding picture files: by their names or first bytes, in folders and the folders in them."""
+"""Finds picture files in folders, by their names or first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits a picture to what a format can hold: depth, transparency, colour space. Band by band."""
+"""Converts a picture to the depth, transparency and colour space of a format, band by band."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each output format can hold, and the choices that the user has."""
+"""The output formats, what each can store, and the options of the user."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Format:
 
     Attributes:
         name: As Pillow calls it.
-        suffixes: The first is the usual one.
+        suffixes: The first one is the default.
         alpha: The transparency it holds: a pixel is there or not (`binary`), any share (`full`), or None.
         deep: It holds 16 bits a channel.
         floating: It holds floating point.
@@ -85,7 +85,7 @@ class Format:
         disposes: Its frames say what becomes of them before the next one.
         strips: It is written row by row, without the whole picture in memory.
         longest: The most pixels on a side.
-        encoder: What Pillow's encoder is told, by the user's wishes.
+        encoder: The options of Pillow's encoder, from the user's options.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the first bytes of a picture file say, without decoding its pixels."""
+"""Reads the header of a picture file without decoding its pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of file it is, by its first bytes."""
+"""Detects the kind of a file by its first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening until it is told to stop."""
+"""Runs the server until a signal to stop."""
 
 from __future__ import annotations
 

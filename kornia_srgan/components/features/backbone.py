@@ -1,4 +1,4 @@
-"""timm backbones with the weights that were asked for, or a clear word why not."""
+"""Creates timm backbones with the requested weights, or a clear error."""
 
 from __future__ import annotations
 

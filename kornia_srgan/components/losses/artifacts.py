@@ -1,4 +1,4 @@
-"""Losses against what a GAN gets wrong: artefacts, colours that drift, detail that is punished."""
+"""Losses against typical faults of GANs: artefacts, colour shifts, and penalties on plausible detail."""
 
 from __future__ import annotations
 

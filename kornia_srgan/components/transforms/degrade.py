@@ -1,4 +1,4 @@
-"""Degradations: LR images as they come from the wild, made of HR images in batch on the device."""
+"""Degradations: make realistic LR images from HR images, in batch on the device."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kornia_srgan.errors import ArgumentError
 
 
 class DegradationPipeline:
-    """Stages one after the other; the last ones must bring the images to the size asked for.
+    """Applies stages in order; at the end, the images must have the requested size.
 
-    What an image becomes is a function of the image, its seed and the size: not of its batch, nor of torch's
-    global generators, which are left alone. Computed in float32 whatever autocast says; without a gradient.
+    The result depends only on the image, its seed and the size, not on the batch or on torch's global
+    generators, which are not changed. Computed in float32 even under autocast, without a gradient.
 
     Args:
         stages: Each a degradation stage: an object, a registered name or `{name, args}`.
-        quantize: Round the result to grey levels, as a file would.
+        quantize: Round the result to grey levels, like a file.
 
     Raises:
         ArgumentError: If there is no stage, or one does not fit.

@@ -1,4 +1,4 @@
-"""Flat colour in HR crops, which photographs seldom have and drawings, screenshots and skies do."""
+"""Flat colours in HR crops, as in drawings, screenshots and skies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kornia_srgan.rng import draw_uniform
 
 
 class FlatPatches:
-    """Lays a rectangle of one colour over some of the images.
+    """Draws a rectangle of one colour on some of the images.
 
-    A network trained on photographs alone hardly sees pure white or a saturated colour, and shifts them. The
+    A network trained only on photographs hardly sees pure white or saturated colours, and shifts them. The
     colour is white (3 in 10), black (1 in 10), a corner of the RGB cube (3 in 10) or any colour.
 
     Args:

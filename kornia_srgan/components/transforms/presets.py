@@ -1,4 +1,4 @@
-"""Degradations for recipes: how photographs have fared, in three degrees."""
+"""Degradation presets in three strengths: mild, photo and heavy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _stage(name: str, **args: Any) -> dict[str, Any]:
 def mild() -> DegradationPipeline:
     """Well-kept photographs: a little blur and noise, a good JPEG or WebP, sometimes saved twice.
 
-    About one image in five is nothing but resized.
+    About one image in five is only resized.
     """
     return DegradationPipeline(
         stages=(
@@ -33,9 +33,9 @@ def mild() -> DegradationPipeline:
 
 
 def photo() -> DegradationPipeline:
-    """Photographs as people have them: phone noise, sharpening halos, JPEG down to 30, saved again.
+    """Typical photographs: phone noise, sharpening halos, JPEG from quality 30 up, sometimes saved twice.
 
-    About one image in ten is nothing but resized.
+    About one image in ten is only resized.
     """
     return DegradationPipeline(
         stages=(
@@ -52,7 +52,7 @@ def photo() -> DegradationPipeline:
 
 
 def heavy() -> DegradationPipeline:
-    """Pictures that went through many hands: enlarged and shrunk, noisy, compressed hard and twice."""
+    """Pictures that were shared many times: enlarged and shrunk, noisy, strongly compressed, twice."""
     return DegradationPipeline(
         stages=(
             _stage("blur", p=0.6, sigma=(0.2, 2.4)),

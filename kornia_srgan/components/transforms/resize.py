@@ -1,4 +1,4 @@
-"""Resizers: how LR images are made of HR images."""
+"""Resizers, which make LR images from HR images."""
 
 from __future__ import annotations
 
