@@ -111,7 +111,7 @@ class Outputs:
         write_bytes(path, picture)
         if unknown:
             typer.echo(
-                f"note: not in {path}, their {self.plot_x} is not known: {', '.join(unknown)}", err=True
+                f"note: not in {path}, because {self.plot_x} is not known for: {', '.join(unknown)}", err=True
             )
 
     def _print(self, report: Report, statistics: Statistics | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
 
@@ -21,7 +22,11 @@ from kornia_srgan.photos.netpbm import netpbm_header
 from kornia_srgan.photos.segments import without_long_texts
 from kornia_srgan.photos.signature import Kind, kind_of
 
+if TYPE_CHECKING:
+    import tifffile
+
 _LIMIT_LOCK = threading.Lock()
+_NO_LOG = logging.NullHandler()
 DNG_VERSION = 50706
 _ENOUGH = 4096
 _CURSOR, _ICON = b"\0\0\2\0", b"\0\0\1\0"
@@ -74,6 +79,14 @@ def open_image(data: bytes | BinaryIO) -> Image.Image:
 def _is_png_cursor(data: bytes) -> bool:
     place = int.from_bytes(data[18:22], "little")
     return data.startswith(_CURSOR) and data[place : place + 4] == b"\x89PNG"
+
+
+def open_tiff(file: BinaryIO) -> tifffile.TiffFile:
+    """Open with tifffile, whose remarks on damaged tags Python would print where nobody handles them."""
+    import tifffile
+
+    logging.getLogger("tifffile").addHandler(_NO_LOG)
+    return tifffile.TiffFile(file)
 
 
 def frame_count(image: Image.Image) -> int:
@@ -153,9 +166,7 @@ def _peek_otherwise(file: BinaryIO, kind: Kind | None) -> Header | None:
 
 def _peek_tiff(file: BinaryIO) -> Header | None:
     """A TIFF of a kind that Pillow does not know."""
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
+    with open_tiff(file) as tiff:
         page = tiff.pages.first
         mode = "F" if page.dtype is not None and page.dtype.kind == "f" else "RGB"
         return Header("TIFF", mode, page.imagewidth, page.imagelength, len(tiff.pages))

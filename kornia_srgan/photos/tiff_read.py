@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,10 +11,9 @@ import tifffile
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.explain import one_line
-from kornia_srgan.photos.header import check_size
+from kornia_srgan.photos.header import check_size, open_tiff
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_of
 
-_NO_LOG = logging.NullHandler()
 _RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
 _DNG_VERSION = 50706
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
@@ -34,9 +32,7 @@ class TiffReader:
     """
 
     def __init__(self, data: bytes) -> None:
-        # Without any handler Python prints tifffile's remarks on damaged tags; our error is one line.
-        logging.getLogger("tifffile").addHandler(_NO_LOG)
-        self._file = tifffile.TiffFile(io.BytesIO(data))
+        self._file = open_tiff(io.BytesIO(data))
         self._every, self.broken = _pages(self._file)
         self.first = self._every[0]
         self.pages = [page for page in self._every if not page.is_reduced] or [self.first]

@@ -1,6 +1,7 @@
 """Kinds of files: what is read, and what is refused by its name instead of called damaged."""
 
 import io
+import logging
 import struct
 
 import numpy as np
@@ -471,3 +472,12 @@ def test_a_cursor_with_a_png_inside_is_read():
 def test_jpeg_ls_is_named(spiff):
     with pytest.raises(ImageError, match="JPEG-LS files are not supported"):
         read_photo(b"\xff\xd8" + spiff + b"\xff\xf7\0\x0b\x08" + bytes(40))
+
+
+@pytest.mark.parametrize("read", [peek_header, read_photo])
+def test_tifffile_s_remarks_are_not_printed(monkeypatch, read):
+    """Python prints what no handler takes; under pytest there is always one."""
+    logger = logging.getLogger("tifffile")
+    monkeypatch.setattr(logger, "handlers", [])
+    read(tiff(PIXELS / 255))  # float64, which Pillow does not open
+    assert logger.handlers
