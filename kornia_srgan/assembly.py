@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from kornia_srgan.channels import resizer_for, try_channels, with_bands
 from kornia_srgan.config.model import Component, Stage, TrainConfig, WeightedLoss
 from kornia_srgan.contracts import (
     AdversarialLoss,
@@ -141,9 +142,15 @@ def assemble(config: TrainConfig) -> Components:
     component = _component_of(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
+        component = with_bands(GENERATORS, component, config.channels, path="generator")
         generator = build_generator(component, scale=config.scale)
         stages = tuple(
-            _stage(stage, path=f"stages.{index}", crop=stage.crop or config.data.crop)
+            _stage(
+                stage,
+                path=f"stages.{index}",
+                crop=stage.crop or config.data.crop,
+                channels=config.channels,
+            )
             for index, stage in enumerate(config.stages)
         )
         if config.train.compile:
@@ -152,14 +159,29 @@ def assemble(config: TrainConfig) -> Components:
             build_component(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
             for index, component in enumerate(config.data.augmentations)
         )
-        resizer = build_component(RESIZERS, config.data.resizer, path="data.resizer")
+        resizer = build_component(
+            RESIZERS, resizer_for(config.data.resizer, config.data.range), path="data.resizer"
+        )
         degradation = (
             build_component(DEGRADATIONS, config.data.degradation, path="data.degradation")
             if config.data.degradation
             else None
         )
-    spec = generator_spec(component, config.scale, license=config.license)
+    spec = generator_spec(
+        component,
+        config.scale,
+        license=config.license,
+        channels=config.channels,
+        data_range=config.data.range or ((0.0, 255.0) if config.channels == 1 else ()),
+    )
     note = _initialise(generator, spec, config.init) if config.init else ""
+    if config.channels != 3:
+        losses = {
+            f"stages.{i}.losses.{j}": (entry.name, entry.loss)
+            for i, stage in enumerate(stages)
+            for j, entry in enumerate(stage.losses)
+        }
+        try_channels(config, augmentations, degradation, losses)
     return Components(generator, spec, stages, augmentations, resizer, degradation, note)
 
 
@@ -177,10 +199,15 @@ def _component_of(config: TrainConfig) -> Component:
             f"generator: {config.init} is x{found.scale}, the run has scale {config.scale}; "
             f"set scale={found.scale}"
         )
+    if found.channels != config.channels:
+        raise ConfigError(
+            f"generator: {config.init} is for {found.channels} channels, the run has {config.channels}; "
+            f"set channels={found.channels}"
+        )
     return Component(name=found.name, args=dict(found.args))
 
 
-def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
+def _stage(stage: Stage, *, path: str, crop: int, channels: int) -> StageComponents:
     losses = tuple(
         NamedLoss(
             _unique_name(stage.losses, index),
@@ -192,8 +219,9 @@ def _stage(stage: Stage, *, path: str, crop: int) -> StageComponents:
     if stage.adversarial is None or stage.discriminator is None:
         return StageComponents(stage, losses)
     where = f"{path}.discriminator"
-    made = build_component(DISCRIMINATORS, stage.discriminator, path=where, crop=crop)
-    discriminator = _module(made, stage.discriminator, where)
+    component = with_bands(DISCRIMINATORS, stage.discriminator, channels, path=where)
+    made = build_component(DISCRIMINATORS, component, path=where, crop=crop)
+    discriminator = _module(made, component, where)
     adversarial = build_component(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
     if stage.discriminator_limit is not None and adversarial.needs_real:
         raise ConfigError(
@@ -228,6 +256,10 @@ def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> str:
     if found.name != spec.name:
         raise WeightsError(
             f"init: {source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
+        )
+    if found.channels != spec.channels:
+        raise WeightsError(
+            f"init: {source} is for images of {found.channels} channels, the run has {spec.channels}"
         )
     if found.scale == spec.scale:
         load_into(generator, state, f"init: {source}")

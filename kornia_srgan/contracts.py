@@ -59,6 +59,13 @@ class LimitedPrecision(Protocol):
 
 
 @runtime_checkable
+class StatesBands(Protocol):
+    """A generator that says how many channels its images have; without it they are RGB."""
+
+    bands: int
+
+
+@runtime_checkable
 class StartsFromWeights(Protocol):
     """A generator class with arguments that only matter before training, such as pretrained features.
 

@@ -26,7 +26,7 @@ from kornia_srgan.atomic import write_bytes
 from kornia_srgan.contracts import Geometry
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import KorniaSRGANError, UserError
-from kornia_srgan.geometry import geometry_of
+from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -129,7 +129,7 @@ def _require_onnx() -> None:
 
 def _trace(module: nn.Module, name: str, align: int) -> ExportedProgram:
     batch, height, width = _EXAMPLE
-    example = torch.rand(batch, 3, height * align, width * align)
+    example = torch.rand(batch, bands_of(module), height * align, width * align)
     sizes = {0: Dim("batch"), 2: _multiple(align, "height"), 3: _multiple(align, "width")}
     try:
         return torch.export.export(module, (example,), dynamic_shapes=(sizes,), strict=False)
@@ -206,7 +206,7 @@ def _to_pt2(program: ExportedProgram, spec: WeightSpec, geometry: Geometry) -> t
 
 def _compare(module: nn.Module, run: Run, batch: int, height: int, width: int) -> Parity:
     generator = torch.Generator().manual_seed(batch * 10_000 + height * 100 + width)
-    lr = torch.rand(batch, 3, height, width, generator=generator)
+    lr = torch.rand(batch, bands_of(module), height, width, generator=generator)
     with torch.inference_mode():
         expected = module(lr)
     with torch.no_grad():

@@ -7,7 +7,7 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.contracts import Geometry, LimitedPrecision
+from kornia_srgan.contracts import Geometry, LimitedPrecision, StatesBands
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.explain import one_line
 
@@ -49,6 +49,11 @@ def scale_of(generator: nn.Module) -> int:
             f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4"
         )
     return _whole(generator.scale, 1, f"{name}.scale")
+
+
+def bands_of(generator: nn.Module) -> int:
+    """How many channels a generator's images have; 3 unless it says otherwise."""
+    return _whole(generator.bands, 1, "bands") if isinstance(generator, StatesBands) else 3
 
 
 def supported_dtypes(generator: nn.Module) -> tuple[str, ...]:
@@ -117,7 +122,7 @@ def _radius(generator: nn.Module, height: int, longest: int, vertical: bool) -> 
 def _reached(generator: nn.Module, height: int, length: int, vertical: bool) -> tuple[int, int]:
     """The first and the last LR pixel along a line whose output a NaN in its middle reaches."""
     reference = next(generator.parameters(), torch.zeros(()))
-    line = torch.zeros(1, 3, height, length, dtype=reference.dtype, device=reference.device)
+    line = torch.zeros(1, bands_of(generator), height, length, dtype=reference.dtype, device=reference.device)
     line[..., length // 2] = torch.nan
     output: Tensor = generator(line.mT if vertical else line)
     hit = output.isnan().any(dim=1)[0].any(dim=1 if vertical else 0).nonzero().flatten()

@@ -151,6 +151,7 @@ def command(
     numbered pictures (frames/%05d.png), or y4m on standard input.
     """
     from kornia_srgan.cli.quiet import libraries_silenced
+    from kornia_srgan.cli.upscale_scenes import is_for_scenes, upscale_scenes
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
     from kornia_srgan.cli.upscale_view import failure_reason, list_left_out, make_report, show_note
     from kornia_srgan.cli.upscale_work import (
@@ -169,6 +170,20 @@ def command(
         from kornia_srgan.registry.plugins import load_plugins
         from kornia_srgan.video.options import VideoOptions, parse_pairs, parse_rate, parse_time
 
+        if weights is not None and is_for_scenes(weights):
+            load_plugins(plugin or ())
+            photographic = {
+                "--then": bool(then),
+                "--ensemble": ensemble,
+                "--color-fix": color_fix,
+                "--scale": scale is not None,
+                "--width": width is not None,
+                "--long-side": long_side is not None,
+                "--format": file_format is not None,
+                "--quality": quality is not None,
+                "--json": json_file is not None,
+            }
+            return upscale_scenes(weights, inputs, output, device=device, ignored=photographic, quiet=quiet)
         if json_file is not None:
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)

@@ -142,6 +142,11 @@ class Data(Model):
     pairs: tuple[Pair, ...] = Field(
         default=(), description="HR images that bring their own LR images; `--hr` and `--lr` set it."
     )
+    range: tuple[float, float] | None = Field(
+        default=None,
+        description="Stored values that become 0 and 1, such as [0, 10000]: for data of any depth, read as "
+        "it is. Without it images are photographs of 8 bits.",
+    )
     pair_share: float = Field(
         default=0.5, gt=0, lt=1, description="Share of crops from `pairs` where there are `folders` too."
     )
@@ -212,6 +217,9 @@ class TrainConfig(Model):
     name: str = Field(default="run", description="Name of the recipe.")
     summary: str = Field(default="", description="One-line description.")
     scale: PositiveInt = Field(default=4, description="Upscaling factor.")
+    channels: PositiveInt = Field(
+        default=3, description="Channels of the images: 1 is grey; with others than 1 and 3 set `data.range`."
+    )
     generator: ComponentField
     init: str | None = Field(
         default=None,
@@ -232,6 +240,13 @@ class TrainConfig(Model):
             if crop % self.scale:
                 low = crop - crop % self.scale or self.scale
                 raise ValueError(f"{where} {crop} is not a multiple of scale {self.scale}; try {low}")
+        if self.data.range is not None and not self.data.range[0] < self.data.range[1]:
+            raise ValueError(f"data.range must be two rising numbers; got {list(self.data.range)}")
+        if self.channels not in (1, 3) and self.data.range is None:
+            raise ValueError(
+                f"channels {self.channels} needs data.range, the values that are black and white, "
+                "such as [0, 10000]"
+            )
         names = [s.name for s in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names; got {', '.join(names)}")

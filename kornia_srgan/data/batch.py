@@ -15,7 +15,7 @@ class CropBatch:
     """Crops of one step.
 
     Attributes:
-        images: uint8 `(B, 3, crop, crop)` RGB on the device.
+        images: uint8 `(B, 3, crop, crop)` RGB on the device; with a stated range int16, `(B, C, crop, crop)`.
         seeds: One seed per crop for its augmentations; like the crop a function of (seed, sample number).
         lr: uint8 `(P, 3, crop / scale, crop / scale)`, LR of the crops that have their own; None for none.
         paired: Which crops these belong to, in rising order.

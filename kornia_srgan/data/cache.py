@@ -18,8 +18,12 @@ from kornia_srgan.errors import ImageError
 
 def stored_bytes(files: Sequence[ImageFile], crop: int) -> int:
     """Size of the buffers that these images, and the LR images of pairs among them, need."""
-    hr = sum(3 * _stored_pixels(f, crop) for f in files)
-    return hr + sum(3 * _stored_pixels(f.lr, crop // f.grid) for f in files if f.lr is not None)
+    hr = sum(_bytes(f) * _stored_pixels(f, crop) for f in files)
+    return hr + sum(_bytes(f) * _stored_pixels(f.lr, crop // f.grid) for f in files if f.lr is not None)
+
+
+def _bytes(file: ImageFile) -> int:
+    return file.pixels.channels * file.pixels.dtype.itemsize
 
 
 def _stored_pixels(file: ImageFile, crop: int) -> int:
@@ -28,7 +32,7 @@ def _stored_pixels(file: ImageFile, crop: int) -> int:
 
 
 class PixelStore:
-    """Decoded images, planar `(3, H, W)` one after the other in one uint8 tensor.
+    """Decoded images, planar `(C, H, W)` one after the other in one tensor.
 
     Args:
         files: What to decode.
@@ -42,11 +46,13 @@ class PixelStore:
     def __init__(self, files: Sequence[ImageFile], *, crop: int, device: torch.device) -> None:
         self.crop = crop
         self.device = device
-        counts = np.array([3 * _stored_pixels(f, crop) for f in files], np.int64)
+        pixels = files[0].pixels
+        self.channels = pixels.channels
+        counts = np.array([self.channels * _stored_pixels(f, crop) for f in files], np.int64)
         self.offsets = np.concatenate(([0], np.cumsum(counts)[:-1]))
         self.heights = np.zeros(len(files), np.int64)
         self.widths = np.zeros(len(files), np.int64)
-        self.pixels = torch.empty(int(counts.sum()), dtype=torch.uint8, device=device)
+        self.pixels = torch.empty(int(counts.sum()), dtype=pixels.dtype, device=device)
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:  # Pillow decodes without the GIL
             results = pool.map(self._load, range(len(files)), files)
             self.failures = [(i, message) for i, message in enumerate(results) if message]
@@ -55,7 +61,7 @@ class PixelStore:
         rows = torch.arange(crop, device=device)
         self._columns = rows.view(1, 1, 1, crop)
         self._rows = rows.view(1, 1, crop, 1)
-        self._planes = torch.arange(3, device=device).view(1, 3, 1, 1)
+        self._planes = torch.arange(self.channels, device=device).view(1, -1, 1, 1)
         self._flat = self.pixels.numpy() if device.type == "cpu" else None
 
     def _load(self, index: int, file: ImageFile) -> str | None:
@@ -78,7 +84,7 @@ class PixelStore:
         return first, heights * widths, widths
 
     def crops(self, samples: Samples, *, pin: bool = False) -> Tensor:
-        """The crops of samples of good images, uint8 `(B, 3, crop, crop)`, where the buffer lies.
+        """The crops of samples of good images, `(B, C, crop, crop)`, where the buffer lies.
 
         `pin` asks for pinned memory.
         """
@@ -88,11 +94,15 @@ class PixelStore:
 
     def _slice(self, flat: np.ndarray, samples: Samples, *, pin: bool) -> Tensor:
         crop = self.crop
-        out = torch.empty((len(samples.images), 3, crop, crop), dtype=torch.uint8, pin_memory=pin)
-        target = out.numpy()
+        shape = (len(samples.images), self.channels, crop, crop)
+        out = torch.empty(shape, dtype=self.pixels.dtype, pin_memory=pin)
+        target, step = out.numpy(), flat.itemsize
         for i, (first, plane, width) in enumerate(zip(*self._corners(samples), strict=True)):
             target[i] = np.lib.stride_tricks.as_strided(
-                flat[first:], shape=(3, crop, crop), strides=(plane, width, 1), writeable=False
+                flat[first:],
+                shape=shape[1:],
+                strides=(plane * step, width * step, step),
+                writeable=False,
             )
         return out
 

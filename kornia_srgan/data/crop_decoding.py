@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from kornia_srgan.data.images import read_rgb
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.data.sampling import CropPlan, MixedPlan, Samples
 from kornia_srgan.data.shards import Located
 from kornia_srgan.errors import ImageError
@@ -26,6 +26,7 @@ class ImageFile:
     Attributes:
         lr: The LR image of a pair.
         grid: Crops begin at multiples of so many pixels: HR pixels in one of LR's.
+        pixels: What is read of it.
     """
 
     located: Located
@@ -33,6 +34,7 @@ class ImageFile:
     width: int
     lr: ImageFile | None = None
     grid: int = 1
+    pixels: PixelFormat = RGB
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,14 +52,14 @@ def pad_to_crop(image: np.ndarray, crop: int) -> np.ndarray:
 
 
 def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
-    """Decode a file to uint8 `(H, W, 3)`, at least `crop` on each side.
+    """Decode a file to `(H, W, C)` of its `pixels.dtype`, at least `crop` on each side.
 
     HR of a pair is cut to what LR covers.
 
     Raises:
         ImageError: If it cannot be decoded, or has another size than its header said.
     """
-    image = read_rgb(file.located.open(), file.located.name)
+    image = file.pixels.read(file.located.open(), file.located.name)
     if image.shape[0] * image.shape[1] != file.height * file.width:
         stated, found = f"{file.width}x{file.height}", f"{image.shape[1]}x{image.shape[0]}"
         raise ImageError(
@@ -68,7 +70,7 @@ def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
 
 
 def load_pair(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """HR and, if it has one, its LR image, each uint8 `(H, W, 3)` and large enough for a crop.
+    """HR and, if it has one, its LR image, each `(H, W, C)` and large enough for a crop.
 
     Raises:
         ImageError: If one cannot be decoded, or they do not lie over each other.
@@ -132,7 +134,9 @@ class StepDataset(Dataset[Step]):
     def __getitem__(self, step: int) -> Step:
         samples = self.plan.local(step, self.batch_size, self.rank, self.world_size)
         crop = self.plan.crop
-        crops = np.empty((len(samples.images), 3, crop, crop), np.uint8)
+        pixels = self.files[0].pixels
+        kind = np.dtype(str(pixels.dtype).removeprefix("torch."))
+        crops = np.empty((len(samples.images), pixels.channels, crop, crop), kind)
         smalls: list[np.ndarray] = []
         paired: list[int] = []
         failures: list[tuple[int, str]] = []
@@ -146,7 +150,7 @@ class StepDataset(Dataset[Step]):
                 y, x, side = y // grid, x // grid, crop // grid
                 smalls.append(lr[y : y + side, x : x + side].transpose(2, 0, 1))
                 paired.append(i)
-        lrs = np.stack(smalls) if smalls else np.empty((0, 3, 1, 1), np.uint8)
+        lrs = np.stack(smalls) if smalls else np.empty((0, pixels.channels, 1, 1), kind)
         seeds = torch.from_numpy(samples.seeds.astype(np.int64))
         return torch.from_numpy(crops), torch.from_numpy(lrs), paired, seeds, failures
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from kornia_srgan.errors import DataError, DataNotFoundError, ImageError
 from kornia_srgan.explain import one_line
@@ -19,8 +20,10 @@ from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import PLAIN, WriteOptions
 from kornia_srgan.photos.header import check_size, open_image, peek_header
 from kornia_srgan.photos.photo import Photo, raster_of
+from kornia_srgan.photos.tiff_read import TiffReader
 
 logger = logging.getLogger("kornia_srgan")
+_SAMPLES = 277  # the TIFF tag of bands
 _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 
@@ -128,6 +131,8 @@ def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray
     try:
         with open_image(data) as image:
             check_size(image.width * image.height, MAX_PIXELS)
+            if isinstance(image, TiffImageFile) and image.tag_v2.get(_SAMPLES, 1) > 3:
+                TiffReader(data).check_bands()  # Pillow takes any fourth band for transparency
             image.load()
             return to_rgb(ImageOps.exif_transpose(image))
     except MemoryError:

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from kornia_srgan.data.crop_decoding import ImageFile
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.data.scan import scan_headers
-from kornia_srgan.data.shards import Located, locate_images
+from kornia_srgan.data.shards import Failures, Located, locate_images
 from kornia_srgan.errors import ConfigError, DataError
 from kornia_srgan.photos.pair_names import hr_stem, lr_stem, side_of
 
@@ -49,14 +50,15 @@ class MatchedPairs:
 
 
 def open_pairs(
-    folders: Iterable[PairFolders], *, scale: int, crop: int
-) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+    folders: Iterable[PairFolders], *, scale: int, crop: int, pixels: PixelFormat = RGB
+) -> tuple[list[ImageFile], Failures]:
     """All pairs of several folders, by their headers.
 
     Args:
         folders: HR and LR, one or several times.
         scale: How much larger HR is.
         crop: Side of an HR crop.
+        pixels: What is read of each file.
 
     Returns:
         HR images with their LR images, and files whose header cannot be read, with the reason.
@@ -71,13 +73,13 @@ def open_pairs(
     files: list[ImageFile] = []
     failures: list[tuple[Path, str]] = []
     for hr, lr in folders:
-        matched = match_pairs(Path(hr), Path(lr), scale)
+        matched = match_pairs(Path(hr), Path(lr), scale, pixels)
         failures += matched.failures
         if matched.without_lr:
             raise DataError(_missing(matched, hr, lr))
         if matched.without_hr:
             logger.warning("left out of the pairs, no HR image in '%s': %s", hr, _names(matched.without_hr))
-        found, broken = _with_sizes(matched.pairs, scale)
+        found, broken = _with_sizes(matched.pairs, scale, pixels)
         files += found
         failures += broken
         if not found:
@@ -85,7 +87,7 @@ def open_pairs(
     return files, failures
 
 
-def match_pairs(hr: Path, lr: Path, scale: int) -> MatchedPairs:
+def match_pairs(hr: Path, lr: Path, scale: int, pixels: PixelFormat = RGB) -> MatchedPairs:
     """The LR image of every HR image, by their names, as `evaluate` matches them.
 
     `0001.png` has `0001.png`, `0001x4.png`, `0001_LR4.jpg` and the like as its LR image, in the folder of the
@@ -97,7 +99,7 @@ def match_pairs(hr: Path, lr: Path, scale: int) -> MatchedPairs:
         DataError: If a folder is missing or has no image, or names leave open what belongs to what.
     """
     together = hr.resolve() == lr.resolve()
-    large, broken = locate_images(hr)
+    large, broken = locate_images(hr, pixels)
     if together:
         sides = [side_of(PurePosixPath(image.name).stem, scale) for image in large]
         small = [image for image, side in zip(large, sides, strict=True) if side == "lr"]
@@ -108,7 +110,7 @@ def match_pairs(hr: Path, lr: Path, scale: int) -> MatchedPairs:
                 "or .hr and .lr before the suffix"
             )
     else:
-        small, more = locate_images(lr)
+        small, more = locate_images(lr, pixels)
         broken += more
         large, small = _apart(hr, large, lr), _apart(lr, small, hr)
     return _match(_Names(hr, large), _Names(lr, small), scale, tuple(broken))
@@ -170,9 +172,11 @@ def _match(hr: _Names, lr: _Names, scale: int, failures: tuple[tuple[Path, str],
     return MatchedPairs(tuple(pairs), tuple(without), unused, failures)
 
 
-def _with_sizes(pairs: Sequence[LocatedPair], scale: int) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
-    large, failures = scan_headers([pair.hr for pair in pairs])
-    small, more = scan_headers([pair.lr for pair in pairs])
+def _with_sizes(
+    pairs: Sequence[LocatedPair], scale: int, pixels: PixelFormat
+) -> tuple[list[ImageFile], Failures]:
+    large, failures = scan_headers([pair.hr for pair in pairs], pixels)
+    small, more = scan_headers([pair.lr for pair in pairs], pixels)
     lr_of = {f.located: f for f in small}
     lr_name = {pair.hr: pair.lr for pair in pairs}
     files = [

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from kornia_srgan.data.crop_decoding import ImageFile
-from kornia_srgan.data.images import read_size
-from kornia_srgan.data.shards import Located
+from kornia_srgan.data.pixels import RGB, PixelFormat
+from kornia_srgan.data.shards import Failures, Located
 from kornia_srgan.errors import ImageError
 
 
-def scan_headers(images: Sequence[Located]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+def scan_headers(images: Sequence[Located], pixels: PixelFormat = RGB) -> tuple[list[ImageFile], Failures]:
     """Images with their sizes, in order; and those whose header cannot be read, with the reason."""
 
     def scan(image: Located) -> ImageFile | str:
         try:
-            return ImageFile(image, *read_size(image.open(), image.name))
+            height, width = pixels.size(image.open(), image.name)
+            return ImageFile(image, height, width, pixels=pixels)
         except ImageError as error:
             return str(error)
 

@@ -12,12 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from kornia_srgan.data.images import as_roots, find_files, no_images, report_left_out
-from kornia_srgan.photos.find import looks_like_picture, picture_suffixes
+from kornia_srgan.data.pixels import RGB, PixelFormat
+from kornia_srgan.photos.find import picture_suffixes
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+
+Failures: TypeAlias = list[tuple[Path, str]]
+"""Files that cannot be read, each with the reason."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def is_archive(path: Path) -> bool:
 
 
 def locate_images(
-    folders: Iterable[str | Path] | str | Path,
+    folders: Iterable[str | Path] | str | Path, pixels: PixelFormat = RGB
 ) -> tuple[list[Located], list[tuple[Path, str]]]:
     """All images in folders, loose and in tar archives, in the order of their paths.
 
@@ -69,13 +74,13 @@ def locate_images(
     roots = as_roots(folders)
     found: list[Located] = []
     failures: list[tuple[Path, str]] = []
-    files = find_files(roots, lambda p: is_archive(p) or looks_like_picture(p))
+    files = find_files(roots, lambda p: is_archive(p) or pixels.wanted(p))
     if not files.files:
         raise no_images(roots, files.left_out)
     report_left_out(files.left_out)
     for path in files.files:
         if is_archive(path):
-            members, problem = list_members(path)
+            members, problem = list_members(path, pixels)
             found += members
             failures += [(path, problem)] if problem else []
         else:
@@ -83,20 +88,17 @@ def locate_images(
     return found, failures
 
 
-def list_members(archive: Path) -> tuple[list[Located], str]:
+def list_members(archive: Path, pixels: PixelFormat = RGB) -> tuple[list[Located], str]:
     """The images in a tar archive by its headers, and what was wrong with it if anything was."""
     found: list[Located] = []
+    suffixes = picture_suffixes().union(pixels.suffixes)
     if archive.name.lower().endswith(_COMPRESSED):
         return found, f"cannot read archive '{archive}': it is compressed; unpack it to a plain .tar"
     try:
         with tarfile.open(archive, "r:") as tar:
             for member in tar:
                 name = PurePosixPath(member.name)
-                if (
-                    member.isreg()
-                    and not name.name.startswith(".")
-                    and name.suffix.lower() in picture_suffixes()
-                ):
+                if member.isreg() and not name.name.startswith(".") and name.suffix.lower() in suffixes:
                     found.append(Located(archive, member.name, member.offset_data, member.size))
     except (tarfile.TarError, OSError, EOFError) as error:
         return found, f"cannot read archive '{archive}': {error}"

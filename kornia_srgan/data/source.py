@@ -16,9 +16,10 @@ from kornia_srgan.data.batch import CropBatch
 from kornia_srgan.data.cache import PairStore, stored_bytes
 from kornia_srgan.data.crop_decoding import ImageFile, StepDataset, ignore_interrupt
 from kornia_srgan.data.pairs import PairFolders, open_pairs
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.data.sampling import CropPlan, MixedPlan, Weighting
 from kornia_srgan.data.scan import scan_headers
-from kornia_srgan.data.shards import locate_images
+from kornia_srgan.data.shards import Failures, locate_images
 from kornia_srgan.errors import DataError
 from kornia_srgan.memory import free_memory, free_ram
 
@@ -63,6 +64,8 @@ class _Source:
         said = repr((plan.crop, plan.crops_per_image, plan.seed, plan.weighting, facts))
         if pairs:  # without them it is what it was before there were pairs
             said += repr((pairs, mixed.share if mixed else 1.0))
+        if self.files[0].pixels != RGB:
+            said += repr(self.files[0].pixels)
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def report(self, failures: Iterable[tuple[Path, str]]) -> None:
@@ -162,6 +165,8 @@ def open_crops(
     seed: int = 0,
     device: torch.device | str = "cpu",
     weighting: Weighting = "area",
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
 ) -> CachedSource | DecodingSource:
     """Open folders of images as a source of square crops.
 
@@ -186,6 +191,9 @@ def open_crops(
         device: Where batches are wanted.
         weighting: `area` draws an image in proportion to the whole crops that fit into it, `uniform` all
             images alike.
+        channels: Channels of the images; 1 is grey.
+        value_range: Stored values that become 0 and 1, for images of any depth and number of bands, read as
+            they are; crops are int16 then, see `data.pixels.PixelFormat`. None for photographs.
 
     Raises:
         DataError: If a folder is missing, no image can be decoded, an LR image is missing or has the wrong
@@ -194,8 +202,9 @@ def open_crops(
     device = torch.device(device)
     pairs = tuple(pairs)
     folders = (folders,) if isinstance(folders, str | Path) else tuple(folders)
-    alone, unopened = _open_folders(folders) if folders or not pairs else ([], [])
-    both, broken = open_pairs(pairs, scale=scale, crop=crop) if pairs else ([], [])
+    pixels = PixelFormat(channels, value_range)
+    alone, unopened = _open_folders(folders, pixels) if folders or not pairs else ([], [])
+    both, broken = open_pairs(pairs, scale=scale, crop=crop, pixels=pixels) if pairs else ([], [])
     unopened = unopened + broken
 
     def plan_of(files: Sequence[ImageFile], seed: int) -> CropPlan:
@@ -222,10 +231,10 @@ def open_crops(
     return source
 
 
-def _open_folders(folders: Sequence[str | Path]) -> tuple[list[ImageFile], list[tuple[Path, str]]]:
+def _open_folders(folders: Sequence[str | Path], pixels: PixelFormat) -> tuple[list[ImageFile], Failures]:
     """The images in folders, and files whose header cannot be read."""
-    located, broken_archives = locate_images(folders)
-    files, unopened = scan_headers(located)
+    located, broken_archives = locate_images(folders, pixels)
+    files, unopened = scan_headers(located, pixels)
     unopened = broken_archives + unopened
     if not files:
         raise DataError(f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}")

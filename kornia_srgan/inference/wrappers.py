@@ -138,7 +138,13 @@ def load_network(
     """
     if source is not None and Path(source).suffix.lower() == SUFFIX:
         return read_onnx(source, engine, provider)
-    return load_generator(source if source is not None else CLEAN_WEIGHTS).module
+    loaded = load_generator(source if source is not None else CLEAN_WEIGHTS)
+    if loaded.spec.channels != 3 or loaded.spec.data_range:
+        raise WeightsError(
+            f"{source} is for data of {loaded.spec.channels} channels, not for photographs; "
+            "`kornia-srgan upscale` takes TIFF, GeoTIFF and .npy files with it"
+        )
+    return loaded.module
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ class TiffReader:
             raise ImageError(
                 f"it has {page.samplesperpixel} bands, {colours} of them colours, and does not say that "
                 "the rest is transparency (infrared? a mask?); only these two are enlarged: write "
-                "the other bands to files of their own"
+                "the other bands to files of their own, or take weights trained with "
+                f"channels {page.samplesperpixel}"
             )
 
     def notes(self) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ def recorded_arguments(entry: Entry[Any], arguments: Mapping[str, Any]) -> dict[
     }
     merged = defaults | dict(arguments)
     merged.pop("scale", None)  # has its own place in the header
+    if merged.get("bands") == 3:  # as in files of before there were others, which these are mixed with
+        del merged["bands"]
     try:
         return json.loads(json.dumps(merged))
     except TypeError as error:

@@ -59,6 +59,12 @@ _PIXEL = "kornia_srgan.components.losses.pixel"
 IMAGE_LOSSES.declare("mse", f"{_PIXEL}:MSELoss", aliases=("l2",), summary="Mean squared error", paper=SRGAN)
 IMAGE_LOSSES.declare("l1", f"{_PIXEL}:L1Loss", aliases=("mae",), summary="Mean absolute error")
 IMAGE_LOSSES.declare(
+    "sam",
+    f"{_PIXEL}:SpectralAngleLoss",
+    summary="Angle between the spectra of pixels, for images of several bands",
+    paper="Yuhas, Goetz & Boardman 1992",
+)
+IMAGE_LOSSES.declare(
     "charbonnier",
     f"{_PIXEL}:CharbonnierLoss",
     summary="A smooth L1: sqrt(d^2 + eps^2)",

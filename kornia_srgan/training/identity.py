@@ -30,6 +30,10 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
         for key in keys:
             del section[key]
     # Checkpoints of before there were such keys are without them.
+    if config.channels == 3:
+        del raw["channels"]
+    if config.data.range is None:
+        del data["range"]
     if not loop["deterministic"]:
         del loop["deterministic"]
     for stage in raw["stages"]:

@@ -92,7 +92,7 @@ def _saved_bytes(generator: nn.Module, stage: StageComponents, config: TrainConf
         return tensor
 
     side = stage_crop(config, stage.config)
-    hr = torch.rand(1, 3, side, side)
+    hr = torch.rand(1, config.channels, side, side)
     held: list[Tensor] = []  # freed storages would give their address to the next one
     generator.eval()  # a BatchNorm in training has no statistics for one crop of one pixel
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):

@@ -143,6 +143,10 @@ def _validator(
     validation = config.validation
     if validation.folder is None:
         return None
+    if config.channels != 3 or config.data.range is not None:
+        raise ConfigError(
+            "validation.folder: scores are of RGB photographs; leave it out with these channels"
+        )
     return FolderValidator.open(
         validation.folder,
         scale=config.scale,

@@ -101,6 +101,8 @@ class StageCrops:
             workers=data.workers,
             crops_per_image=data.crops_per_image,
             weighting=data.weighting,
+            channels=self._config.channels,
+            value_range=data.range,
             seed=self._config.train.seed,
             device=self._device,
         )

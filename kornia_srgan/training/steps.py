@@ -21,6 +21,7 @@ from kornia_srgan.contracts import (
     PenalizedLoss,
     Resizer,
 )
+from kornia_srgan.data.pixels import unit_values
 
 
 @torch.no_grad()
@@ -38,9 +39,9 @@ def make_batch(
     """Augment HR crops and make their LR versions, on the device of `images`.
 
     Args:
-        images: uint8 HR crops, `(B, 3, H, W)`; H and W are multiples of `scale`.
+        images: HR crops as in a `CropBatch`, `(B, C, H, W)`; H and W are multiples of `scale`.
         seeds: One integer per image for its augmentations.
-        lr: uint8 LR crops `(P, 3, H / scale, W / scale)` of images with their own LR.
+        lr: LR crops `(P, C, H / scale, W / scale)` of images with their own LR.
         paired: The indices of these images, ascending.
         scale: The upscaling factor.
         resizer: Makes LR from HR.
@@ -70,7 +71,7 @@ def _made_batch(
     augmentations: Sequence[Augmentation],
     degradation: Degradation | None,
 ) -> Batch:
-    hr = images.float().div_(255)
+    hr = unit_values(images)
     for augment in augmentations:
         hr = augment(hr, seeds)
     size = (hr.shape[-2] // scale, hr.shape[-1] // scale)
@@ -81,7 +82,7 @@ def _made_batch(
 def _own_batch(
     images: Tensor, small: Tensor, seeds: Sequence[int], augmentations: Sequence[Augmentation]
 ) -> Batch:
-    hr, lr = images.float().div_(255), small.float().div_(255)
+    hr, lr = unit_values(images), unit_values(small)
     for augment in augmentations:
         if isinstance(augment, PairAugmentation) and augment.keeps_pairs:
             hr, lr = augment(hr, seeds), augment(lr, seeds)

@@ -26,6 +26,8 @@ class WeightSpec:
         scale: The upscaling factor.
         kind: The registry that `name` belongs to.
         value_range: The range of the model's input and output images.
+        channels: The number of channels of these images.
+        data_range: The stored values that 0 and 1 stand for, such as (0, 10000); empty for photographs.
         training: How the weights were trained: recipe, steps, data, scores, date, versions.
         license: Licence of the weights, as an SPDX identifier where one exists.
         tensor_hash: SHA-256 over the tensors; filled in when the file is written.
@@ -38,6 +40,8 @@ class WeightSpec:
     scale: int
     kind: str = "generator"
     value_range: tuple[float, float] = (0.0, 1.0)
+    channels: int = 3
+    data_range: tuple[float, ...] = ()
     training: dict[str, JSON] = field(default_factory=dict)
     license: str = ""
     tensor_hash: str = ""
@@ -104,6 +108,8 @@ _TYPES: dict[str, type] = {
     "scale": int,
     "kind": str,
     "value_range": list,
+    "channels": int,
+    "data_range": list,
     "training": dict,
     "license": str,
     "tensor_hash": str,
@@ -125,6 +131,9 @@ def _from_fields(raw: Mapping[str, Any], where: str) -> WeightSpec:
             )
     if "value_range" in known:
         known["value_range"] = _value_range(known["value_range"], where)
+    if known.get("data_range"):
+        known["data_range"] = _value_range(known["data_range"], where)
+    known["data_range"] = tuple(known.get("data_range", ()))
     if known["scale"] < 1:
         raise WeightsError(f"{where}: the header's 'scale' should be at least 1, got {known['scale']}")
     return WeightSpec(**known)

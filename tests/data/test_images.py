@@ -210,3 +210,12 @@ def test_files_of_phones(tmp_path, suffix, module, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_jxl.JpegXLImagePlugin", None)
     with pytest.raises(ImageError, match="pip install 'kornia-srgan"):
         read_rgb(tmp_path / f"x{suffix}")
+
+
+def test_a_fourth_band_is_not_taken_for_transparency(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 8, 4), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "four.tif", pixels, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(ImageError, match=r"it has 4 bands, 3 of them colours.*trained with channels 4"):
+        read_rgb(tmp_path / "four.tif")
+    tifffile.imwrite(tmp_path / "alpha.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+    assert read_rgb(tmp_path / "alpha.tif").shape == (9, 8, 3)

@@ -28,6 +28,7 @@ class PatchDiscriminator(nn.Module):
         channels: Channels of the first layer; doubled in each of the next, to 8 times as many at most.
         num_layers: Layers of stride 2 (3 gives patches of 70 pixels, 2 of 34, 1 of 16).
         norm: `batch` as in the paper; `spectral` or `none` where a gradient penalty is used; `instance`.
+        bands: Channels of the images.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -39,14 +40,16 @@ class PatchDiscriminator(nn.Module):
         torch.Size([2, 1, 10, 10])
     """
 
-    def __init__(self, *, channels: int = 64, num_layers: int = 3, norm: Norm = "batch") -> None:
+    def __init__(
+        self, *, channels: int = 64, num_layers: int = 3, norm: Norm = "batch", bands: int = 3
+    ) -> None:
         super().__init__()
         (c,) = per_layer(channels, 1, "channels")
         (depth,) = per_layer(num_layers, 1, "num_layers")
         if norm not in ("batch", "instance", "spectral", "none"):
             raise ArgumentError(f"norm must be 'batch', 'instance', 'spectral' or 'none'; got {norm!r}")
         widths = [c * min(2**i, _MOST) for i in range(depth + 1)]
-        layers: list[nn.Module] = [nn.Conv2d(3, c, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [nn.Conv2d(bands, c, 4, 2, padding=1), nn.LeakyReLU(0.2)]
         for index in range(1, depth + 1):
             stride = 2 if index < depth else 1
             layers += _block(widths[index - 1], widths[index], stride, norm)

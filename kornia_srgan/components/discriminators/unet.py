@@ -29,6 +29,7 @@ class UNetDiscriminator(nn.Module):
     Args:
         channels: Channels at full resolution (64 in the paper); 2, 4 and 8 times as many below.
         skip: Add the features of the way down on the way up.
+        bands: Channels of the images.
 
     Raises:
         ArgumentError: If `channels` is not a whole number of at least 1.
@@ -40,11 +41,11 @@ class UNetDiscriminator(nn.Module):
         torch.Size([2, 1, 20, 33])
     """
 
-    def __init__(self, *, channels: int = 64, skip: bool = True) -> None:
+    def __init__(self, *, channels: int = 64, skip: bool = True, bands: int = 3) -> None:
         super().__init__()
         (c,) = per_layer(channels, 1, "channels")
         self.skip = skip
-        self.first = nn.Conv2d(3, c, 3, padding=1)
+        self.first = nn.Conv2d(bands, c, 3, padding=1)
         self.down = nn.ModuleList(_conv(c * 2**i, c * 2 ** (i + 1), 4, 2) for i in range(3))
         self.up = nn.ModuleList(_conv(c * 2 ** (i + 1), c * 2**i, 3, 1) for i in reversed(range(3)))
         self.last = nn.Sequential(

@@ -42,6 +42,7 @@ class VGGDiscriminator(nn.Module):
         strides: Stride of each, or one for all (s).
         dense: Units of the first dense layer.
         pool: Side of the features before the dense layers.
+        bands: Channels of the images.
 
     Raises:
         ArgumentError: If the lists differ in length or a value is out of range.
@@ -61,6 +62,7 @@ class VGGDiscriminator(nn.Module):
         strides: int | tuple[int, ...] = (1, 2, 1, 2, 1, 2, 1, 2),
         dense: int = 1024,
         pool: int = 6,
+        bands: int = 3,
     ) -> None:
         super().__init__()
         filters = per_layer(tuple(filters), len(filters), "filters")
@@ -73,7 +75,7 @@ class VGGDiscriminator(nn.Module):
         if any(k % 2 == 0 for k in kernels):
             raise ArgumentError(f"kernel_sizes must be odd; got {kernels}")
         layers: list[nn.Module] = []
-        for index, (inputs, outputs) in enumerate(pairwise((3, *filters))):
+        for index, (inputs, outputs) in enumerate(pairwise((bands, *filters))):
             kernel, stride, first = kernels[index], steps[index], index == 0
             layers.append(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=first))
             if not first:

@@ -38,6 +38,7 @@ class Compact(nn.Module):
         num_convs: Convolutions between the first and the last (16 in realesr-animevideov3, 32 in
             realesr-general).
         activation: `prelu` (a slope for each channel), `relu` or `leakyrelu` (slope 0.1).
+        bands: Channels of the images; with another number than 3, `(B, bands, h, w)` in and out.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -56,16 +57,18 @@ class Compact(nn.Module):
         channels: int = 64,
         num_convs: int = 16,
         activation: Activation = "prelu",
+        bands: int = 3,
     ) -> None:
         super().__init__()
         scale_steps(scale)
-        check_positive(channels=channels, num_convs=num_convs)
+        check_positive(channels=channels, num_convs=num_convs, bands=bands)
         self.scale = scale
+        self.bands = bands
         self.halo = num_convs + 2
-        self.body = nn.Sequential(conv(3, channels, 3), _activation(activation, channels))
+        self.body = nn.Sequential(conv(bands, channels, 3), _activation(activation, channels))
         for _ in range(num_convs):
             self.body.extend([conv(channels, channels, 3), _activation(activation, channels)])
-        self.body.append(conv(channels, 3 * scale**2, 3))
+        self.body.append(conv(channels, bands * scale**2, 3))
         self.upsample = nn.PixelShuffle(scale)
         self._initialise({"prelu": 0.25, "relu": 0.0, "leakyrelu": 0.1}[activation])
 

@@ -52,6 +52,7 @@ class EDSR(nn.Module):
             shuffle (a fraction of the cost).
         residual_scale: Factor of each residual (the paper: 0.1 for its 256-channel model).
         bilinear_skip: Add the bilinearly enlarged input, so that the network learns the difference to it.
+        bands: Channels of the images; with another number than 3, `(B, bands, h, w)` in and out.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -72,23 +73,25 @@ class EDSR(nn.Module):
         upsampler: Literal["pixelshuffle", "direct"] = "direct",
         residual_scale: float = 1.0,
         bilinear_skip: bool = True,
+        bands: int = 3,
     ) -> None:
         super().__init__()
         steps = scale_steps(scale)
-        check_positive(channels=channels, num_blocks=num_blocks)
+        check_positive(channels=channels, num_blocks=num_blocks, bands=bands)
         self.scale = scale
+        self.bands = bands
         self.bilinear_skip = bilinear_skip
-        self.head = conv(3, channels, 3)
+        self.head = conv(bands, channels, 3)
         self.body = nn.Sequential(
             *(ResidualBlock(channels, residual_scale) for _ in range(num_blocks)), conv(channels, channels, 3)
         )
         body_radius = 1 + 2 * num_blocks + 1
         if upsampler == "direct":
-            self.tail = nn.Sequential(conv(channels, 3 * scale**2, 3), nn.PixelShuffle(scale))
+            self.tail = nn.Sequential(conv(channels, bands * scale**2, 3), nn.PixelShuffle(scale))
             self.halo = body_radius + 1
         elif upsampler == "pixelshuffle":
             stages = (upsample_step(channels, factor, None, "pixelshuffle") for factor in steps)
-            self.tail = nn.Sequential(*stages, conv(channels, 3, 3))
+            self.tail = nn.Sequential(*stages, conv(channels, bands, 3))
             self.halo = receptive_halo(body_radius, steps, step_radius=1, tail_radius=1)
         else:
             raise ArgumentError(f"upsampler must be 'pixelshuffle' or 'direct'; got {upsampler!r}")

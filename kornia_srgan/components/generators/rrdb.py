@@ -37,6 +37,7 @@ class RRDB(RRDBNet):
         doublings: How often the network doubles the image; by default 2, and 3 at x8. 1 at x2 and 0 at x1
             leave out the unshuffling, as many community models do.
         plus: The additional paths of ESRGAN+ inside the dense blocks.
+        bands: Channels of the images; with another number than 3, `(B, bands, h, w)` in and out.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -57,18 +58,20 @@ class RRDB(RRDBNet):
         growth_channels: int = 32,
         doublings: int | None = None,
         plus: bool = False,
+        bands: int = 3,
     ) -> None:
         if scale not in (1, 2, 4, 8):
             raise ArgumentError(f"scale of rrdb must be 1, 2, 4 or 8; got {scale!r}")
         doublings = max(2, scale.bit_length() - 1) if doublings is None else doublings
         if not scale <= 2**doublings <= 16 * scale:
             raise ArgumentError(f"rrdb: {doublings} doublings do not give x{scale}")
-        check_positive(channels=channels, num_blocks=num_blocks, growth_channels=growth_channels)
+        check_positive(channels=channels, num_blocks=num_blocks, growth_channels=growth_channels, bands=bands)
         align = 2**doublings // scale
         super().__init__(
-            3 * align**2, 3, num_feat=channels, num_block=num_blocks, num_grow_ch=growth_channels
+            bands * align**2, bands, num_feat=channels, num_block=num_blocks, num_grow_ch=growth_channels
         )
         self.scale = scale
+        self.bands = bands
         self.align = align
         self.halo = _halo(doublings, align, body_radius=1 + 15 * num_blocks + 1)
         for step in range(doublings + 1, 3):  # Kornia's has two

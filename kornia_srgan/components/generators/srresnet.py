@@ -69,6 +69,7 @@ class SRResNet(nn.Module):
             is [0, 1] directly.
         body_end: What follows the last convolution before the long skip: `norm` as in the paper, or `prelu`
             as in early leftthomas/SRGAN checkpoints.
+        bands: Channels of the images; with another number than 3, `(B, bands, h, w)` in and out.
 
     Raises:
         ArgumentError: If an argument is out of range.
@@ -90,10 +91,11 @@ class SRResNet(nn.Module):
         upsampler: Upsampling = "pixelshuffle",
         output: Output = "signed",
         body_end: BodyEnd = "norm",
+        bands: int = 3,
     ) -> None:
         super().__init__()
         steps = scale_steps(scale)
-        check_positive(channels=channels, num_blocks=num_blocks)
+        check_positive(channels=channels, num_blocks=num_blocks, bands=bands)
         if norm not in ("batch", "none"):
             raise ArgumentError(f"norm must be 'batch' or 'none'; got {norm!r}")
         if output not in ("signed", "unit", "tanh"):
@@ -101,14 +103,15 @@ class SRResNet(nn.Module):
         if body_end not in ("norm", "prelu"):
             raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
         self.scale = scale
+        self.bands = bands
         self.output: Output = output
         halo = receptive_halo if upsampler == "pixelshuffle" else resize_halo
         self.halo = halo(4 + 2 * num_blocks + 1, steps, step_radius=1, tail_radius=4)
-        self.head = nn.Sequential(conv(3, channels, 9), nn.PReLU())
+        self.head = nn.Sequential(conv(bands, channels, 9), nn.PReLU())
         end = _conv3_norm(channels, norm) if body_end == "norm" else [conv(channels, channels, 3), nn.PReLU()]
         self.body = nn.Sequential(*(ResidualBlock(channels, norm) for _ in range(num_blocks)), *end)
         self.upsample = nn.Sequential(*(upsample_step(channels, f, nn.PReLU, upsampler) for f in steps))
-        self.tail = conv(channels, 3, 9)
+        self.tail = conv(channels, bands, 9)
         self._initialise(norm)
 
     @torch.no_grad()

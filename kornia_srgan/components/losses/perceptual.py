@@ -85,6 +85,8 @@ class PerceptualLoss(nn.Module):
             and even position differently, and that pattern would be woven into the image. One less than
             the deepest layer's stride covers every phase. VGG's convolutions have none; leave it 0.
         mixed_precision: Whether the extractor follows the run's precision.
+        bands: Which three channels the extractor sees as red, green and blue, from 0; needed where images
+            have another number of channels than three.
 
     Raises:
         ArgumentError: If the layers of `layer_weights` are not the extractor's, or an argument is out of
@@ -102,6 +104,7 @@ class PerceptualLoss(nn.Module):
         style_weight: float = 0.0,
         jitter: int = 0,
         mixed_precision: bool = True,
+        bands: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__()
         layers = [str(layer) for layer in extractor.layers]
@@ -122,6 +125,9 @@ class PerceptualLoss(nn.Module):
             )
         if jitter < 0:
             raise ArgumentError(f"jitter must be at least 0; got {jitter}")
+        if bands is not None and (len(bands) != 3 or min(bands) < 0):
+            raise ArgumentError(f"bands must be three numbers of channels from 0; got {bands!r}")
+        self.bands = list(bands) if bands is not None else None
         self.extractor = extractor
         self.layer_weights = weights
         self.distance = F.mse_loss if criterion == "mse" else F.l1_loss
@@ -138,6 +144,12 @@ class PerceptualLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The weighted sum over the layers."""
+        if self.bands is not None:
+            sr, hr = sr[:, self.bands], hr[:, self.bands]
+        elif sr.shape[1] != 3:
+            raise ArgumentError(
+                f"the extractor sees three channels, images have {sr.shape[1]}; say which: bands: [0, 1, 2]"
+            )
         if self.jitter:
             sr, hr = random_shifts(sr, hr, self.jitter)
         with torch.autocast(sr.device.type, dtype=self._half, enabled=self._half is not None):

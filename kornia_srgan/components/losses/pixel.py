@@ -52,6 +52,37 @@ class L1Loss(nn.Module):
         return (a - b).abs().mean()
 
 
+class SpectralAngleLoss(nn.Module):
+    """Mean angle between the spectra of SR's pixels and HR's, in radians; a float32 scalar.
+
+    It sees the mixture of bands and not their brightness, so it goes beside a loss of pixels. Spectral angle
+    mapper, Yuhas, Goetz and Boardman 1992.
+
+    Args:
+        eps: Length below which a spectrum has no direction.
+
+    Example:
+        >>> import torch
+        >>> from kornia_srgan.components.losses.pixel import SpectralAngleLoss
+        >>> SpectralAngleLoss()(torch.full((1, 4, 2, 2), 0.2), torch.full((1, 4, 2, 2), 0.8)) < 1e-3
+        tensor(True)
+    """
+
+    def __init__(self, *, eps: float = 1e-4) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """The mean angle of `(B, C, H, W)`, C at least 2."""
+        a, b = _float32(sr, hr)
+        if a.shape[1] < 2:
+            raise ArgumentError("sam compares spectra: it needs two channels or more, got 1")
+        a, b = (x / x.norm(dim=1, keepdim=True).clamp_min(self.eps) for x in (a, b))
+        # By the chord: the arc cosine has no finite gradient where the spectra agree.
+        chord = ((a - b).square().sum(1) + 1e-12).sqrt()
+        return 2 * (chord / 2).clamp(max=1 - 1e-6).asin().mean()
+
+
 class CharbonnierLoss(nn.Module):
     """A smooth L1, the mean of `sqrt(d^2 + eps^2)`; a float32 scalar.
 

@@ -1,0 +1,90 @@
+"""How files become pixels to cut crops from: photographs of 8 bits, or bands with a stated range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kornia_srgan.data.images import read_rgb, read_size
+from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.find import looks_like_picture
+from kornia_srgan.rasters.read import NUMPY, raster_size, read_raster
+
+_LUMA = np.array([0.299, 0.587, 0.114])
+_LEVELS = 65535
+_HALF = 32768  # torch has arithmetic for signed 16 bits only
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """What is read of each file.
+
+    Attributes:
+        channels: Channels of an image; 1 without a range is the luminance of a photograph.
+        range: Stored values that become 0 and 1; what lies outside is clipped. None for photographs.
+    """
+
+    channels: int = 3
+    range: tuple[float, float] | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """uint8 for photographs; else int16, which holds `65535 v - 32768` for v in [0, 1]."""
+        return torch.uint8 if self.range is None else torch.int16
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes that count besides those of pictures."""
+        return () if self.range is None else (NUMPY,)
+
+    def wanted(self, path: Path) -> bool:
+        """Whether a file may be one of these."""
+        return path.suffix.lower() in self.suffixes or looks_like_picture(path)
+
+    def size(self, source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int, int]:
+        """Height and width by the file's header.
+
+        Raises:
+            ImageError: If it cannot be read, or has another number of channels.
+        """
+        if self.range is None:
+            return read_size(source, name)
+        bands, height, width = raster_size(source, name)
+        self._check(bands, name or str(source))
+        return height, width
+
+    def read(self, source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray:
+        """The pixels, `(H, W, channels)` of `dtype`; where a file has no data they are the lowest.
+
+        Raises:
+            ImageError: If the file cannot be read, or has another number of channels.
+        """
+        if self.range is None:
+            rgb = read_rgb(source, name)
+            return rgb if self.channels == 3 else np.floor(rgb @ _LUMA + 0.5).astype(np.uint8)[..., None]
+        bands = read_raster(source, name)
+        self._check(len(bands), name or str(source))
+        low, high = self.range
+        unit = np.nan_to_num((bands - low) / (high - low), nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+        return (np.rint(unit * _LEVELS) - _HALF).astype(np.int16).transpose(1, 2, 0)
+
+    def _check(self, bands: int, name: str | Path) -> None:
+        if bands != self.channels:
+            raise ImageError(
+                f"cannot read image '{name}': it has {bands} bands, the run has channels {self.channels}"
+            )
+
+
+RGB = PixelFormat()
+
+
+def unit_values(pixels: Tensor) -> Tensor:
+    """Crops as float32 in [0, 1]."""
+    if pixels.dtype == torch.int16:
+        return pixels.float().add_(_HALF).div_(_LEVELS)
+    return pixels.float().div_(255)

@@ -1,0 +1,127 @@
+"""Arrays of any number of bands and any depth: GeoTIFF, TIFF and whatever else GDAL reads, and `.npy`."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import numpy as np
+
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import ImageError
+from kornia_srgan.explain import one_line
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+Source: TypeAlias = str | Path | BinaryIO
+NUMPY = ".npy"
+_MAGIC = b"\x93NUMPY"
+
+
+def raster_size(source: Source, name: str | Path = "") -> tuple[int, int, int]:
+    """Bands, height and width by a file's header.
+
+    Raises:
+        ImageError: If it cannot be read.
+        MissingExtraError: If rasterio is not installed and it is no `.npy`.
+    """
+    label = str(name or source)
+    if is_numpy(source):
+        array = as_bands(load_array(source, label), label)
+        return array.shape[0], array.shape[1], array.shape[2]
+    with opened(source, label) as dataset:
+        return dataset.count, dataset.height, dataset.width
+
+
+def read_raster(source: Source, name: str | Path = "") -> np.ndarray:
+    """A whole file as float32 `(bands, H, W)` in its stored values; NaN where it has no data.
+
+    Raises:
+        ImageError: If it cannot be read, or its values are complex.
+        MissingExtraError: If rasterio is not installed and it is no `.npy`.
+    """
+    label = str(name or source)
+    if is_numpy(source):
+        return np.array(as_bands(load_array(source, label), label), np.float32)
+    with opened(source, label) as dataset:
+        try:
+            return with_gaps(dataset.read(masked=True))
+        except Exception as error:  # GDAL raises its own
+            raise unreadable(label, error) from error
+
+
+def with_gaps(values: np.ma.MaskedArray[Any, Any], dtype: Any = np.float32) -> np.ndarray:
+    """Floating point with NaN where the mask is set."""
+    return np.ma.filled(values.astype(dtype), np.nan)
+
+
+@contextmanager
+def opened(source: Source, name: str) -> Iterator[DatasetReader]:
+    """A file or its bytes, opened by rasterio.
+
+    Raises:
+        ImageError: If GDAL cannot read it.
+        MissingExtraError: If rasterio is not installed.
+    """
+    require_extra("geo", "rasterio", purpose="an image of several bands or with a range")
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            if isinstance(source, str | Path):
+                dataset = rasterio.open(source)
+            else:
+                dataset = rasterio.MemoryFile(source.read()).open()
+        except (RasterioError, OSError) as error:
+            raise unreadable(name, error) from error
+        with dataset:
+            if "complex" in dataset.dtypes[0]:
+                raise ImageError(f"cannot read image '{name}': its values are complex numbers")
+            yield dataset
+
+
+def is_numpy(source: Source) -> bool:
+    """Whether a file, or bytes, are an array of NumPy."""
+    if isinstance(source, str | Path):
+        return str(source).lower().endswith(NUMPY)
+    head = source.read(len(_MAGIC))
+    source.seek(0)
+    return head == _MAGIC
+
+
+def load_array(source: Source, name: str) -> np.ndarray:
+    """An array of NumPy as it is stored, mapped into memory where it is a file.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    try:
+        if isinstance(source, str | Path):
+            return np.load(source, mmap_mode="r", allow_pickle=False)
+        return np.load(io.BytesIO(source.read()), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise unreadable(name, error) from error
+
+
+def as_bands(array: np.ndarray, name: str) -> np.ndarray:
+    """`(bands, H, W)` of an array `(H, W)`, `(bands, H, W)` or `(H, W, bands)`, the shorter being bands."""
+    if array.ndim == 2:
+        return array[None]
+    if array.ndim != 3 or array.dtype.kind not in "uif" or 0 in array.shape:
+        raise ImageError(
+            f"cannot read image '{name}': an array must be of numbers and (H, W), (bands, H, W) or "
+            f"(H, W, bands); it is {array.dtype} {array.shape}"
+        )
+    return array if array.shape[0] <= array.shape[2] else np.moveaxis(array, -1, 0)
+
+
+def unreadable(name: str, error: Exception) -> ImageError:
+    """The error for a file that GDAL or NumPy cannot read."""
+    return ImageError(f"cannot read image '{name}': {one_line(error)}")

@@ -1,0 +1,276 @@
+"""A large image of any number of bands, read and written in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from kornia_srgan.atomic import replacing
+from kornia_srgan.errors import ImageError
+from kornia_srgan.rasters.read import NUMPY, as_bands, is_numpy, load_array, opened, unreadable, with_gaps
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+Gaps: TypeAlias = "np.ndarray | None"
+_BLOCK = 512
+_LOSSLESS = ("deflate", "lzw", "zstd", "lerc_zstd", "packbits", "lzma")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels: rows `top` to `bottom` - 1, columns `left` to `right` - 1."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def grown(self, margin: int, height: int, width: int) -> Window:
+        """Larger on each side, as far as the image goes."""
+        return Window(
+            max(0, self.top - margin),
+            max(0, self.left - margin),
+            min(height, self.bottom + margin),
+            min(width, self.right + margin),
+        )
+
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """Where it lies in another one."""
+        return (
+            slice(self.top - outer.top, self.bottom - outer.top),
+            slice(self.left - outer.left, self.right - outer.left),
+        )
+
+    def scaled(self, scale: int) -> Window:
+        """The same place in the enlarged image."""
+        return Window(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
+
+
+class Scene(Protocol):
+    """An opened image."""
+
+    bands: int
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+
+    def read(self, window: Window) -> np.ndarray:
+        """Stored values, float64 `(bands, H, W)`, NaN where there is no data."""
+        ...
+
+    def windows(self, side: int) -> Iterator[Window]:
+        """All windows of a side, row by row."""
+        ...
+
+    def notes(self, target: Path) -> tuple[str, ...]:
+        """What of it a file of that name does not keep."""
+        ...
+
+
+class _Common:
+    height: int
+    width: int
+
+    def windows(self, side: int) -> Iterator[Window]:
+        for top in range(0, self.height, side):
+            for left in range(0, self.width, side):
+                yield Window(top, left, min(top + side, self.height), min(left + side, self.width))
+
+
+class ArrayScene(_Common):
+    """A `.npy`, mapped into memory."""
+
+    def __init__(self, path: Path) -> None:
+        stored = load_array(path, str(path))
+        self._array = as_bands(stored, str(path))
+        self.last = self._array.shape != stored.shape  # whether bands are the last axis
+        self.flat = stored.ndim == 2
+        self.bands, self.height, self.width = self._array.shape
+        self.dtype = stored.dtype
+
+    def read(self, window: Window) -> np.ndarray:
+        """See `Scene`."""
+        return np.array(self._array[:, window.top : window.bottom, window.left : window.right], np.float64)
+
+    def notes(self, target: Path) -> tuple[str, ...]:
+        """See `Scene`."""
+        return ()
+
+
+class RasterScene(_Common):
+    """A file that GDAL reads."""
+
+    def __init__(self, dataset: DatasetReader) -> None:
+        self.dataset = dataset
+        self.bands, self.height, self.width = dataset.count, dataset.height, dataset.width
+        if len(set(dataset.dtypes)) > 1:
+            raise ImageError(f"{dataset.name}: its bands have different types, {', '.join(dataset.dtypes)}")
+        self.dtype = np.dtype(dataset.dtypes[0])
+
+    def read(self, window: Window) -> np.ndarray:
+        """See `Scene`."""
+        where = ((window.top, window.bottom), (window.left, window.right))
+        try:
+            return with_gaps(self.dataset.read(window=where, masked=True), np.float64)
+        except Exception as error:  # GDAL raises its own
+            raise unreadable(self.dataset.name, error) from error
+
+    def notes(self, target: Path) -> tuple[str, ...]:
+        """See `Scene`."""
+        source = self.dataset
+        if target.suffix.lower() == NUMPY:
+            return ("an array keeps no place on earth, no names of bands and no tags",)
+        from rasterio.enums import MaskFlags
+
+        masked = any(MaskFlags.per_dataset in flags for flags in source.mask_flag_enums)
+        lost = {
+            "its ground control points": bool(source.gcps[0]),
+            "its rational polynomial coefficients (RPC)": source.rpcs is not None,
+            "its mask (it has no value for no data; what it hides is written as 0)": masked,
+        }
+        return tuple(f"{what} is left out" for what, there in lost.items() if there)
+
+
+@contextmanager
+def open_scene(source: str | Path) -> Iterator[ArrayScene | RasterScene]:
+    """Open a file to read windows of it.
+
+    Raises:
+        ImageError: If it cannot be read.
+        MissingExtraError: If rasterio is not installed and it is no `.npy`.
+    """
+    path = Path(source)
+    if is_numpy(path):
+        yield ArrayScene(path)
+        return
+    with opened(path, str(path)) as dataset:
+        yield RasterScene(dataset)
+
+
+def write_scene(
+    scene: ArrayScene | RasterScene,
+    target: str | Path,
+    scale: int,
+    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+) -> None:
+    """Write enlarged windows, whole or not at all.
+
+    Args:
+        scene: What they were made from; its type of numbers, place and names are kept.
+        target: `.tif` or `.npy`.
+        scale: How much larger they are.
+        results: Windows of the scene, enlarged values `(bands, H, W)` and where there are none.
+
+    Raises:
+        ImageError: If the file cannot be written or has another suffix.
+    """
+    path = Path(target)
+    if path.suffix.lower() == NUMPY:
+        _write_array(scene, path, scale, results)
+    elif path.suffix.lower() in (".tif", ".tiff"):
+        _write_tiff(scene, path, scale, results)
+    else:
+        raise ImageError(f"{path}: images of several bands are written as .tif or .npy")
+
+
+def _write_array(
+    scene: ArrayScene | RasterScene,
+    path: Path,
+    scale: int,
+    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+) -> None:
+    shape: tuple[int, ...] = (scene.bands, scene.height * scale, scene.width * scale)
+    last = isinstance(scene, ArrayScene) and scene.last and not scene.flat
+    flat = isinstance(scene, ArrayScene) and scene.flat
+    shape = (*shape[1:], shape[0]) if last else shape[1:] if flat else shape
+    with replacing(path, ImageError) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", dtype=scene.dtype, shape=shape)
+        planes = np.moveaxis(array, -1, 0) if last else array[None] if flat else array
+        for window, values, gaps in results:
+            to = window.scaled(scale)
+            planes[:, to.top : to.bottom, to.left : to.right] = stored(values, scene.dtype, gaps, None)
+        array.flush()
+
+
+def _write_tiff(
+    scene: ArrayScene | RasterScene,
+    path: Path,
+    scale: int,
+    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+) -> None:
+    import rasterio
+
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "dtype": scene.dtype.name,
+        "count": scene.bands,
+        "height": scene.height * scale,
+        "width": scene.width * scale,
+        "tiled": True,
+        "blockxsize": _BLOCK,
+        "blockysize": _BLOCK,
+        "compress": "deflate",
+        "BIGTIFF": "IF_SAFER",
+    }
+    nodata = None
+    if isinstance(scene, RasterScene):
+        source, place = scene.dataset, scene.dataset.transform
+        nodata = source.nodata
+        used = source.compression.name.lower() if source.compression else ""
+        profile |= {
+            "crs": source.crs,
+            "transform": type(place)(
+                place.a / scale, place.b / scale, place.c, place.d / scale, place.e / scale, place.f
+            ),
+            "nodata": nodata,
+            "compress": used if used in _LOSSLESS else "deflate",
+            "interleave": source.interleaving.name.lower() if source.interleaving else "pixel",
+        }
+    with replacing(path, ImageError) as temporary, rasterio.open(temporary, "w", **profile) as dataset:
+        if isinstance(scene, RasterScene):
+            _describe(scene.dataset, dataset)
+        for window, values, gaps in results:
+            to = window.scaled(scale)
+            where = ((to.top, to.bottom), (to.left, to.right))
+            dataset.write(stored(values, scene.dtype, gaps, nodata), window=where)
+
+
+def _describe(source: DatasetReader, target: Any) -> None:
+    """Names, units, tags and colours of bands."""
+    target.descriptions = source.descriptions
+    target.scales, target.offsets, target.units = source.scales, source.offsets, source.units
+    target.colorinterp = source.colorinterp
+    target.update_tags(**source.tags())
+    for band in source.indexes:
+        tags = {k: v for k, v in source.tags(band).items() if not k.startswith("STATISTICS_")}
+        target.update_tags(band, **tags)
+
+
+def stored(values: np.ndarray, dtype: np.dtype[Any], gaps: Gaps, nodata: float | None) -> np.ndarray:
+    """Values in the type of the file; a value that would read as no data moves by the least step.
+
+    Args:
+        values: `(bands, H, W)`.
+        dtype: Of the file.
+        gaps: Where there is no data.
+        nodata: What stands for that; NaN or 0 where nothing does.
+    """
+    if dtype.kind == "f":
+        result = values.astype(dtype)
+        if gaps is not None:
+            result[gaps] = np.nan if nodata is None else nodata
+        return result
+    limits = np.iinfo(dtype)
+    result = np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+    if nodata is not None and limits.min <= nodata <= limits.max:
+        mark = dtype.type(nodata)
+        result[result == mark] = mark + 1 if mark < limits.max else mark - 1
+    if gaps is not None:
+        result[gaps] = 0 if nodata is None else nodata
+    return result
