@@ -145,12 +145,7 @@ def assemble(config: TrainConfig) -> Components:
         component = with_bands(GENERATORS, component, config.channels, path="generator")
         generator = build_generator(component, scale=config.scale)
         stages = tuple(
-            _stage(
-                stage,
-                path=f"stages.{index}",
-                crop=stage.crop or config.data.crop,
-                channels=config.channels,
-            )
+            _stage(stage, f"stages.{index}", stage.crop or config.data.crop, config.channels)
             for index, stage in enumerate(config.stages)
         )
         if config.train.compile:
@@ -207,7 +202,7 @@ def _component_of(config: TrainConfig) -> Component:
     return Component(name=found.name, args=dict(found.args))
 
 
-def _stage(stage: Stage, *, path: str, crop: int, channels: int) -> StageComponents:
+def _stage(stage: Stage, path: str, crop: int, channels: int) -> StageComponents:
     losses = tuple(
         NamedLoss(
             _unique_name(stage.losses, index),

@@ -12,7 +12,7 @@ from kornia_srgan.config.model import Component, TrainConfig
 from kornia_srgan.contracts import Augmentation, Degradation, ImageLoss
 from kornia_srgan.errors import ArgumentError, KorniaSRGANError
 from kornia_srgan.explain import one_line
-from kornia_srgan.registry.entry import normalise
+from kornia_srgan.registry.entry import normalise_name
 from kornia_srgan.registry.registry import Registry
 
 
@@ -40,7 +40,11 @@ def with_bands(registry: Registry[Any], component: Component, channels: int, *, 
 
 def resizer_for(component: Component, data_range: tuple[float, float] | None) -> Component:
     """MATLAB's bicubic without its grey levels where data has more than 8 bits; others as they are."""
-    if data_range is None or normalise(component.name) != "matlab_bicubic" or "quantize" in component.args:
+    if (
+        data_range is None
+        or normalise_name(component.name) != "matlab_bicubic"
+        or "quantize" in component.args
+    ):
         return component
     return Component(name=component.name, args={**component.args, "quantize": False})
 

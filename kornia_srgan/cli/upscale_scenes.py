@@ -15,11 +15,11 @@ def is_for_scenes(weights: str) -> bool:
     """Whether weights state the range of their data, so that they are not for photographs."""
     from kornia_srgan.weights.files import read_spec
     from kornia_srgan.weights.foreign import is_foreign
-    from kornia_srgan.weights.locate import locate
+    from kornia_srgan.weights.locate import locate_weights
 
     if not weights.lower().endswith(".safetensors"):
         return False
-    path = locate(weights)
+    path = locate_weights(weights)
     return not is_foreign(path) and bool(read_spec(path).data_range)
 
 
