@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kornia_srgan.atomic import write_bytes, write_text
-from kornia_srgan.cli.options import PluginOption, check_writable, console, print_table
+from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable, console, print_table
 
 if TYPE_CHECKING:
     from kornia_srgan.benchmarking.schema import ForwardDocument
@@ -61,6 +61,7 @@ def command(
         typer.Option(metavar="OLD.json", help="Compare with an earlier --json of this machine."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Measure the speed and memory of generators and compare engines.

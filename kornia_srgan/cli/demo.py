@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.cli.options import PluginOption, ThreadsOption
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -27,6 +27,7 @@ def command(
     max_pixels: Annotated[int, typer.Option(min=1, help="Largest photograph in megapixels.")] = 25,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge photographs on a web page that runs on this machine.

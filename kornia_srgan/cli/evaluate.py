@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kornia_srgan.cli.evaluate_output import Outputs
-from kornia_srgan.cli.options import PluginOption, check_writable, console
+from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable, console
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 BASELINE = "bicubic"
@@ -111,6 +111,7 @@ def command(
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Also print the scores of every image.")
     ] = False,
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Score weights by a named protocol.

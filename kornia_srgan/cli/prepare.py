@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kornia_srgan.cli.options import ThreadsOption
+
 
 def command(
     folders: Annotated[list[Path], typer.Argument(help="Folders of photographs.", show_default=False)],
@@ -23,6 +25,7 @@ def command(
         typer.Option(min=1, help="Distance between tiles in HR pixels [default: --crop]", show_default=False),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tiles of an earlier run.")] = False,
+    threads: ThreadsOption = None,
 ) -> None:
     """Cut photographs into HR and LR tiles, for tools that need files.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption
+from kornia_srgan.cli.options import PluginOption, ThreadsOption
 
 
 def command(
@@ -36,6 +36,7 @@ def command(
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "auto",
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Enlarge pictures for other programs over HTTP.

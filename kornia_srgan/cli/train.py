@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import HrOption, LrOption, PluginOption, as_pairs
+from kornia_srgan.cli.options import HrOption, LrOption, PluginOption, ThreadsOption, as_pairs
 from kornia_srgan.errors import UserError
 
 STOPPED = 130  # a shell's own code for an interrupted command
@@ -35,6 +35,7 @@ def command(
     validate: Annotated[
         Path | None, typer.Option("--validate", metavar="DIR", help="Images to validate on.")
     ] = None,
+    threads: ThreadsOption = None,
     plugin: PluginOption = None,
     override: Annotated[
         list[str] | None,
