@@ -1,42 +1,13 @@
-"""Copies a generator to a device, in a dtype and memory format, and chooses devices and dtypes."""
+"""The device and the dtype to compute in, by name or by choice."""
 
 from __future__ import annotations
-
-import copy
 
 import torch
 from torch import nn
 
 from kornia_srgan.errors import UserError
 from kornia_srgan.geometry import supported_dtypes
-from kornia_srgan.optimize.optimize import dtype_for, optimize_for_inference
-
-
-def prepare(
-    generator: nn.Module,
-    device: torch.device,
-    dtype: torch.dtype,
-    *,
-    optimized: bool = True,
-    compile: bool = False,
-) -> nn.Module:
-    """Make a frozen, channels-last copy of a generator on a device, in a dtype.
-
-    Channels-last makes convolutions on a CPU almost twice as fast and costs nothing elsewhere. The original
-    is not changed, so a training run can continue with it.
-
-    Args:
-        generator: The generator to copy.
-        device: The device of the copy.
-        dtype: The dtype of the copy.
-        optimized: Also optimize it, see `optimize.optimize_for_inference`.
-        compile: Use `torch.compile` for the optimized copy.
-    """
-    if optimized:
-        return optimize_for_inference(generator, dtype=dtype, device=device, compile=compile)
-    ready = copy.deepcopy(generator).to(device=device, dtype=dtype)
-    ready = ready.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ready.eval().requires_grad_(False)
+from kornia_srgan.optimize.optimize import dtype_for
 
 
 def pick_device(device: torch.device | str | None) -> torch.device:

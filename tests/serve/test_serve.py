@@ -238,8 +238,7 @@ def test_the_process_serves_until_it_is_told_to_stop(weights):
     assert (process.returncode, told) == (0, "")
 
 
-@pytest.mark.usefixtures("free")
-def test_a_client_that_goes_away_is_not_waited_for(workshop, tmp_path):
+def test_a_client_that_goes_away_is_not_waited_for(workshop, free, tmp_path):
     import uvicorn
 
     app = build_app(workshop, tmp_path, max_upload=100_000)
@@ -258,7 +257,9 @@ def test_a_client_that_goes_away_is_not_waited_for(workshop, tmp_path):
     while workshop.busy and time.monotonic() < until:
         time.sleep(0.02)
     left = workshop.busy
+    free.set()  # what was being computed for the client, which stopping waits for
     uvicorn_server.should_exit = True
     serving.join(30)
     assert not left
+    assert not serving.is_alive()
     assert list(tmp_path.iterdir()) == []
