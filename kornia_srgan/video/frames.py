@@ -66,9 +66,9 @@ class Reader:
         """What went wrong, once all is read."""
         notes = []
         if self.damaged:
-            notes.append(f"{self.damaged} damaged pieces of the video were left out or patched")
+            notes.append(f"pieces of the video that are damaged and were left out or patched: {self.damaged}")
         if self.moved:
-            notes.append(f"{self.moved} frames had no time of their own: shown just after the one before")
+            notes.append(f"frames without a time of their own, shown just after the one before: {self.moved}")
         return tuple(notes)
 
     def frames(self, *, after: int | None = None) -> Generator[Picture, None, None]:

@@ -23,6 +23,7 @@ from kornia_srgan.video.segments import Segment
 _FLAGS = {"mp4": "+faststart+use_metadata_tags", "mov": "+faststart+use_metadata_tags"}
 _FORMATS = {".m4v": "mp4", ".mp4": "mp4", ".qt": "mov", ".mov": "mov"}
 _ROUNDED = Fraction(1, 500)  # seconds
+_SUBTITLES_OF_MP4 = ("mov_text", "dvdsub", "webvtt")
 # What a container writes of itself.
 _OF_CONTAINERS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 
@@ -119,29 +120,45 @@ def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, 
         if stream.type == "data" and ("timecode" in stream.metadata or source.chapters()):
             continue  # QuickTime keeps both in tracks, which are written anew from what they say
         try:
-            if stream.type == "attachment":
-                name = stream.name or stream.metadata.get("filename", "attachment")
-                output.add_attachment(name, stream.mimetype or "application/octet-stream", bytes(stream.data))
-                continue
-            if stream.type == "data":
-                raise ValueError("streams of data have no codec that says how to write them")
-            made = output.add_stream_from_template(stream, opaque=True)
+            made = _copied(stream, output)
         except (OSError, ValueError):
-            codec = (
-                ""
-                if stream.type == "data" or stream.codec_context is None
-                else f" ({stream.codec_context.name})"
-            )
-            hint = "; name the result .mkv to keep it" if stream.type in ("audio", "subtitle") else ""
-            kind = {"audio": "sound", "subtitle": "subtitles", "video": "another video"}
-            notes.append(
-                f"left out: {kind.get(stream.type, stream.type)}{codec}, not for this container{hint}"
-            )
+            plain = stream.type in ("data", "attachment") or stream.codec_context is None
+            codec = "" if plain else f" ({stream.codec_context.name})"
+            kinds = {
+                "audio": "sound",
+                "subtitle": "subtitles",
+                "video": "another video",
+                "data": "a data track",
+            }
+            kind = kinds.get(stream.type, "an attachment")
+            notes.append(f"left out: {kind}{codec}, not for {output.format.name}")
+            continue
+        if made is None:
             continue
         made.metadata.update(_own(stream.metadata))
         made.disposition = stream.disposition
         copies[stream.index] = made
     return copies
+
+
+def _copied(stream: Any, output: Any) -> Any:
+    """A stream of the output for the packets of one of the source; None where it has none.
+
+    Raises:
+        ValueError: If the output takes no such stream.
+    """
+    if stream.type == "attachment":
+        if output.format.name != "matroska":
+            raise ValueError("only Matroska has attachments")
+        name = stream.name or stream.metadata.get("filename", "attachment")
+        output.add_attachment(name, stream.mimetype or "application/octet-stream", bytes(stream.data))
+        return None
+    if stream.type == "data":
+        raise ValueError("no codec says how to write it")
+    of_mp4 = stream.type == "subtitle" and output.format.name in ("mp4", "mov")
+    if of_mp4 and stream.codec_context.name not in _SUBTITLES_OF_MP4:  # FFmpeg says yes, and then fails
+        raise ValueError("MP4 has subtitles of its own kind")
+    return output.add_stream_from_template(stream, opaque=True)
 
 
 def _chapters(source: Any, window: Window) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kornia_srgan.errors import ImageError, UserError
+from kornia_srgan.video.hdr import light_of
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
 from kornia_srgan.video.segments import parts_folder
@@ -251,6 +252,33 @@ def test_what_is_no_clip_is_said_in_one_line(tmp_path):
         enlarge_clip(source, tmp_path / "b.mp4", Twice(), VideoOptions(codec="h269"))
     with pytest.raises(UserError, match="would be overwritten"):
         enlarge_clip(source, source, Twice())
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_subtitles_attachments_and_hdr_marks(tmp_path):
+    (tmp_path / "s.srt").write_text("1\n00:00:00,000 --> 00:00:00,100\nHello\n")
+    (tmp_path / "f.ttf").write_text("font")
+    light = "hdr10=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    source = tmp_path / "a.mkv"
+    make = (
+        "ffmpeg -v error -f lavfi -i testsrc2=s=64x48:r=25:d=0.12 -i s.srt -map 0 -map 1 -c:v libx265 "
+        f"-x265-params log-level=error:{light}:max-cll=1000,400 -pix_fmt yuv420p10le -color_primaries bt2020 "
+        "-color_trc smpte2084 -colorspace bt2020nc -c:s srt -attach f.ttf -metadata:s:t mimetype=font/ttf a.mkv"
+    )
+    subprocess.run(make.split(), cwd=tmp_path, check=True)
+    outcome = enlarge_clip(source, tmp_path / "b.mkv", Twice(), quick())
+    assert outcome.notes == ("it is HDR (PQ): enlarged as stored, marks kept",)
+    assert packets_of(tmp_path / "b.mkv", "subtitle") == packets_of(source, "subtitle")
+    with av.open(str(source)) as a, av.open(str(tmp_path / "b.mkv")) as b:
+        (attached,) = (s for s in b.streams if s.type == "attachment")
+        assert (attached.mimetype, bytes(attached.data)) == ("font/ttf", b"font")
+        assert light_of(next(b.decode(video=0))) == light_of(next(a.decode(video=0)))
+        assert light_of(next(a.decode(video=0))).content == "1000,400"
+    outcome = enlarge_clip(source, tmp_path / "b.mp4", Twice(), quick())
+    assert [note for note in outcome.notes if "left out" in note] == [
+        "left out: subtitles (srt), not for mp4",
+        "left out: an attachment, not for mp4",
+    ]
 
 
 def test_what_has_no_place_is_named(tmp_path):
