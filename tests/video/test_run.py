@@ -263,7 +263,8 @@ def test_subtitles_attachments_and_hdr_marks(tmp_path):
     make = (
         "ffmpeg -v error -f lavfi -i testsrc2=s=64x48:r=25:d=0.12 -i s.srt -map 0 -map 1 -c:v libx265 "
         f"-x265-params log-level=error:{light}:max-cll=1000,400 -pix_fmt yuv420p10le -color_primaries bt2020 "
-        "-color_trc smpte2084 -colorspace bt2020nc -c:s srt -attach f.ttf -metadata:s:t mimetype=font/ttf a.mkv"
+        "-color_trc smpte2084 -colorspace bt2020nc -c:s srt "
+        "-attach f.ttf -metadata:s:t mimetype=font/ttf a.mkv"
     )
     subprocess.run(make.split(), cwd=tmp_path, check=True)
     outcome = enlarge_clip(source, tmp_path / "b.mkv", Twice(), quick())
