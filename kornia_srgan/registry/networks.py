@@ -1,108 +1,118 @@
-"""The built-in networks by name: generators, discriminators, feature extractors."""
+"""The built-in networks: generators, discriminators, feature extractors.
+
+Each line: name, where it is in its room, aliases, summary, paper. Nothing is imported.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from kornia_srgan.registry.registry import Table
 
-from kornia_srgan.registry.registry import Registry
+_SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
+_REAL_ESRGAN = "Wang et al. 2021, arXiv 2107.10833"
 
-SRGAN = "Ledig et al. 2017, arXiv 1609.04802"
-_GENERATORS = "kornia_srgan.components.generators"
-_DISCRIMINATORS = "kornia_srgan.components.discriminators"
-
-
-def declare_networks(
-    generators: Registry[Any], discriminators: Registry[Any], extractors: Registry[Any]
-) -> None:
-    """Declare them by import path; nothing is imported."""
-    generators.declare(
+GENERATORS: Table = (
+    (
         "srresnet",
-        f"{_GENERATORS}.srresnet:SRResNet",
-        aliases=("sr_resnet",),
-        summary="The SRGAN paper's generator: residual blocks with BatchNorm and PReLU, pixel shuffle",
-        paper=SRGAN,
-    )
-    generators.declare(
+        "srresnet:SRResNet",
+        ("sr_resnet",),
+        "The SRGAN paper's generator: residual blocks with BatchNorm and PReLU, pixel shuffle",
+        _SRGAN,
+    ),
+    (
         "edsr",
-        f"{_GENERATORS}.edsr:EDSR",
-        summary="Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
-        paper="Lim et al. 2017, arXiv 1707.02921",
-    )
-    generators.declare(
+        "edsr:EDSR",
+        (),
+        "Residual blocks without BatchNorm at LR resolution; light and fast on a CPU",
+        "Lim et al. 2017, arXiv 1707.02921",
+    ),
+    (
         "msrresnet",
-        f"{_GENERATORS}.msrresnet:MSRResNet",
-        summary="SRResNet without BatchNorm on the bilinear image, as BasicSR and mmagic publish it",
-        paper="Wang et al. 2018, arXiv 1809.00219",
-    )
-    generators.declare(
+        "msrresnet:MSRResNet",
+        (),
+        "SRResNet without BatchNorm on the bilinear image, as BasicSR and mmagic publish it",
+        "Wang et al. 2018, arXiv 1809.00219",
+    ),
+    (
         "rrdb",
-        f"{_GENERATORS}.rrdb:RRDB",
-        aliases=("rrdbnet", "esrgan"),
-        summary="ESRGAN's and Real-ESRGAN's generator: residual-in-residual dense blocks (Kornia's RRDBNet)",
-        paper="Wang et al. 2018, arXiv 1809.00219",
-    )
-    generators.declare(
+        "rrdb:RRDB",
+        ("rrdbnet", "esrgan"),
+        "ESRGAN's and Real-ESRGAN's generator: residual-in-residual dense blocks (Kornia's RRDBNet)",
+        "Wang et al. 2018, arXiv 1809.00219",
+    ),
+    (
         "compact",
-        f"{_GENERATORS}.compact:Compact",
-        aliases=("srvgg", "srvggnetcompact"),
-        summary="SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
-        paper="Wang et al. 2021, arXiv 2107.10833",
-    )
-    generators.declare(
+        "compact:Compact",
+        ("srvgg", "srvggnetcompact"),
+        "SRVGGNetCompact of Real-ESRGAN: a plain chain of convolutions, one pixel shuffle",
+        _REAL_ESRGAN,
+    ),
+    (
         "span",
-        f"{_GENERATORS}.span:SPAN",
-        summary="Parameter-free attention between re-parameterised convolutions; much for little work",
-        paper="Wan et al. 2024, arXiv 2311.12770",
-    )
-    generators.declare(
+        "span:SPAN",
+        (),
+        "Parameter-free attention between re-parameterised convolutions; much for little work",
+        "Wan et al. 2024, arXiv 2311.12770",
+    ),
+    (
         "ecbsr",
-        f"{_GENERATORS}.ecbsr:ECBSR",
-        summary="A plain chain of convolutions that learn with edge filters beside them; the lightest",
-        paper="Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
-    )
-
-    generators.declare(
+        "ecbsr:ECBSR",
+        (),
+        "A plain chain of convolutions that learn with edge filters beside them; the lightest",
+        "Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
+    ),
+    (
         "spandrel",
-        f"{_GENERATORS}.community:SpandrelGenerator",
-        summary="Any architecture of spandrel: HAT, SwinIR, DAT and some forty more (extra: community)",
-    )
-
-    generators.declare(
+        "community:SpandrelGenerator",
+        (),
+        "Any architecture of spandrel: HAT, SwinIR, DAT and some forty more (extra: community)",
+        "",
+    ),
+    (
         "timm_backbone",
-        f"{_GENERATORS}.timm_backbone:TimmGenerator",
-        summary="Any timm backbone with a head that upsamples its features; for research",
-    )
-    discriminators.declare(
+        "timm_backbone:TimmGenerator",
+        (),
+        "Any timm backbone with a head that upsamples its features; for research",
+        "",
+    ),
+)
+
+DISCRIMINATORS: Table = (
+    (
+        "timm_backbone",
+        "timm_backbone:TimmDiscriminator",
+        ("projected",),
+        "Heads on several layers of any timm backbone, frozen or trained (projected GAN)",
+        "Sauer et al. 2021, arXiv 2111.01007",
+    ),
+    (
         "vgg",
-        f"{_DISCRIMINATORS}.vgg:VGGDiscriminator",
-        aliases=("srgan",),
-        summary="The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
-        paper=SRGAN,
-    )
-    discriminators.declare(
+        "vgg:VGGDiscriminator",
+        ("srgan",),
+        "The SRGAN paper's discriminator: eight 3x3 convolutions with strides, two dense layers",
+        _SRGAN,
+    ),
+    (
         "unet",
-        f"{_DISCRIMINATORS}.unet:UNetDiscriminator",
-        summary="Real-ESRGAN's U-Net with spectral normalisation: a logit for every pixel",
-        paper="Wang et al. 2021, arXiv 2107.10833",
-    )
-    discriminators.declare(
+        "unet:UNetDiscriminator",
+        (),
+        "Real-ESRGAN's U-Net with spectral normalisation: a logit for every pixel",
+        _REAL_ESRGAN,
+    ),
+    (
         "patch",
-        f"{_DISCRIMINATORS}.patch:PatchDiscriminator",
-        aliases=("patchgan",),
-        summary="PatchGAN: a logit for each overlapping patch",
-        paper="Isola et al. 2017, arXiv 1611.07004",
-    )
-    discriminators.declare(
-        "timm_backbone",
-        f"{_DISCRIMINATORS}.timm_backbone:TimmDiscriminator",
-        aliases=("projected",),
-        summary="Heads on several layers of any timm backbone, frozen or trained (projected GAN)",
-        paper="Sauer et al. 2021, arXiv 2111.01007",
-    )
+        "patch:PatchDiscriminator",
+        ("patchgan",),
+        "PatchGAN: a logit for each overlapping patch",
+        "Isola et al. 2017, arXiv 1611.07004",
+    ),
+)
 
-    extractors.declare(
+FEATURE_EXTRACTORS: Table = (
+    (
         "timm",
-        "kornia_srgan.components.features.timm_features:TimmFeatures",
-        summary="Features of any timm backbone by layer name (VGG19 relu5_4 by default)",
-        paper=SRGAN,
-    )
+        "timm_features:TimmFeatures",
+        (),
+        "Features of any timm backbone by layer name (VGG19 relu5_4 by default)",
+        _SRGAN,
+    ),
+)

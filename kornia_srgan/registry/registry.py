@@ -24,6 +24,8 @@ from kornia_srgan.registry.entry import (
 )
 
 T = TypeVar("T")
+Table = tuple[tuple[str, str, tuple[str, ...], str, str], ...]
+"""Built-ins: name, target in its package, aliases, summary, paper."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -96,6 +98,11 @@ class Registry(Generic[T]):
         """Declare a built-in by its import path `module:attribute`, without importing it."""
         names = tuple(normalise_name(a) for a in aliases)
         self.add(Entry(normalise_name(name), target, names, summary, paper))
+
+    def declare_table(self, home: str, table: Table) -> None:
+        """Declare the lines of a table; their targets are in the package `home`."""
+        for name, target, aliases, summary, paper in table:
+            self.declare(name, f"{home}.{target}", aliases=aliases, summary=summary, paper=paper)
 
     def add(self, entry: Entry[T], *, override: bool = False) -> None:
         """Add an entry under its name and all aliases, or not at all."""
