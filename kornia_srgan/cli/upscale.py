@@ -96,6 +96,12 @@ def command(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Files in work at the same time [default: 2, large ones 1]")
     ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2/5", help="Of the files, for several machines or processes: the second of five."
+        ),
+    ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Largest input in megapixels.")] = 250,
     codec: Annotated[
         str | None,
@@ -165,6 +171,7 @@ def command(
     with libraries_silenced(quiet):
         from kornia_srgan.allocator import keep_freed_memory
         from kornia_srgan.batch.naming import Naming
+        from kornia_srgan.batch.share import parse_share
         from kornia_srgan.inference.rescale import EvenWanted, Rescaler, Wanted
         from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
         from kornia_srgan.registry.plugins import load_plugins
@@ -206,6 +213,7 @@ def command(
             deinterlace=deinterlace,
             existing="overwrite" if overwrite else "skip",
         )
+        part = parse_share(share)
         found = sources_of(others, recursive)
         left_out = (*found.left_out, *clips_in_folders(others, recursive=recursive))
         sources = found.files
@@ -239,6 +247,7 @@ def command(
             form=form,
             existing="overwrite" if overwrite else "skip",
             jobs=jobs,
+            share=part,
             max_pixels=pixels,
             quiet=quiet,
         )
@@ -254,6 +263,7 @@ def command(
                 container=container,
                 identity={"weights": " ".join(described), "dtype": dtype, "engine": engine},
                 write=options,
+                share=part,
                 max_pixels=pixels,
                 quiet=quiet,
             )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kornia_srgan.batch.naming import Naming
+    from kornia_srgan.batch.share import Share
     from kornia_srgan.inference.picture import Enlarger
     from kornia_srgan.photos.formats import WriteOptions
     from kornia_srgan.video.clip import Clip
@@ -126,6 +127,7 @@ def enlarge_clips(
     container: str | None,
     identity: Mapping[str, str],
     write: WriteOptions,
+    share: Share,
     max_pixels: int,
     quiet: bool,
 ) -> list[ClipResult]:
@@ -137,7 +139,7 @@ def enlarge_clips(
     if str(output) != STREAM:
         mark_results(target for target in targets if not is_sequence(target))
     results = []
-    for text, target in zip(clips, targets, strict=True):
+    for text, target in share.of(list(zip(clips, targets, strict=True))):
         label = "stdin" if text == STREAM else text
         try:
             outcome = _enlarge(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kornia_srgan.batch.jobs import Existing
     from kornia_srgan.batch.naming import Naming
     from kornia_srgan.batch.run import Outcome
+    from kornia_srgan.batch.share import Share
     from kornia_srgan.batch.sources import Source, Sources
     from kornia_srgan.inference.rescale import Wanted
     from kornia_srgan.inference.upscaler import Upscaler
@@ -47,6 +48,7 @@ def enlarge_pictures(
     form: Format | None,
     existing: Existing,
     jobs: int | None,
+    share: Share,
     max_pixels: int,
     quiet: bool,
 ) -> list[Outcome]:
@@ -65,12 +67,13 @@ def enlarge_pictures(
             work = [replace(job, target_label=STREAM) for job in work]
         elif not is_file_output(sources, folder):
             mark_results(job.target for job in work if not job.problem)
+        work = share.of(work, lambda job: job.megapixels)
         workers = jobs or overlapping(work, wanted.scale or upscaler.scale)
         enlarger = Rescaler(upscaler, wanted)
         outcomes = run_with_progress(
             work, enlarger, options, workers=workers, max_pixels=max_pixels, quiet=quiet
         )
-        if str(output) == STREAM and outcomes[0].status == "done":
+        if str(output) == STREAM and outcomes and outcomes[0].status == "done":
             _to_stdout(outcomes[0].job.target)
     return outcomes
 

@@ -122,8 +122,8 @@ def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, 
         try:
             made = _copied(stream, output)
         except (OSError, ValueError):
-            plain = stream.type in ("data", "attachment") or stream.codec_context is None
-            codec = "" if plain else f" ({stream.codec_context.name})"
+            context = None if stream.type in ("data", "attachment") else stream.codec_context
+            codec = "" if context is None else f" ({context.name})"
             kinds = {
                 "audio": "sound",
                 "subtitle": "subtitles",
