@@ -2,7 +2,7 @@
 # Train one of the packaged weights again, as it was trained:
 #
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
-#   srresnet-x4, srgan-x4 or photo-x4)
+#   srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16. docs/results.md says what
 # each cost.
@@ -60,6 +60,8 @@ case $name in
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) train srgan-light srgan-x4 ;;   # from the packaged srresnet-x4
   photo-x4) photo_x4 ;;
-  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4 or photo-x4" >&2; exit 2 ;;
+  photo-x2) train photo-x2 photo-x2 ;;   # from the packaged edsr-x2
+  photo-gan-x4) train photo-gan photo-gan-x4 ;;   # from the packaged photo-x4
+  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"

@@ -41,6 +41,9 @@ def command(
         str,
         typer.Option(metavar="auto|0..1", help="How much noise and compression to take away; auto reads it."),
     ] = "auto",
+    sharp: Annotated[
+        float, typer.Option(metavar="0..1", help="How far to go towards GAN weights; they invent texture.")
+    ] = 0.0,
     scale: Annotated[float | None, typer.Option(help="Times the input [default: the model's]")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
     long_side: Annotated[int | None, typer.Option(min=1, help="Of the result, in pixels.")] = None,
@@ -227,6 +230,7 @@ def command(
             ensemble,
             color_fix,
             restore,
+            sharp,
             tile,
             device,
             dtype,
@@ -253,7 +257,7 @@ def command(
         )
         results: list[ClipResult] = []
         if clips:
-            described = (weights or "", *(then or ()), str(interpolate or ""), str(ensemble), str(color_fix))
+            described = (weights or "", *(then or ()), str(interpolate or ""), str(ensemble), str(color_fix), str(sharp))
             results = enlarge_clips(
                 clips,
                 output,

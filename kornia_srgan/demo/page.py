@@ -62,6 +62,9 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
                     restore = gr.Textbox(
                         "auto", label="Restore", info="Noise and compression to take away: auto, or 0 to 1."
                     )
+                    sharp = gr.Slider(
+                        0, 1, 0, step=0.05, label="Sharp", info="How far towards the GAN: it invents texture."
+                    )
                     color_fix = gr.Checkbox(label="Colour fix", info="Coarse colour from the photograph.")
                     ensemble = gr.Checkbox(
                         label="Ensemble", info="Mean of eight turns; eight times the work."
@@ -97,6 +100,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
             color_fix: bool,
             ensemble: bool,
             restore: str,
+            sharp: float,
             known: Choices,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio wants it
         ) -> tuple[Any, ...]:
@@ -104,7 +108,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
                 raise UserError("choose a photograph first")
             source = find_choice(known, label).source
             side, dial = parse_tile(tile), parse_restore(restore)
-            wish = Wish(source, SCALES[size], form, side, color_fix, ensemble, dial)
+            wish = Wish(source, SCALES[size], form, side, color_fix, ensemble, dial, sharp)
             progress(0, desc="Enlarging")
             target = Path(tempfile.mkdtemp(dir=folder))
             result = service.enlarge(Path(path), target, wish, lambda part: progress(part, desc="Enlarging"))
@@ -112,7 +116,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
 
         go.click(
             _told(enlarge),
-            [photo, weights, scale, form, tile, color_fix, ensemble, restore, known],
+            [photo, weights, scale, form, tile, color_fix, ensemble, restore, sharp, known],
             [sizes, view, slider, download, shown],
             show_progress_on=slider,
             concurrency_limit=1,

@@ -42,6 +42,7 @@ class Wish:
         color_fix: Take the coarse colour from the photograph.
         ensemble: Average the results of eight flips and rotations.
         restore: How much noise and compression to remove, for weights with this setting.
+        sharp: How far to go towards GAN weights, 0 to 1, for weights with this setting.
     """
 
     weights: Source
@@ -51,6 +52,7 @@ class Wish:
     color_fix: bool = False
     ensemble: bool = False
     restore: float | Literal["auto"] = "auto"
+    sharp: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class Service:
                 ensemble=wish.ensemble,
                 color_fix=wish.color_fix,
                 restore=wish.restore,
+                sharp=wish.sharp,
                 tile=wish.tile,
                 device=self.device,
                 dtype=self.dtype,

@@ -1,4 +1,4 @@
-"""Interpolates between the clean and the photo weights of a family: the setting `restore`."""
+"""Interpolates between the weights of a family: the settings `restore` and `sharp`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.weights.blend import mix_tensors, same_tensors
+from kornia_srgan.weights.blend import same_tensors
 from kornia_srgan.weights.families import Family
 
 T = TypeVar("T")
@@ -21,22 +22,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Dial:
-    """Interpolates between two weights of a family (network interpolation, arXiv 1809.00219).
+    """Interpolates between the weights of a family (network interpolation, arXiv 1809.00219).
 
     Attributes:
         generator: A network of the family's architecture, copied by `at`.
         clean: Weights for pictures without noise and compression.
         photo: Weights that remove noise and compression.
+        gan: Crisp weights, trained from `photo`; None if the family has none.
         name: The family's name in messages.
     """
 
     generator: nn.Module
     clean: Mapping[str, Tensor]
     photo: Mapping[str, Tensor]
+    gan: Mapping[str, Tensor] | None = None
     name: str = "these weights"
 
     def __post_init__(self) -> None:
-        if not same_tensors(self.clean, self.photo):
+        others = (self.photo,) if self.gan is None else (self.photo, self.gan)
+        if not all(same_tensors(self.clean, other) for other in others):
             raise WeightsError(f"the members of {self.name} are not of one architecture and size")
 
     @classmethod
@@ -46,23 +50,46 @@ class Dial:
         Raises:
             WeightsError: If one of its weights is missing or damaged.
         """
-        clean, photo = load_generator(family.clean).module, load_generator(family.photo).module
-        return cls(clean, clean.state_dict(), photo.state_dict(), family.photo)
+        clean = load_generator(family.clean).module
+        photo = load_generator(family.photo).module.state_dict()
+        gan = None if family.gan is None else load_generator(family.gan).module.state_dict()
+        return cls(clean, clean.state_dict(), photo, gan, family.photo)
 
-    def at(self, restore: float) -> nn.Module:
-        """A new network for a value of `restore`.
+    def check(self, restore: float, sharp: float) -> None:
+        """Check both settings.
+
+        Raises:
+            ArgumentError: If one is not in [0, 1], or `sharp` is set and the family has no GAN weights.
+        """
+        for name, value in (("restore", restore), ("sharp", sharp)):
+            if not 0 <= value <= 1:
+                raise ArgumentError(f"{name} is {value}; it must be in [0, 1]", where=name)
+        if sharp and self.gan is None:
+            raise ArgumentError(f"sharp is {sharp}, but {self.name} has no GAN weights", where="sharp")
+
+    def at(self, restore: float, sharp: float = 0.0) -> nn.Module:
+        """A new network for values of `restore` and `sharp`.
 
         Args:
             restore: From 0 (clean weights) to 1 (photo weights); linear in between.
+            sharp: How far to go from there in the direction from photo to GAN weights, from 0 to 1.
 
         Raises:
-            ArgumentError: If it is out of range.
+            ArgumentError: If one is out of range, or `sharp` is set and the family has no GAN weights.
         """
-        if not 0 <= restore <= 1:
-            raise ArgumentError(f"restore is {restore}; it must be in [0, 1]", where="restore")
+        self.check(restore, sharp)
         made = copy.deepcopy(self.generator)
-        made.load_state_dict(mix_tensors(self.clean, self.photo, restore))
+        made.load_state_dict({key: self._between(key, restore, sharp) for key in self.clean})
         return made
+
+    def _between(self, key: str, restore: float, sharp: float) -> Tensor:
+        clean, photo = self.clean[key], self.photo[key]
+        if not clean.is_floating_point():
+            return clean
+        mixed = torch.lerp(clean.double(), photo.double(), restore)
+        if sharp and self.gan is not None:
+            mixed = mixed + sharp * (self.gan[key].double() - photo.double())
+        return mixed.to(clean.dtype)
 
 
 class AutoDial:
@@ -70,19 +97,23 @@ class AutoDial:
 
     Args:
         dial: The weights.
+        sharp: The same for all pictures; see `Dial.at`.
         around: Wraps each network, for self-ensemble and colour fix.
     """
 
     _KEPT = 4
 
-    def __init__(self, dial: Dial, *, around: Callable[[nn.Module], nn.Module] | None = None) -> None:
-        self._dial, self._around = dial, around
+    def __init__(
+        self, dial: Dial, *, sharp: float = 0.0, around: Callable[[nn.Module], nn.Module] | None = None
+    ) -> None:
+        dial.check(0.0, sharp)
+        self._dial, self._sharp, self._around = dial, sharp, around
         self._ready: OrderedDict[float, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def network(self, amount: float) -> nn.Module:
         """The wrapped network for a value."""
-        made = self._dial.at(amount)
+        made = self._dial.at(amount, self._sharp)
         return made if self._around is None else self._around(made)
 
     def upscaler(self, amount: float, make: Callable[[nn.Module, float], T]) -> T:

@@ -127,6 +127,7 @@ class Upscaler:
         ensemble: bool = False,
         color_fix: bool = False,
         restore: float | Literal["auto"] = "auto",
+        sharp: float = 0.0,
         then: Sequence[str | Path] = (),
         tile: int | Literal["auto"] = "auto",
         device: torch.device | str | None = None,
@@ -144,6 +145,7 @@ class Upscaler:
             color_fix: Take the coarse colour from the input.
             restore: For `photo-x4` and `photo-x2`: how much noise and compression to remove, 0 to 1; `auto`
                 decides for each picture.
+            sharp: For `photo-x4`: how far to go towards GAN weights, 0 to 1. They invent texture.
             then: Weights to apply to the result, in order, for example to enlarge after a x1 network that
                 restores.
             tile: See the class, as for the following arguments.
@@ -157,7 +159,7 @@ class Upscaler:
             WeightsError: If weights do not exist, are damaged, or do not fit together.
             ArgumentError: If an argument cannot be used.
         """
-        around = (interpolate, ensemble, color_fix, restore, tuple(then))
+        around = (interpolate, ensemble, color_fix, restore, sharp, tuple(then))
         recipe = Recipe(source, *around, engine, provider, dtype)
         generator, dial = recipe.build()
         made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)

@@ -157,6 +157,7 @@ class Recipe:
         ensemble: Wrap them in a `SelfEnsemble`.
         color_fix: Wrap everything in a `ColorFix`.
         restore: How much noise and compression to remove, 0 to 1, or `auto`; see `Dial`.
+        sharp: How far to go towards GAN weights, 0 to 1; see `Dial`.
         then: Weights to apply to the result, in order; see `Chained`.
         engine: The engine, see `engines.choice.with_engine`.
         provider: The execution provider of ONNX Runtime.
@@ -168,6 +169,7 @@ class Recipe:
     ensemble: bool = False
     color_fix: bool = False
     restore: float | Literal["auto"] = "auto"
+    sharp: float = 0.0
     then: tuple[str | Path, ...] = ()
     engine: str = "torch"
     provider: str | None = None
@@ -175,12 +177,12 @@ class Recipe:
 
     @property
     def family(self) -> Family | None:
-        """The family of these weights that `restore` works on; None if there is none."""
+        """The family of these weights that `restore` and `sharp` work on; None if there is none."""
         return None if self.interpolate else family_of(self.weights or DEFAULT_WEIGHTS)
 
     @property
     def has_dial(self) -> bool:
-        """Whether `restore` has an effect on these weights."""
+        """Whether `restore` and `sharp` have an effect on these weights."""
         return self.family is not None
 
     def build(self) -> tuple[nn.Module, AutoDial | None]:
@@ -189,14 +191,14 @@ class Recipe:
         Raises:
             WeightsError: If weights do not exist, are damaged, or do not fit together.
             ArgumentError: If both `weights` and `interpolate` are given, a share is not in [0, 1], or
-                `restore` is set for weights without this setting.
+                `restore` or `sharp` is set for weights without this setting.
         """
         if self.family is None:
             self._check_no_dial()
             return self._around(self._served(self._fixed())), None
         dial = Dial.of(self.family)
         if self.restore != "auto":
-            return self._around(self._served(dial.at(self.restore))), None
+            return self._around(self._served(dial.at(self.restore, self.sharp))), None
         if self.engine not in ("torch", "auto"):
             check_engine(self.engine)
             raise ArgumentError(
@@ -204,14 +206,15 @@ class Recipe:
                 "set restore to a number from 0 to 1",
                 where="engine",
             )
-        auto = AutoDial(dial, around=self._around)
+        auto = AutoDial(dial, sharp=self.sharp, around=self._around)
         return auto.network(0.0), auto
 
     def _check_no_dial(self) -> None:
-        if self.restore != "auto":
-            told = "weights between two others" if self.interpolate else f"'{self.weights}'"
-            having = ", ".join(family.photo for family in FAMILIES)
-            raise ArgumentError(f"restore is not supported by {told}; use {having}", where="restore")
+        for name, is_set in (("restore", self.restore != "auto"), ("sharp", self.sharp != 0)):
+            if is_set:
+                told = "weights between two others" if self.interpolate else f"'{self.weights}'"
+                having = ", ".join(family.photo for family in FAMILIES)
+                raise ArgumentError(f"{name} is not supported by {told}; use {having}", where=name)
 
     def _fixed(self) -> nn.Module:
         if self.interpolate is None:

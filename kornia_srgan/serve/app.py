@@ -102,6 +102,7 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
         ensemble: bool = False,
         color_fix: bool = False,
         restore: Annotated[float | None, Query(ge=0, le=1, description="Without: automatic.")] = None,
+        sharp: Annotated[float, Query(ge=0, le=1, description="How far towards GAN weights.")] = 0.0,
     ) -> Response:
         """Enlarge the picture in the body.
 
@@ -110,7 +111,8 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
         own = Path(tempfile.mkdtemp(dir=folder))
         try:
             usual = next(iter(workshop.choices))
-            making = Making(weights or usual, ensemble, color_fix, "auto" if restore is None else restore)
+            dial = "auto" if restore is None else restore
+            making = Making(weights or usual, ensemble, color_fix, dial, sharp)
             form = named_format(format) if format else None
             options = WriteOptions(quality, subsampling, parse_color(background))
             wanted = Wanted(scale, width, long_side)

@@ -45,12 +45,14 @@ class Making:
         ensemble: Average the results of eight flips and rotations.
         color_fix: Take the coarse colour from the picture.
         restore: How much noise and compression to remove, 0 to 1, or `auto`, for weights with this setting.
+        sharp: How far to go towards GAN weights, 0 to 1, for weights with this setting.
     """
 
     weights: str
     ensemble: bool = False
     color_fix: bool = False
     restore: float | Literal["auto"] = "auto"
+    sharp: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,7 @@ class Workshop:
                 ensemble=making.ensemble,
                 color_fix=making.color_fix,
                 restore=making.restore,
+                sharp=making.sharp,
                 tile=self._tile,
                 device=self._device,
                 dtype=self._dtype,

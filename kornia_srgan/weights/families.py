@@ -13,13 +13,15 @@ class Family:
     Attributes:
         clean: Weights for pictures without noise and compression.
         photo: Weights that remove noise and compression.
+        gan: Weights trained from `photo` as a GAN: crisper, they invent texture; None if there are none.
     """
 
     clean: str
     photo: str
+    gan: str | None = None
 
 
-FAMILIES = (Family("edsr-x4", "photo-x4"),)
+FAMILIES = (Family("edsr-x4", "photo-x4", "photo-gan-x4"), Family("edsr-x2", "photo-x2"))
 
 
 def family_of(source: str | Path) -> Family | None:

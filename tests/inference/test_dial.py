@@ -27,19 +27,29 @@ class Shade(nn.Module):
 
 @pytest.fixture
 def dial():
-    clean, photo = (Shade(v).state_dict() for v in (0.2, 0.6))
-    return Dial(Shade(0.0), clean, photo, "shades")
+    clean, photo, gan = (Shade(v).state_dict() for v in (0.2, 0.6, 0.7))
+    return Dial(Shade(0.0), clean, photo, gan, "shades")
 
 
-@pytest.mark.parametrize(("amount", "wanted"), [(0, 0.2), (1, 0.6), (0.25, 0.3)])
-def test_settings_lie_on_a_straight_line(dial, amount, wanted):
-    assert dial.at(amount).factor.item() == pytest.approx(wanted)
+@pytest.mark.parametrize(
+    ("amount", "sharp", "wanted"), [(0, 0, 0.2), (1, 0, 0.6), (0.25, 0, 0.3), (1, 1, 0.7), (0.5, 0.5, 0.45)]
+)
+def test_settings_lie_on_a_straight_line(dial, amount, sharp, wanted):
+    assert dial.at(amount, sharp).factor.item() == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("amount", [-0.1, 2])
-def test_a_setting_out_of_range_is_named(dial, amount):
-    with pytest.raises(ArgumentError, match=r"restore is .* must be in \[0, 1\]"):
-        dial.at(amount)
+@pytest.mark.parametrize(
+    ("setting", "name"), [((-0.1, 0), "restore"), ((2, 0), "restore"), ((0, 1.1), "sharp")]
+)
+def test_a_setting_out_of_range_is_named(dial, setting, name):
+    with pytest.raises(ArgumentError, match=rf"{name} is .* must be in \[0, 1\]"):
+        dial.at(*setting)
+
+
+def test_without_a_gan_sharp_is_refused(dial):
+    plain = Dial(Shade(0.0), dial.clean, dial.photo, None, "shades")
+    with pytest.raises(ArgumentError, match="shades has no GAN weights"):
+        plain.at(0.5, 0.5)
 
 
 def test_members_of_other_shapes_are_refused(dial):
@@ -95,9 +105,12 @@ def test_families_are_asked_for_by_their_photo_weights():
     assert family_of(FAMILIES[0].clean) is None
 
 
-def test_weights_without_a_dial_say_so():
-    with pytest.raises(ArgumentError, match="restore is not supported by 'edsr-x4'; use photo-x4"):
-        Upscaler.from_pretrained("edsr-x4", restore=0.5)
+@pytest.mark.parametrize("option", [{"restore": 0.5}, {"sharp": 0.5}])
+def test_weights_without_a_dial_say_so(option):
+    with pytest.raises(
+        ArgumentError, match=f"{next(iter(option))} is not supported by 'edsr-x4'; use photo-x4"
+    ):
+        Upscaler.from_pretrained("edsr-x4", **option)
 
 
 @pytest.mark.parametrize("text", ["auto", " AUTO ", "", "0", "0.35", "1"])
