@@ -257,7 +257,14 @@ def command(
         )
         results: list[ClipResult] = []
         if clips:
-            described = (weights or "", *(then or ()), str(interpolate or ""), str(ensemble), str(color_fix), str(sharp))
+            described = (
+                weights or "",
+                *(then or ()),
+                str(interpolate or ""),
+                str(ensemble),
+                str(color_fix),
+                str(sharp),
+            )
             results = enlarge_clips(
                 clips,
                 output,

@@ -61,9 +61,10 @@ def test_recipe_trains(name: str, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert {line["stage"] for line in lines} == {stage.name for stage in config.stages}
     assert all(value is not None for line in lines for value in line.values())
-    first = config.stages[0].losses[0].name
-    learnt = [line[first] for line in lines if line["stage"] == config.stages[0].name]
-    assert min(learnt[1:] or learnt) <= learnt[0]
+    first = config.stages[0]
+    learnt = [sum(line[loss.name] for loss in first.losses) for line in lines if line["stage"] == first.name]
+    damage = 1.1 if config.data.degradation else 1.0  # differs from batch to batch, and the loss with it
+    assert min(learnt[1:] or learnt) <= learnt[0] * damage
     loaded = load_generator(tmp_path / "run/generator.safetensors")
     assert loaded.spec.scale == config.scale
     assert loaded.spec.training["recipe"] == name
