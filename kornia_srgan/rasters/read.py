@@ -50,14 +50,23 @@ def read_raster(source: Source, name: str | Path = "") -> np.ndarray:
         return np.array(as_bands(load_array(source, label), label), np.float32)
     with opened(source, label) as dataset:
         try:
-            return with_gaps(dataset.read(masked=True))
+            return read_with_gaps(dataset)
         except Exception as error:  # GDAL raises its own
             raise unreadable(label, error) from error
 
 
-def with_gaps(values: np.ma.MaskedArray[Any, Any], dtype: Any = np.float32) -> np.ndarray:
-    """Floating point with NaN where the mask is set."""
-    return np.ma.filled(values.astype(dtype), np.nan)
+def read_with_gaps(dataset: DatasetReader, window: Any = None, dtype: Any = np.float32) -> np.ndarray:
+    """Floating point `(bands, H, W)`, NaN where there is no data; no band is taken for opacity."""
+    if has_opacity(dataset):  # a band that hides the others is a band here
+        return dataset.read(window=window).astype(dtype)
+    return np.ma.filled(dataset.read(window=window, masked=True).astype(dtype), np.nan)
+
+
+def has_opacity(dataset: DatasetReader) -> bool:
+    """Whether GDAL takes a band for opacity."""
+    from rasterio.enums import MaskFlags
+
+    return any(MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
 
 
 @contextmanager

@@ -12,7 +12,16 @@ import numpy as np
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.errors import ImageError
-from kornia_srgan.rasters.read import NUMPY, as_bands, is_numpy, load_array, opened, unreadable, with_gaps
+from kornia_srgan.rasters.read import (
+    NUMPY,
+    as_bands,
+    has_opacity,
+    is_numpy,
+    load_array,
+    opened,
+    read_with_gaps,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -117,7 +126,7 @@ class RasterScene(_Common):
         """See `Scene`."""
         where = ((window.top, window.bottom), (window.left, window.right))
         try:
-            return with_gaps(self.dataset.read(window=where, masked=True), np.float64)
+            return read_with_gaps(self.dataset, where, np.float64)
         except Exception as error:  # GDAL raises its own
             raise unreadable(self.dataset.name, error) from error
 
@@ -128,7 +137,9 @@ class RasterScene(_Common):
             return ("an array keeps no place on earth, no names of bands and no tags",)
         from rasterio.enums import MaskFlags
 
-        masked = any(MaskFlags.per_dataset in flags for flags in source.mask_flag_enums)
+        masked = not has_opacity(source) and any(
+            MaskFlags.per_dataset in flags for flags in source.mask_flag_enums
+        )
         lost = {
             "its ground control points": bool(source.gcps[0]),
             "its rational polynomial coefficients (RPC)": source.rpcs is not None,

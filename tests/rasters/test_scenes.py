@@ -13,7 +13,8 @@ from kornia_srgan.assembly import LoadedGenerator, assemble
 from kornia_srgan.errors import ImageError, WeightsError
 from kornia_srgan.inference.scenes import fill_gaps, upscale_scene
 from kornia_srgan.inference.wrappers import load_network
-from kornia_srgan.rasters.scene import stored
+from kornia_srgan.rasters.read import read_raster
+from kornia_srgan.rasters.scene import Window, open_scene, stored
 from kornia_srgan.weights.files import save_weights
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.scenes import BANDS, scene_values, write_scene
@@ -95,6 +96,20 @@ def test_no_band_is_left_out_or_guessed(weights: Path, loaded: LoadedGenerator, 
     line = ("upscale", tmp_path / "three.npy", "-o", tmp_path / "out", "--weights", weights)
     assert_user_error(invoke(capsys, *line, "--ensemble"), "--ensemble: for photographs only")
     assert_user_error(invoke(capsys, *line), "has 3 bands, the weights are for 4")
+
+
+def test_a_band_that_gdal_takes_for_opacity_hides_nothing(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    values = scene_values(24, 20).astype(np.uint8)
+    values[3, :12] = 0
+    source = write_scene(tmp_path / "in.tif", values, nodata=None)
+    with rasterio.open(source, "r+") as dataset:
+        names = ("red", "green", "blue", "alpha")
+        dataset.colorinterp = [rasterio.enums.ColorInterp[name] for name in names]
+    with open_scene(source) as scene:
+        np.testing.assert_array_equal(scene.read(Window(0, 0, 24, 20)), values)
+        assert scene.notes(tmp_path / "out.tif") == ()
+    np.testing.assert_array_equal(read_raster(source), values)
 
 
 def test_values_that_would_read_as_no_data_move_by_a_step() -> None:
