@@ -22,7 +22,15 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
+from benchmarks.report import (
+    Result,
+    at_least_one,
+    device_name,
+    make_document,
+    measure_in_turns,
+    run_main,
+    write_json,
+)
 from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.data.sampling import CropPlan
 from kornia_srgan.data.source import CachedSource, DecodingSource, open_crops
@@ -52,6 +60,7 @@ Batches = Callable[[], Iterator[Tensor]]
 
 def plain_batches(source: DecodingSource, batch: int, workers: int, device: torch.device) -> Batches:
     """The baseline, on the files and the plan of a source."""
+    assert isinstance(source.plan, CropPlan)  # no pairs among its images
     dataset = PlainDataset([f.located.path for f in source.files], source.plan)
 
     def batches() -> Iterator[Tensor]:
@@ -209,16 +218,16 @@ def main(arguments: list[str] | None = None) -> None:
         )
         for name, batches in build_cases(options, device).items()
     }
-    measured = alternate(rates, repeats=options.repeats)
+    measured = measure_in_turns(rates, repeats=options.repeats)
     results = [Result.of(name, "crops/s", values) for name, values in measured.items()]
     if options.train:
-        steps = alternate(training_cases(options, device), repeats=options.repeats)
+        steps = measure_in_turns(training_cases(options, device), repeats=options.repeats)
         results += [Result.of(name, "ms", values) for name, values in steps.items()]
     _print(results)
     if options.json:
         settings = {k: v for k, v in vars(options).items() if k not in ("json", "data")}
         settings["images"] = options.data.name
-        write_json(options.json, document("data_pipeline", settings, results, options.device))
+        write_json(options.json, make_document("data_pipeline", settings, results, options.device))
 
 
 def _print(results: list[Result]) -> None:

@@ -20,7 +20,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
+from benchmarks.report import (
+    Result,
+    at_least_one,
+    device_name,
+    make_document,
+    measure_in_turns,
+    run_main,
+    write_json,
+)
 from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.components.transforms.degrade import DegradationPipeline, real_esrgan
 from kornia_srgan.components.transforms.stage_blur import Blur
@@ -116,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
     with torch.no_grad():
         for name, call in stage_cases(pipeline, images, (side, side)).items():
             calls[name] = (call, options.batch)
-        measured = alternate(
+        measured = measure_in_turns(
             {
                 name: lambda c=call, n=count: rate(c, n, options.seconds, device)
                 for name, (call, count) in calls.items()
@@ -128,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{r.name:30s} {r.median:10.1f} {r.unit} [{r.q1:.1f}, {r.q3:.1f}]")
     if options.json:
         settings = {k: v for k, v in vars(options).items() if k != "json"}
-        write_json(options.json, document("degradation", settings, results, options.device))
+        write_json(options.json, make_document("degradation", settings, results, options.device))
 
 
 if __name__ == "__main__":

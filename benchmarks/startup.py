@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.report import Result, alternate, at_least_one, document, run_main, write_json
+from benchmarks.report import Result, at_least_one, make_document, measure_in_turns, run_main, write_json
 
 IMPORT = "import kornia_srgan"
 _TIMED_IMPORT = f"import time; t = time.perf_counter(); {IMPORT}; print(time.perf_counter() - t)"
@@ -59,13 +59,15 @@ def main(arguments: list[str] | None = None) -> None:
         cases[name] = partial(seconds_of_process, ["-m", "kornia_srgan", *name.split()[1:]])
     for case in cases.values():
         case()
-    results = [Result.of(name, "s", v) for name, v in alternate(cases, repeats=options.repeats).items()]
+    results = [
+        Result.of(name, "s", v) for name, v in measure_in_turns(cases, repeats=options.repeats).items()
+    ]
     for result in results:
         limit = f", limit {LIMITS[result.name]:g} s" if result.name in LIMITS else ""
         print(f"{result.name}: {result.median:.3f} s [{result.q1:.3f}, {result.q3:.3f}]{limit}")
     if options.json:
         settings = {"repeats": options.repeats, "limits": LIMITS}
-        write_json(options.json, document("startup", settings, results, "cpu"))
+        write_json(options.json, make_document("startup", settings, results, "cpu"))
 
 
 if __name__ == "__main__":

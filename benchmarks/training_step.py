@@ -25,7 +25,15 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from benchmarks.plain_srgan_step import PlainDiscriminator, PlainGenerator, PlainStep, load_in_order
-from benchmarks.report import Result, alternate, at_least_one, device_name, document, run_main, write_json
+from benchmarks.report import (
+    Result,
+    at_least_one,
+    device_name,
+    make_document,
+    measure_in_turns,
+    run_main,
+    write_json,
+)
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.config.io import parse_config
@@ -229,7 +237,7 @@ def run(options: argparse.Namespace) -> tuple[list[Result], dict[str, tuple[floa
     cases = {PLAIN: lambda: plain(batch.lr, batch.hr), OURS: ours.step, WHOLE: ours.whole}
     if options.precision == "bf16":
         cases[WIDE] = ours.step_with_wide_features
-    rates = alternate({n: lambda c=c: rate(c) for n, c in cases.items()}, repeats=options.repeats)
+    rates = measure_in_turns({n: lambda c=c: rate(c) for n, c in cases.items()}, repeats=options.repeats)
     results = [Result.of(name, "images/s", values) for name, values in rates.items()]
     rounds = [time_parts(ours, device) for _ in range(options.repeats + 1)][1:]
     results += [Result.of(name, "ms", [r[name] * 1000 for r in rounds]) for name in rounds[0]]
@@ -281,7 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.json:
         settings = {k: v for k, v in vars(options).items() if k != "json"}
         more = {"first_step_losses": losses, "summary": shares}
-        write_json(options.json, document("training_step", settings, results, options.device) | more)
+        write_json(options.json, make_document("training_step", settings, results, options.device) | more)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from benchmarks.report import Result, alternate, at_least_one, document, run_main, write_json
+from benchmarks.report import Result, at_least_one, make_document, measure_in_turns, run_main, write_json
 
 T = TypeVar("T")
 FIELDS = ("total", "network", "startup", "rest")
@@ -126,7 +126,7 @@ def measure(
             runs[name].append(timed_command(options))
         return runs[name][-1]["total"]
 
-    alternate({name: lambda name=name: once(name) for name in cases}, repeats=repeats)
+    measure_in_turns({name: lambda name=name: once(name) for name in cases}, repeats=repeats)
     results, rows = [], []
     for name, found in runs.items():
         results += [Result.of(f"{name}: {field}", "s", [run[field] for run in found]) for field in FIELDS]
@@ -176,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.json:
         settings = {k: v for k, v in vars(options).items() if k not in ("json", "photos")}
         settings |= {"photos": "reduced from photographs" if options.photos else "smooth noise"}
-        content = document("upscale_folder", settings, results, "cpu")
+        content = make_document("upscale_folder", settings, results, "cpu")
         write_json(options.json, content | {"cases": rows})
 
 

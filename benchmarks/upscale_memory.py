@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.report import Result, at_least_one, document, run_main, write_json
+from benchmarks.report import Result, at_least_one, make_document, run_main, write_json
 
 SIZES = {"1 MP": (1152, 864), "3 MP": (2000, 1500), "12 MP": (4000, 3000)}
 
@@ -102,7 +102,7 @@ def main() -> None:
         setting = {"tile": options.tile, "weights": options.weights or "untrained edsr"}
         if options.weights is None:
             setting |= {"channels": options.channels, "blocks": options.blocks}
-        write_json(options.json, document("upscale_memory", setting, results, "cpu"))
+        write_json(options.json, make_document("upscale_memory", setting, results, "cpu"))
 
 
 if __name__ == "__main__":

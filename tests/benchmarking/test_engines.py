@@ -56,7 +56,7 @@ def test_spandrel_runs_the_architectures_that_it_has():
 
 def test_a_missing_package_names_the_extra(monkeypatch):
     pretend_missing(monkeypatch, "onnx")
-    with pytest.raises(MissingExtraError, match="needs onnx, which is not installed; run: pip install"):
+    with pytest.raises(MissingExtraError, match=r"needs onnx.* not installed; run: pip install"):
         engines.find_engines(["eager", "openvino"])
     assert [e.name for e in engines.find_engines(["eager", "eager"])] == ["eager"]
 
