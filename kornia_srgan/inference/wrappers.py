@@ -213,7 +213,7 @@ class Recipe:
         for name, is_set in (("restore", self.restore != "auto"), ("sharp", self.sharp != 0)):
             if is_set:
                 told = "weights between two others" if self.interpolate else f"'{self.weights}'"
-                having = ", ".join(family.photo for family in FAMILIES)
+                having = ", ".join(f.photo for f in FAMILIES if name == "restore" or f.gan is not None)
                 raise ArgumentError(f"{name} is not supported by {told}; use {having}", where=name)
 
     def _fixed(self) -> nn.Module:

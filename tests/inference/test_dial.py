@@ -105,10 +105,12 @@ def test_families_are_asked_for_by_their_photo_weights():
     assert family_of(FAMILIES[0].clean) is None
 
 
-@pytest.mark.parametrize("option", [{"restore": 0.5}, {"sharp": 0.5}])
-def test_weights_without_a_dial_say_so(option):
+@pytest.mark.parametrize(
+    ("option", "having"), [({"restore": 0.5}, "photo-x4, photo-x2"), ({"sharp": 0.5}, "photo-x4")]
+)
+def test_weights_without_a_dial_say_so(option, having):
     with pytest.raises(
-        ArgumentError, match=f"{next(iter(option))} is not supported by 'edsr-x4'; use photo-x4"
+        ArgumentError, match=f"{next(iter(option))} is not supported by 'edsr-x4'; use {having}$"
     ):
         Upscaler.from_pretrained("edsr-x4", **option)
 
