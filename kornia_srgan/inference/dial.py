@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.weights.blend import same_tensors
+from kornia_srgan.weights.blend import mix_tensors, same_tensors
 from kornia_srgan.weights.families import Family
 
 T = TypeVar("T")
@@ -44,15 +43,19 @@ class Dial:
             raise WeightsError(f"the members of {self.name} are not of one architecture and size")
 
     @classmethod
-    def of(cls, family: Family) -> Dial:
+    def of(cls, family: Family, *, sharp: bool = True) -> Dial:
         """The dial of a packaged family.
+
+        Args:
+            family: The family.
+            sharp: Whether to read the GAN weights too; without them `sharp` stays 0.
 
         Raises:
             WeightsError: If one of its weights is missing or damaged.
         """
         clean = load_generator(family.clean).module
         photo = load_generator(family.photo).module.state_dict()
-        gan = None if family.gan is None else load_generator(family.gan).module.state_dict()
+        gan = None if family.gan is None or not sharp else load_generator(family.gan).module.state_dict()
         return cls(clean, clean.state_dict(), photo, gan, family.photo)
 
     def check(self, restore: float, sharp: float) -> None:
@@ -79,17 +82,13 @@ class Dial:
         """
         self.check(restore, sharp)
         made = copy.deepcopy(self.generator)
-        made.load_state_dict({key: self._between(key, restore, sharp) for key in self.clean})
-        return made
-
-    def _between(self, key: str, restore: float, sharp: float) -> Tensor:
-        clean, photo = self.clean[key], self.photo[key]
-        if not clean.is_floating_point():
-            return clean
-        mixed = torch.lerp(clean.double(), photo.double(), restore)
+        mixed = mix_tensors(self.clean, self.photo, restore)
         if sharp and self.gan is not None:
-            mixed = mixed + sharp * (self.gan[key].double() - photo.double())
-        return mixed.to(clean.dtype)
+            for key, value in mixed.items():
+                if value.is_floating_point():
+                    mixed[key] = value + sharp * (self.gan[key] - self.photo[key])
+        made.load_state_dict(mixed)
+        return made
 
 
 class AutoDial:

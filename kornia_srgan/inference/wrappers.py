@@ -196,7 +196,7 @@ class Recipe:
         if self.family is None:
             self._check_no_dial()
             return self._around(self._served(self._fixed())), None
-        dial = Dial.of(self.family)
+        dial = Dial.of(self.family, sharp=self.sharp != 0)
         if self.restore != "auto":
             return self._around(self._served(dial.at(self.restore, self.sharp))), None
         if self.engine not in ("torch", "auto"):
