@@ -3,14 +3,11 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from kornia_srgan.registry.catalog import GENERATORS
-from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, zoo_names
-from kornia_srgan.weights.spec import WeightSpec
 from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.tiny_weights import save_tiny_weights
 
 
 @pytest.fixture
@@ -26,12 +23,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def weights(tmp_path):
-    args = {"channels": 4, "num_blocks": 1}
-    torch.manual_seed(0)
-    module = GENERATORS.create("edsr", scale=4, **args)
-    path = tmp_path / "mine.safetensors"
-    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
-    return path
+    return save_tiny_weights(tmp_path, "mine")
 
 
 def models(shown):

@@ -8,20 +8,12 @@ import pytest
 from PIL import Image
 
 from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.tiny_weights import save_tiny_weights
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A tiny untrained `edsr`."""
-    from kornia_srgan.registry.catalog import GENERATORS
-    from kornia_srgan.weights.files import save_weights
-    from kornia_srgan.weights.spec import WeightSpec
-
-    args = {"channels": 4, "num_blocks": 1}
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    module = GENERATORS.create("edsr", scale=4, **args)
-    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
-    return path
+    return save_tiny_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

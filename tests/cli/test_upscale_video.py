@@ -8,22 +8,14 @@ from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.video.options import is_clip, parse_pairs, parse_rate, parse_time
 from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.tiny_weights import save_tiny_weights
 
 pytestmark = pytest.mark.skipif(find_spec("av") is None, reason="needs the extra 'video'")
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A tiny untrained `edsr`."""
-    from kornia_srgan.registry.catalog import GENERATORS
-    from kornia_srgan.weights.files import save_weights
-    from kornia_srgan.weights.spec import WeightSpec
-
-    args = {"channels": 4, "num_blocks": 1}
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    module = GENERATORS.create("edsr", scale=4, **args)
-    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
-    return path
+    return save_tiny_weights(tmp_path_factory.mktemp("weights"))
 
 
 def test_clips_and_pictures_in_one_command(capsys, tmp_path, weights):

@@ -3,24 +3,12 @@ import pytest
 from PIL import Image
 
 from tests.helpers.profiles import PROFILE
+from tests.helpers.tiny_weights import save_tiny_weights
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """A tiny untrained `edsr`, x4."""
-    import torch
-
-    from kornia_srgan.registry.catalog import GENERATORS
-    from kornia_srgan.weights.files import save_weights
-    from kornia_srgan.weights.spec import WeightSpec
-
-    args = {"channels": 4, "num_blocks": 1}
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = GENERATORS.create("edsr", scale=4, **args)
-    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
-    return path
+    return save_tiny_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="session")

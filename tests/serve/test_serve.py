@@ -27,6 +27,7 @@ from kornia_srgan.serve import run as server
 from kornia_srgan.serve.app import build_app
 from kornia_srgan.serve.workshop import Workshop
 from tests.helpers.extras import pretend_missing
+from tests.helpers.tiny_weights import save_tiny_weights
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
 
@@ -40,16 +41,7 @@ def picture(form="PNG", size=None, **options):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A tiny untrained `edsr`."""
-    from kornia_srgan.registry.catalog import GENERATORS
-    from kornia_srgan.weights.files import save_weights
-    from kornia_srgan.weights.spec import WeightSpec
-
-    args = {"channels": 4, "num_blocks": 1}
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    module = GENERATORS.create("edsr", scale=4, **args)
-    save_weights(path, module.state_dict(), WeightSpec(name="edsr", args=args, scale=4))
-    return path
+    return save_tiny_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture
