@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kornia_srgan.photos.bits import Bits
+
 _SEQUENCE_HEADER = 1
 
 
@@ -12,14 +14,17 @@ def av1_colours(stream: bytes) -> tuple[int, int] | None:
 
     Args:
         stream: Open Bitstream Units, of which the first sequence header counts.
+
+    Raises:
+        ValueError: If there is no sequence header, or it is broken off.
     """
     for kind, content in _units(stream):
         if kind == _SEQUENCE_HEADER:
             try:
-                return _colours(_Bits(content))
-            except EOFError:
-                return None
-    return None
+                return _colours(Bits(content))
+            except EOFError as error:
+                raise ValueError("the sequence header ends too soon") from error
+    raise ValueError("there is no sequence header")
 
 
 def _units(stream: bytes) -> Iterator[tuple[int, bytes]]:
@@ -41,28 +46,7 @@ def _units(stream: bytes) -> Iterator[tuple[int, bytes]]:
         place += size
 
 
-class _Bits:
-    """Bits from the highest of the first byte on."""
-
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise EOFError
-        return self._value >> self._left & ((1 << count) - 1)
-
-    def variable(self) -> None:
-        """Pass over an unsigned number of variable length (uvlc)."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        if zeros < 32:
-            self.take(zeros)
-
-
-def _colours(bits: _Bits) -> tuple[int, int] | None:
+def _colours(bits: Bits) -> tuple[int, int] | None:
     profile = bits.take(3)
     bits.take(1)  # still picture
     reduced = bits.take(1)
@@ -82,13 +66,13 @@ def _colours(bits: _Bits) -> tuple[int, int] | None:
     return (bits.take(8), bits.take(8)) if bits.take(1) else None
 
 
-def _operating_points(bits: _Bits) -> None:
+def _operating_points(bits: Bits) -> None:
     delay = 0
     model = bits.take(1)
     if model:  # timing
         bits.take(64)
         if bits.take(1):
-            bits.variable()
+            bits.exp_golomb()
         model = bits.take(1)
         if model:
             delay = bits.take(5) + 1
@@ -104,7 +88,7 @@ def _operating_points(bits: _Bits) -> None:
             bits.take(4)
 
 
-def _tools(bits: _Bits) -> None:
+def _tools(bits: Bits) -> None:
     """The tools of prediction between frames."""
     bits.take(4)
     ordered = bits.take(1)

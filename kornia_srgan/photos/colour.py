@@ -14,10 +14,9 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos import icc as profiles
-from kornia_srgan.photos.av1 import av1_colours
 from kornia_srgan.photos.chunks import find_boxes, png_chunks
 from kornia_srgan.photos.icc import SRGB, Primaries
-from kornia_srgan.photos.items import picture_bytes, picture_properties
+from kornia_srgan.photos.nclx import CodePoints, stated_code_points
 from kornia_srgan.photos.photo import Space
 
 _D65 = (0.3127, 0.3290)
@@ -48,9 +47,12 @@ _CICP_CURVES = {
     13: profiles.SRGB_CURVE,
 }
 _UNSPECIFIED = 2
+_HEIF = ("AVIF", "HEIF")
 
 
-def stated_profile(data: bytes, name: str, icc: bytes | None, space: Space) -> bytes | None:
+def stated_profile(
+    data: bytes, name: str, icc: bytes | None, space: Space
+) -> tuple[bytes | None, tuple[str, ...]]:
     """The ICC profile of a file's values: its own, or one that says what the file says by other means.
 
     Args:
@@ -60,37 +62,33 @@ def stated_profile(data: bytes, name: str, icc: bytes | None, space: Space) -> b
         space: Of its values.
 
     Returns:
-        None where it says nothing, or says sRGB, which is what all take such a file for.
+        The profile, None where the file says nothing, or says sRGB, which is what all take such a file for;
+        and a note on what cannot be read.
 
     Raises:
         ImageError: If it is HDR, or says its colours in code points that we do not know.
     """
-    cicp = _png_cicp(data) if name == "PNG" else _nclx(data) if name == "AVIF" else None
-    if cicp is not None and (name == "PNG" or icc is None):  # PNG: cICP goes before iCCP; in HEIF the profile
-        return _from_cicp(*cicp, space)
+    if name == "PNG":  # cICP goes before iCCP; in HEIF the profile does
+        cicp = _png_cicp(data)
+        if cicp is not None:
+            return _from_cicp(*cicp, space), ()
+    if icc is None and name in _HEIF:
+        cicp, notes = stated_code_points(data)
+        return None if cicp is None else _from_cicp(*cicp, space), notes
     if icc is None:
-        return _STATED[name](data, space) if name in _STATED else None
+        return _STATED[name](data, space) if name in _STATED else None, ()
     transfer = profiles.hdr_transfer(icc)
     if transfer is not None:
         raise _hdr(transfer)
-    return icc
+    return icc, ()
 
 
 def states_colours(data: bytes, name: str) -> bool:
     """Whether a file itself says what its colours are, be it sRGB; the mark in EXIF does not count then."""
     if name == "PNG":
         return any(chunk in (b"cICP", b"sRGB", b"gAMA", b"cHRM") for chunk, _ in png_chunks(data))
-    nclx = _nclx(data) if name in ("AVIF", "HEIF") else None
-    return nclx is not None and nclx[0] != _UNSPECIFIED
-
-
-def from_nclx(primaries: int, transfer: int, space: Space) -> bytes | None:
-    """The profile for CICP code points, as they stand in an `nclx` box; None for sRGB.
-
-    Raises:
-        ImageError: If they are HDR or not known.
-    """
-    return _from_cicp(primaries, transfer, space)
+    codes = stated_code_points(data)[0] if name in _HEIF else None
+    return codes is not None and codes[0] != _UNSPECIFIED
 
 
 def from_exif(exif: Image.Exif, space: Space) -> bytes | None:
@@ -177,24 +175,13 @@ def _from_cicp(primaries: int, transfer: int, space: Space) -> bytes | None:
     return _profile(f"CICP {primaries}/{transfer}", colours, curve, space)
 
 
-def _png_cicp(data: bytes) -> tuple[int, int] | None:
+def _png_cicp(data: bytes) -> CodePoints | None:
     found = next((c for name, c in png_chunks(data) if name == b"cICP" and len(c) == 4), None)
     if found is None:
         return None
     if found[2] != 0 or found[3] != 1:
         raise ImageError("its cICP chunk states values that are not full-range RGB, which is not supported")
     return found[0], found[1]
-
-
-def _nclx(data: bytes) -> tuple[int, int] | None:
-    """The code points of an AVIF or HEIF: of its box, or for AV1 without one, of the stream itself."""
-    streams = []
-    for name, content in picture_properties(data):
-        if name == b"colr" and content[:4] == b"nclx" and len(content) >= 10:
-            return struct.unpack_from(">HH", content, 4)
-        if name == b"av1C":
-            streams += [content[4:], picture_bytes(data)]
-    return next((found for found in map(av1_colours, streams) if found is not None), None)
 
 
 def _from_png(data: bytes, space: Space) -> bytes | None:

@@ -139,12 +139,10 @@ def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
     elif format_name == "RAW":
         notes = ("its EXIF is left out: it is read from camera raw that is built like TIFF only",)
     frames, space = [decoded.frame], decoded.space
-    icc = metadata.icc if metadata.icc is not None else decoded.icc
-    metadata, more = _coloured(
-        metadata, stated_profile(b"", format_name, icc, space), space, states_colours(data, format_name)
-    )
+    icc, unread = stated_profile(data, format_name, metadata.icc, space)
+    metadata, odd = _coloured(metadata, icc, space, states_colours(data, format_name))
     _check_frames(frames, space)
-    return Photo(frames, space, format_name, metadata, notes=(*notes, *decoded.notes, *more))
+    return Photo(frames, space, format_name, metadata, notes=(*notes, *decoded.notes, *unread, *odd))
 
 
 def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
@@ -155,14 +153,14 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         animated = count > 1 and name in _ANIMATED
         frames, space, notes = _pillow_frames(image, data, count, max_pixels)
         metadata, orientation, more = read_metadata(image.info, data)
-        icc = stated_profile(data, name, metadata.icc, space)
+        icc, unread = stated_profile(data, name, metadata.icc, space)
         metadata, odd = _coloured(metadata, icc, space, states_colours(data, name))
         # Pillow does not tell how often an AVIF repeats; browsers repeat it for ever.
         loop = image.info.get("loop", 0 if name == "AVIF" else None)
         frames = [_upright(frame, orientation) for frame in frames]
         _check_frames(frames, space)
         quality = jpeg_quality(image)
-        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *odd), quality)
+        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *unread, *odd), quality)
 
 
 def _pillow_frames(
@@ -223,7 +221,8 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
     )
     # Pillow makes Lab sRGB, and its profile means nothing any more.
     stated = None if reader.is_lab else metadata.icc or by_tags
-    metadata, odd = _coloured(metadata, stated_profile(data, "TIFF", stated, space), space)
+    icc, _ = stated_profile(data, "TIFF", stated, space)
+    metadata, odd = _coloured(metadata, icc, space)
     frames = [_upright(f, 1 if by_pillow else orientation) for f in frames]  # Pillow turns a TIFF itself
     _check_frames(frames, space)
     return Photo(frames, space, "TIFF", metadata, notes=(*notes, *reader.notes(), *odd))

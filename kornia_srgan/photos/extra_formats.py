@@ -9,7 +9,6 @@ import numpy as np
 
 from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.colour import from_nclx
 from kornia_srgan.photos.deep import spread_bits
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.jxl import jxl_header
@@ -24,7 +23,7 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
     """The primary picture of a HEIC or HEIF file.
 
     Raises:
-        ImageError: If pillow-heif is not installed, or the file is damaged, too large or HDR.
+        ImageError: If pillow-heif is not installed, or the file is damaged, too large.
     """
     heif = _heif()
     file = heif.open_heif(data, convert_hdr_to_8bit=False)
@@ -35,7 +34,6 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
     if lost:
         notes.append(f"its {' and its '.join(lost)} are left out")
     image = heif.HeifImageFile(io.BytesIO(data))
-    icc = None
     bits = int(file.info.get("bit_depth") or 8)
     if bits > 8:
         values = np.asarray(file)
@@ -45,10 +43,7 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
     else:
         image.load()
         frame, space = from_pil(image)
-    nclx = file.info.get("nclx_profile")
-    if nclx is not None and not image.info.get("icc_profile"):
-        icc = from_nclx(int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]), space)
-    return Decoded(frame, space, image, icc, tuple(notes))
+    return Decoded(frame, space, image, notes=tuple(notes))
 
 
 def _heif() -> ModuleType:

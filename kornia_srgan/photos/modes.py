@@ -21,14 +21,12 @@ class Decoded:
         frame: The picture.
         space: Of its values.
         image: A Pillow image whose `info` holds the metadata; None where there is none.
-        icc: The profile of the values where it is not in the image.
         notes: What is not kept.
     """
 
     frame: Frame
     space: Space
     image: Image.Image | None = None
-    icc: bytes | None = None
     notes: tuple[str, ...] = ()
 
 

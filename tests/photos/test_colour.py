@@ -11,11 +11,9 @@ from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos import icc as profiles
-from kornia_srgan.photos.av1 import av1_colours
 from kornia_srgan.photos.colour import ADOBE_RGB
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.encode import write_photo
-from kornia_srgan.photos.items import picture_bytes, picture_properties
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -190,33 +188,6 @@ def test_nclx_of_an_avif_is_kept(tmp_path):
     )
     with pytest.raises(ImageError, match="HLG"):
         read_photo(avif_with_nclx(tmp_path / "hlg.avif", 9, 18))
-
-
-def test_colours_that_only_the_stream_of_an_avif_states_are_read(shared_data):
-    """libavif writes them in both places; without the box the stream's remain."""
-    stated = (shared_data / "reports/p3.avif").read_bytes()
-    bare = stated.replace(b"colrnclx", b"freenclx")
-    assert bare != stated
-    assert read_photo(bare).metadata.icc == read_photo(stated).metadata.icc is not None
-    header = picture_bytes(bare)[:16]
-    bits = f"{int.from_bytes(header, 'big'):0128b}"
-    place = bits.index(f"{12:08b}{13:08b}") + 8
-    pq = int(bits[:place] + f"{16:08b}" + bits[place + 8 :], 2).to_bytes(16, "big")
-    with pytest.raises(ImageError, match="PQ"):
-        read_photo(bare.replace(header, pq))
-    assert av1_colours(header[:6]) is None  # broken off
-    assert av1_colours(b"\x12\x00" + bytes(4)) is None  # no sequence header
-
-
-def test_the_stream_is_that_of_the_picture_and_not_of_its_opacity():
-    """libavif writes opacity first."""
-    file = io.BytesIO()
-    Image.fromarray(pixels((16, 16, 4))).save(file, "AVIF")
-    data = file.getvalue()
-    assert av1_colours(picture_bytes(data)) == (1, 13)
-    assert [name for name, _ in picture_properties(data)].count(b"av1C") == 1
-    assert data.count(b"av1C") == 2
-    assert [name for name, _ in picture_properties(data.replace(b"pitm", b"free"))].count(b"av1C") == 2
 
 
 @pytest.mark.parametrize("mark", ["interoperability", "colour space"])
