@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from kornia_srgan.cli.app import app
 from kornia_srgan.config.io import load_config, recipe_names
 from kornia_srgan.config.model import Component, TrainConfig
+from kornia_srgan.markdown import markdown_table
 from kornia_srgan.registry.catalog import REGISTRIES
 
 API = {
@@ -218,10 +219,8 @@ def api_page() -> Iterator[str]:
 
 def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
     if rows:
-        for cells in (headings, ["---"] * len(headings), *rows):
-            yield f"| {' | '.join(cells)} |"
-        yield ""
+        yield markdown_table(headings, rows)
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return " ".join(text.split())

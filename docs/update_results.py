@@ -26,7 +26,8 @@ from kornia_srgan.benchmarking.schema import ForwardDocument
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.evaluation.pareto import plot_pareto
 from kornia_srgan.evaluation.pictures import CropSheets
-from kornia_srgan.evaluation.report import Report, markdown_table
+from kornia_srgan.evaluation.report import Report
+from kornia_srgan.markdown import markdown_table
 from kornia_srgan.weights.locate import zoo_names
 
 ROOT = Path(__file__).resolve().parents[1]

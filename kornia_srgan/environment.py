@@ -1,7 +1,8 @@
-"""Facts about this installation: commit, versions, extras. Standard library only."""
+"""Facts about this installation: commit, versions, extras, cache. Standard library only."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -49,13 +50,27 @@ def is_installed(module: str) -> bool:
         return False
 
 
+def cache_folder() -> Path:
+    """Where downloads and measurements are kept; `KORNIA_SRGAN_CACHE` names another folder."""
+    named = os.environ.get("KORNIA_SRGAN_CACHE")
+    if named:
+        return Path(named).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "kornia_srgan"
+
+
 def install_command(extra: str) -> str:
     """The command that installs an extra of this package."""
     return f"pip install 'kornia-srgan[{extra}]'"
 
 
 def require_extra(
-    extra: str, *modules: str, purpose: str, error: type[UserError] = MissingExtraError, otherwise: str = ""
+    extra: str,
+    *modules: str,
+    purpose: str,
+    any_of: bool = False,
+    error: type[UserError] = MissingExtraError,
+    otherwise: str = "",
 ) -> None:
     """Check that the packages of an extra are installed, before any work.
 
@@ -63,6 +78,7 @@ def require_extra(
         extra: The extra of this package that installs them.
         modules: The modules to look for; they are not imported.
         purpose: What needs them, as the start of the message: `the demo`.
+        any_of: One of the modules is enough.
         error: The error to raise.
         otherwise: What helps without the extra, as the end of the message: `write TIFF`.
 
@@ -70,8 +86,10 @@ def require_extra(
         MissingExtraError, or `error`: Names what is missing and the command that installs it.
     """
     missing = [name for name in modules if not is_installed(name)]
-    if missing:
-        raise error(
-            f"{purpose} needs {', '.join(missing)}, which is not installed; run: {install_command(extra)}"
-            f"{'; or ' if otherwise else ''}{otherwise}"
-        )
+    if not missing or (any_of and len(missing) < len(modules)):
+        return
+    needed = " or ".join(missing) if any_of else ", ".join(missing)
+    raise error(
+        f"{purpose} needs {needed}, which is not installed; run: {install_command(extra)}"
+        f"{'; or ' if otherwise else ''}{otherwise}"
+    )

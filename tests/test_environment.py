@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from kornia_srgan.environment import git_revision, package_version, require_extra
+from kornia_srgan.environment import cache_folder, git_revision, package_version, require_extra
 from kornia_srgan.errors import MissingExtraError
 
 
@@ -32,3 +32,17 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it():
     assert str(caught.value) == (
         "the demo needs no_such_module, which is not installed; run: pip install 'kornia-srgan[demo]'"
     )
+
+
+def test_of_several_modules_one_may_be_enough():
+    require_extra("engines", "json", "no_such_module", purpose="this test", any_of=True)
+    with pytest.raises(MissingExtraError, match=r"a file needs no_such_module or nor_this, which"):
+        require_extra("engines", "no_such_module", "nor_this", purpose="a file", any_of=True)
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("KORNIA_SRGAN_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "kornia_srgan"
+    monkeypatch.setenv("KORNIA_SRGAN_CACHE", str(tmp_path / "other"))
+    assert cache_folder() == tmp_path / "other"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.schema import OURS, ForwardDocument, Run
+from kornia_srgan.markdown import markdown_table
 
 HEADINGS = (
     "case",
@@ -72,15 +73,3 @@ def table_notes(document: ForwardDocument) -> list[str]:
 def to_markdown(document: ForwardDocument) -> str:
     """The table and its notes as Markdown."""
     return markdown_table(HEADINGS, table_rows(document), table_notes(document))
-
-
-def markdown_table(
-    headings: Iterable[str], lines: Iterable[tuple[str, ...]], remarks: Iterable[str] = ()
-) -> str:
-    """A table as Markdown, with remarks as a list under it."""
-    headings = tuple(headings)
-    cells = [headings, tuple("---" for _ in headings), *lines]
-    table = "".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in cells
-    )
-    return table + "\n" + "".join(f"- {remark}\n" for remark in remarks)

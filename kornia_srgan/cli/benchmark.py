@@ -147,7 +147,7 @@ def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, m
 def _table(
     headings: Iterable[str], rows: Iterable[tuple[str, ...]], notes: list[str], *, markdown: bool
 ) -> None:
-    from kornia_srgan.benchmarking.tables import markdown_table
+    from kornia_srgan.markdown import markdown_table
 
     if markdown:
         typer.echo(markdown_table(headings, rows, notes), nl=False)

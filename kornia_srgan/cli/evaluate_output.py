@@ -134,8 +134,8 @@ def _print_means(report: Report, statistics: Statistics | None) -> None:
 
 
 def _print_statistics(statistics: Statistics, *, markdown: bool) -> None:
-    from kornia_srgan.evaluation.report import markdown_table
     from kornia_srgan.evaluation.statistics import HEADINGS
+    from kornia_srgan.markdown import markdown_table
 
     if markdown:
         typer.echo("\n" + markdown_table(HEADINGS, statistics.table()) + f"\n{statistics.note()}")

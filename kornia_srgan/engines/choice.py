@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from kornia_srgan.atomic import write_bytes, write_text
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
 from kornia_srgan.engines.sessions import EngineName, check_engine, installed_engines
+from kornia_srgan.environment import cache_folder
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.optimize.optimize import optimize_for_inference
@@ -136,8 +137,7 @@ def _fingerprint(generator: nn.Module) -> str:
 
 
 def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "kornia_srgan" / "engines"
+    return cache_folder() / "engines"
 
 
 def _keep(write: Callable[[], object]) -> None:

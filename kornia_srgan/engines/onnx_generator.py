@@ -9,9 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.engines.sessions import EXTRA, EngineName, Session, installed_engines, open_session
-from kornia_srgan.environment import install_command
-from kornia_srgan.errors import MissingExtraError, UserError, WeightsError, WeightsNotFoundError
+from kornia_srgan.engines.sessions import (
+    ENGINES,
+    EXTRA,
+    EngineName,
+    Session,
+    installed_engines,
+    open_session,
+)
+from kornia_srgan.environment import require_extra
+from kornia_srgan.errors import UserError, WeightsError, WeightsNotFoundError
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
 
 SUFFIX = ".onnx"
@@ -141,10 +148,7 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
     path = Path(path)
     chosen: Any = engine
     if engine in ("auto", "torch"):
-        if not installed_engines():
-            raise MissingExtraError(
-                f"an ONNX file needs onnxruntime or openvino; run: {install_command(EXTRA)}"
-            )
+        require_extra(EXTRA, *ENGINES, purpose="an ONNX file", any_of=True)
         chosen = installed_engines()[0]
     if not path.exists():
         raise WeightsNotFoundError(f"weights '{path}' not found", where=path)

@@ -18,7 +18,7 @@ from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ArgumentError, OfflineError, UserError, did_you_mean
 from kornia_srgan.evaluation.perceptual import attribute_replaced
 from kornia_srgan.explain import one_line
-from kornia_srgan.weights.hub import hub_endpoint, reachable
+from kornia_srgan.network import hub_endpoint, reachable
 
 # Those that papers quote, so that their names are known where pyiqa is not installed.
 QUOTED = (

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.evaluation.known_sets import Check
+from kornia_srgan.markdown import markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kornia_srgan.evaluation.statistics import Statistics
 
@@ -186,12 +187,6 @@ def _cell(row: Row | None, statistics: Statistics | None) -> str:
         return ""
     marks = {name: statistics.mark(row, name) for name in row.mean} if statistics else {}
     return format_metrics(row.mean, marks)
-
-
-def markdown_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table as Markdown."""
-    rule = ["---"] * len(headings)
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in (headings, rule, *lines))
 
 
 def metric_title(name: str) -> str:

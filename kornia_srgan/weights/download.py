@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.explain import one_line
-from kornia_srgan.weights.hub import reachable
+from kornia_srgan.network import reachable
 from kornia_srgan.weights.omdb import CommunityFile, cached_file, find_model
 
 _CHUNK = 1 << 20

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from kornia_srgan.errors import OfflineError, UserError, WeightsError
 from kornia_srgan.explain import one_line
+from kornia_srgan.network import hub_endpoint, reachable
 
 PREFIX = "hf-hub:"
 FILE = "model.safetensors"
-_PROBE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -79,41 +74,6 @@ def fetch_from_hub(source: str) -> Path:
         raise_hub_error(error, wanted)
     except OSError as error:
         raise OfflineError(f"{wanted} could not be downloaded: {one_line(error)}; try again") from error
-
-
-def hub_endpoint() -> str:
-    """The Hub's address, or that of `HF_ENDPOINT`."""
-    from huggingface_hub import constants
-
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-
-
-def reachable(endpoint: str) -> bool:
-    """Whether a connection can be opened; huggingface_hub retries for most of a minute."""
-    from huggingface_hub import constants
-
-    if constants.is_offline_mode():
-        return False
-    target = urlsplit(endpoint)
-    proxy = None if proxy_bypass(target.netloc) else getproxies().get(target.scheme)
-    if proxy:
-        target = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    port = target.port or (80 if target.scheme == "http" else 443)
-    reached = threading.Event()
-
-    def connect() -> None:
-        try:
-            socket.create_connection((target.hostname or "", port), timeout=_PROBE_SECONDS).close()
-            reached.set()
-        except OSError:
-            pass
-        done.set()
-
-    # In a thread, because looking the name up has no time limit of its own.
-    done = threading.Event()
-    threading.Thread(target=connect, daemon=True).start()
-    done.wait(_PROBE_SECONDS)
-    return reached.is_set()
 
 
 def offline_error(what: str) -> OfflineError:

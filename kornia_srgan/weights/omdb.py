@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kornia_srgan.atomic import write_bytes
+from kornia_srgan.environment import cache_folder
 from kornia_srgan.errors import OfflineError, WeightsError, WeightsNotFoundError, did_you_mean
 
 PREFIX = "omdb:"
@@ -59,15 +60,6 @@ class CommunityFile:
     def page(self) -> str:
         """Its page in the catalogue."""
         return f"{PAGE}/{self.id}"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept."""
-    named = os.environ.get("KORNIA_SRGAN_CACHE")
-    if named:
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "kornia_srgan"
 
 
 def cached_file(entry: CommunityFile) -> Path:
@@ -130,7 +122,7 @@ def _download(address: str) -> bytes:
     from urllib.request import Request, urlopen
 
     from kornia_srgan.explain import one_line
-    from kornia_srgan.weights.hub import reachable
+    from kornia_srgan.network import reachable
 
     own = address == CATALOGUE
     name = "models" if own else f"models-{hashlib.sha256(address.encode()).hexdigest()[:12]}"

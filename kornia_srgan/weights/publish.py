@@ -6,17 +6,10 @@ from pathlib import Path
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.explain import one_line
+from kornia_srgan.network import hub_endpoint, reachable
 from kornia_srgan.weights.card import count_parameters, model_card
 from kornia_srgan.weights.files import load_weights
-from kornia_srgan.weights.hub import (
-    FILE,
-    PREFIX,
-    HubFile,
-    hub_endpoint,
-    offline_error,
-    raise_hub_error,
-    reachable,
-)
+from kornia_srgan.weights.hub import FILE, PREFIX, HubFile, offline_error, raise_hub_error
 
 
 def push_to_hub(

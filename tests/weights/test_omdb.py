@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kornia_srgan.environment import cache_folder
 from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.weights import omdb
 from kornia_srgan.weights.locate import locate_weights
@@ -54,7 +55,7 @@ def site(tmp_path, monkeypatch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("KORNIA_SRGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KORNIA_SRGAN_OMDB", f"{server.url}/models.json")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     yield server
@@ -154,7 +155,6 @@ def test_a_wrong_name_gets_the_closest(site, weights):
 
 def test_offline_says_what_to_do(site, weights, monkeypatch):
     publish(site, weights, [f"{site.url}/w.pth"])
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         OfflineError, match=r"cannot be fetched \(no connection\); connect.*KORNIA_SRGAN_OMDB"
@@ -167,7 +167,7 @@ def test_offline_says_what_to_do(site, weights, monkeypatch):
 
 
 def saved_copy(site):
-    path = omdb.cache_folder() / "copy.json"
+    path = cache_folder() / "copy.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(site.files["/models.json"][0])
     return path
@@ -180,7 +180,7 @@ def test_the_catalogue_is_kept_and_renewed_when_old(site, weights, monkeypatch):
     for _ in range(2):
         assert list(read_catalogue()) == ["2x-UltraSharp", "4x-Other"]
     assert site.asked.count("/models.json") == 1
-    kept = omdb.cache_folder() / "omdb" / "models.json"
+    kept = cache_folder() / "omdb" / "models.json"
     old = time.time() - 30 * 24 * 3600
     os.utime(kept, (old, old))
     read_catalogue()

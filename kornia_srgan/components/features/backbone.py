@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +13,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from kornia_srgan.errors import ArgumentError, MissingExtraError, OfflineError, WeightsError, did_you_mean
+from kornia_srgan.explain import one_line
+from kornia_srgan.network import hub_endpoint, is_offline, reachable
 
-REACH_SECONDS = 4.0
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 _WRAPPERS = ("state_dict", "model", "params")
 
@@ -83,16 +80,12 @@ def _from_timm(model: str, options: Mapping[str, Any]) -> nn.Module:
         return timm.create_model(
             model, pretrained=True, pretrained_cfg_overlay={"file": str(cached)}, **options
         )
-    where = (
-        str(config.url)
-        if config.url
-        else f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co')}/{config.hf_hub_id}"
-    )
+    where = str(config.url) if config.url else f"{hub_endpoint()}/{config.hf_hub_id}"
     advice = (
         f"download them on a machine with a network ({where}) and give the file: "
         "weights: /path/to/model.safetensors"
     )
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
+    if is_offline():
         raise OfflineError(f"weights of '{model}' are not in the cache and HF_HUB_OFFLINE is set; {advice}")
     if not reachable(where):
         raise OfflineError(
@@ -102,7 +95,7 @@ def _from_timm(model: str, options: Mapping[str, Any]) -> nn.Module:
         return timm.create_model(model, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise OfflineError(
-            f"weights of '{model}' could not be downloaded ({first_line(error)}); {advice}"
+            f"weights of '{model}' could not be downloaded ({one_line(error, 200)}); {advice}"
         ) from error
 
 
@@ -120,31 +113,6 @@ def _cached(config: Any) -> Path | None:
         if isinstance(found, str):
             return Path(found)
     return None
-
-
-def first_line(error: Exception) -> str:
-    """The kind of an error and the first line of what it says."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-
-
-def reachable(url: str, seconds: float = REACH_SECONDS) -> bool:
-    """Whether a server answers at `url` within so many seconds, name resolution included."""
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=seconds).close()
-            answered.set()
-        except urllib.error.HTTPError:
-            answered.set()  # it speaks HTTP; what it has against us, the download will say
-        except (OSError, ValueError):
-            pass
-
-    thread = threading.Thread(target=ask, daemon=True)  # a name server that hangs knows no timeout
-    thread.start()
-    thread.join(seconds)
-    return answered.is_set()
 
 
 def _package_file(package: str) -> Path:
@@ -210,7 +178,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 content = content[wrapper]
         return {key.removeprefix("module."): value for key, value in content.items()}
     except Exception as error:  # torch, pickle and safetensors raise all kinds
-        raise WeightsError(f"{path} cannot be read as a weight file: {first_line(error)}") from error
+        raise WeightsError(f"{path} cannot be read as a weight file: {one_line(error, 200)}") from error
 
 
 def fits_state(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
