@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import mimetypes
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +29,13 @@ _OTHER = frozenset({
 _DRAWINGS = frozenset({".svg", ".svgz", ".eps", ".ai", ".wmf", ".emf", ".cdr"})
 # Registered in Pillow but no pictures of pixels: documents, drawings, video, captions and containers of data.
 _NO_PICTURES = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"})
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 @dataclass(frozen=True)
@@ -58,16 +67,18 @@ def picture_suffixes() -> frozenset[str]:
 
 def looks_like_picture(path: Path) -> bool:
     """Whether a file counts as a picture: by its suffix, or by its first bytes where that says nothing."""
-    if path.suffix.lower() in picture_suffixes():
-        return True
+    return path.suffix.lower() in picture_suffixes() or (_may_be_picture(path) and _begins_like_picture(path))
+
+
+def _may_be_picture(path: Path) -> bool:
     kind = mimetypes.guess_type(path.name)[0] or "image/unknown"
-    return kind.startswith("image/") and path.suffix.lower() not in _DRAWINGS and _begins_like_picture(path)
+    return kind.startswith("image/") and path.suffix.lower() not in _DRAWINGS
 
 
 def _begins_like_picture(path: Path) -> bool:
-    if not path.is_file():  # a pipe would never end
-        return False
     try:
+        if not path.is_file():  # a pipe would never end
+            return False
         with path.open("rb") as file:
             return kind_of(file.read(SIGNATURE_BYTES)) is not None
     except OSError:
@@ -159,19 +170,33 @@ class _Search:
                     self.take(folder / file)
 
     def take(self, path: Path) -> None:
-        regular = path.is_file()
-        if not regular and (path.exists() or path.suffix.lower() not in picture_suffixes()):
-            return  # a pipe, a socket, or a link to what is no picture
-        if path.suffix.lower() in _DRAWINGS:
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            self._take_unseen(path, error)
+            return
+        if not stat.S_ISREG(mode):  # reading it may never end
+            self.left_out.append(LeftOut(path, _SPECIAL.get(stat.S_IFMT(mode), "no ordinary file")))
+        elif path.suffix.lower() in _DRAWINGS:
             self.left_out.append(LeftOut(path, "a drawing, which has no pixels to enlarge"))
         elif not self.wanted(path):
-            return
-        elif not regular and not self.broken_links:
-            self.left_out.append(LeftOut(path, "a link to nowhere"))
+            if _may_be_picture(path) and not os.access(path, os.R_OK):
+                self.left_out.append(LeftOut(path, "cannot be read: Permission denied"))
         elif path.name in self._in(path.parent).names and not self.results:
             self.own.append(path)
         else:
             self.files.append(path)
+
+    def _take_unseen(self, path: Path, error: OSError) -> None:
+        """A link to nowhere or in a circle, or what is in a folder that may be listed but not entered."""
+        if path.suffix.lower() not in picture_suffixes() or not self.wanted(path):
+            return
+        if self.broken_links:
+            self.files.append(path)
+        elif error.errno in (errno.ENOENT, errno.ELOOP):
+            self.left_out.append(LeftOut(path, "a link to nowhere"))
+        else:
+            self._unreadable(error)
 
     def leave_folder(self, folder: Path) -> None:
         entry = LeftOut(folder, self._in(folder).kind or self._in(folder.parent).kind)

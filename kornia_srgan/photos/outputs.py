@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class Written:
 
 def written_in(folder: Path) -> Written:
     """What this package wrote into a folder; a mark that cannot be read counts as none."""
-    if all((folder / name).is_file() for name in _RUN_FILES):
+    if all(os.path.isfile(folder / name) for name in _RUN_FILES):  # False too where it may not be looked at
         return Written("a training run", True, _RUN_PICTURES)
     try:
         lines = (folder / MARK).read_text("utf-8").splitlines()

@@ -1,5 +1,7 @@
 import json
 import os
+import socket
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -89,6 +91,52 @@ def test_drawings_links_to_nowhere_and_closed_folders_are_named(tmp_path, monkey
     assert found["gone.jpg"] == "a link to nowhere"
     assert "Permission denied" in found["closed"]
     assert names(tmp_path, broken_links=True) == ["a.png", "gone.jpg"]
+
+
+def test_what_is_no_ordinary_file_is_named_and_never_opened(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "round.jpg").symlink_to(tmp_path / "round.jpg")
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as talk:
+        talk.bind("talk")
+        found = left_out(tmp_path)
+    assert names(tmp_path) == ["a.png"]
+    assert found == {
+        "pipe.png": "a named pipe",
+        "pipe": "a named pipe",
+        "zero": "a device",
+        "talk": "a socket",
+        "round.jpg": "a link to nowhere",
+    }
+    assert len(find_matches(tmp_path / "*").left_out) == 5
+
+
+def test_a_file_of_any_kind_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    (tmp_path / "closed").write_bytes(b"")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    monkeypatch.setattr(os, "access", lambda path, _: str(path).endswith(".png"))
+    assert names(tmp_path) == ["a.png"]
+    assert left_out(tmp_path) == {"closed": "cannot be read: Permission denied"}
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_is_no_crash(tmp_path, monkeypatch):
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "shut" / "b.png")
+    real = Path.stat
+
+    def stat(self, **options):
+        if self.parent.name == "shut":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert names(tmp_path) == ["a.png"]
+    assert left_out(tmp_path) == {"shut/b.png": "cannot be read: Permission denied"}
+    assert names(tmp_path, broken_links=True) == ["a.png", "shut/b.png"]
 
 
 def test_results_in_a_folder_of_their_own_are_left_out(tmp_path):
