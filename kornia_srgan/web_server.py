@@ -36,6 +36,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"port {port} {reason}") from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return host in ("127.0.0.1", "::1", "localhost")
+
+
 def address_of(listener: socket.socket) -> str:
     """The address to open in a browser."""
     host, port = listener.getsockname()[:2]

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kornia_srgan.atomic import write_bytes, write_text
-from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable, console, print_table
+from kornia_srgan.cli.options import (
+    DeviceOption,
+    JsonOption,
+    MarkdownOption,
+    PluginOption,
+    ThreadsOption,
+    check_writable,
+    console,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from kornia_srgan.benchmarking.schema import ForwardDocument
@@ -53,14 +62,14 @@ def command(
         typer.Option(help="Engine to compare with: eager, onnxruntime, openvino, spandrel; repeatable."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Measured forward passes of each engine.")] = 7,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")] = None,
+    device: DeviceOption = "auto",
+    json_file: JsonOption = None,
     plot: Annotated[Path | None, typer.Option(help="Plot the speeds to this PNG.")] = None,
     compare: Annotated[
         Path | None,
         typer.Option(metavar="OLD.json", help="Compare with an earlier --json of this machine."),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
+    markdown: MarkdownOption = False,
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:

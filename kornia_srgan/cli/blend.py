@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import check_weights_output
+from kornia_srgan.cli.options import WeightFileOption, check_weights_output
 
 
 def command(
@@ -17,9 +16,7 @@ def command(
     second: Annotated[
         str, typer.Argument(metavar="SECOND", help="Weights of the same architecture, such as srgan-x4.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
-    ],
+    output: WeightFileOption,
     amount: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of SECOND, from 0 (only FIRST) to 1 (only SECOND).")
     ] = 0.5,

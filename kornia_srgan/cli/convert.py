@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.cli.options import check_weights_output
+from kornia_srgan.cli.options import WeightFileOption, check_weights_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,9 +17,7 @@ def command(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A checkpoint: .pth, .pt, .pth.tar, .ckpt, .safetensors.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
-    ],
+    output: WeightFileOption,
     license: Annotated[str, typer.Option(help="Licence of the weights, as stated by their authors.")] = "",
     half: Annotated[bool, typer.Option("--half", help="Store float16, which halves the file size.")] = False,
 ) -> None:

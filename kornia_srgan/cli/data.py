@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import HrOption, LrOption, as_pairs, check_writable
+from kornia_srgan.cli.options import HrOption, LrOption, PairScaleOption, as_pairs, check_writable
 from kornia_srgan.errors import UserError
 
 
@@ -17,7 +17,7 @@ def command(
     ] = None,
     hr: HrOption = None,
     lr: LrOption = None,
-    scale: Annotated[int, typer.Option(min=1, help="Scale between HR and LR.")] = 4,
+    scale: PairScaleOption = 4,
     crop: Annotated[int, typer.Option(min=1, help="Side of an HR crop; smaller images are reported.")] = 96,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Report JPEGs of lower quality.")] = 75,
     shift: Annotated[

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from kornia_srgan.cli.options import PluginOption, ThreadsOption
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from kornia_srgan.cli.options import (
+    DeviceOption,
+    HostOption,
+    MaxPixelsOption,
+    MaxUploadOption,
+    MoreWeightsOption,
+    PluginOption,
+    PortOption,
+    ServedDtypeOption,
+    ThreadsOption,
+)
 
 
 def command(
     *,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(help="Name or file of additional weights; repeatable."),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 makes the page reachable from the network.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
-    ] = 7860,
-    max_upload: Annotated[int, typer.Option(min=1, help="Largest file in megabytes.")] = 100,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Largest photograph in megapixels.")] = 25,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")] = "auto",
+    weights: MoreWeightsOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 7860,
+    max_upload: MaxUploadOption = 100,
+    max_pixels: MaxPixelsOption = 25,
+    device: DeviceOption = "auto",
+    dtype: ServedDtypeOption = "auto",
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:
@@ -37,7 +36,7 @@ def command(
     from kornia_srgan.demo.choices import choices_of
     from kornia_srgan.demo.server import require_gradio, serve, working_folder
     from kornia_srgan.registry.plugins import load_plugins
-    from kornia_srgan.web_server import address_of, listen
+    from kornia_srgan.web_server import address_of, is_loopback, listen
 
     require_gradio()
     load_plugins(plugin or ())
@@ -48,7 +47,7 @@ def command(
 
         service = Service(max_pixels * 1_000_000, device, dtype)
         page = build_page(service, choices, folder)
-        if host not in LOOPBACK:
+        if not is_loopback(host):
             typer.echo("note: whoever can reach this machine can use the page", err=True)
 
         def ready() -> None:

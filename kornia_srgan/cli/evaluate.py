@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kornia_srgan.cli.evaluate_output import Outputs
-from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable, console
+from kornia_srgan.cli.options import (
+    DeviceOption,
+    JsonOption,
+    MarkdownOption,
+    PluginOption,
+    ThreadsOption,
+    check_writable,
+    console,
+)
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
 BASELINE = "bicubic"
@@ -59,7 +67,7 @@ def command(
             min=2, help="Scale of --images, and of the packaged weights if --weights is missing [default: 4]"
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +78,7 @@ def command(
         str | None,
         typer.Option(metavar="ROW", help="Mark significant differences to this row (paired bootstrap)."),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")] = None,
+    json_file: JsonOption = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write the scores of every image to this file.")
     ] = None,
@@ -107,7 +115,7 @@ def command(
     crop_size: Annotated[
         int | None, typer.Option(min=8, help="Side of the crop in HR pixels [default: 96]")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
+    markdown: MarkdownOption = False,
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Also print the scores of every image.")
     ] = False,

@@ -53,6 +53,30 @@ def _settle_threads(count: int | None) -> int | None:
     return count
 
 
+WeightFileOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+TileOption = Annotated[
+    str, typer.Option(help="Side of a tile in pixels, or auto; 0 processes the whole picture at once.")
+]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")]
+PairScaleOption = Annotated[int, typer.Option(min=1, help="Scale between HR and LR.")]
+
+# Of `demo` and `serve`.
+HostOption = Annotated[
+    str, typer.Option(help="Address to listen on; with 0.0.0.0 others on the network can reach it.")
+]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")]
+MoreWeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Name or file of additional weights; the first one is the default; repeatable."),
+]
+ServedDtypeOption = Annotated[str, typer.Option(help="auto, float32, float16, bfloat16.")]
+MaxUploadOption = Annotated[int, typer.Option(min=1, help="Largest file in megabytes.")]
+MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Largest picture in megapixels.")]
+
 ThreadsOption = Annotated[
     int | None,
     typer.Option(

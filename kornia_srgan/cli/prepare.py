@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import ThreadsOption
+from kornia_srgan.cli.options import PairScaleOption, ThreadsOption
 
 
 def command(
@@ -16,7 +16,7 @@ def command(
         Path, typer.Option("--output", "-o", help="Folder for HR/ and LR_x<scale>/.", show_default=False)
     ],
     crop: Annotated[int, typer.Option(min=1, help="Side of an HR tile in pixels.")] = 96,
-    scale: Annotated[int, typer.Option(min=1, help="Scale between HR and LR.")] = 4,
+    scale: PairScaleOption = 4,
     resizer: Annotated[
         str, typer.Option(help="Resizer that makes LR from HR; see `kornia-srgan list resizer`.")
     ] = "matlab_bicubic",

@@ -8,34 +8,36 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, ThreadsOption
+from kornia_srgan.cli.options import (
+    DeviceOption,
+    HostOption,
+    MaxPixelsOption,
+    MaxUploadOption,
+    MoreWeightsOption,
+    PluginOption,
+    PortOption,
+    ServedDtypeOption,
+    ThreadsOption,
+    TileOption,
+)
 
 
 def command(
     *,
-    weights: Annotated[
-        list[str] | None,
-        typer.Option(help="Name or file of additional weights; the first one is the default; repeatable."),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 makes the server reachable from the network.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free port.")
-    ] = 8000,
+    weights: MoreWeightsOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the token that clients must send [default: KORNIA_SRGAN_TOKEN]"),
     ] = None,
-    max_upload: Annotated[int, typer.Option(min=1, help="Largest file in megabytes.")] = 100,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Largest picture in megapixels.")] = 25,
+    max_upload: MaxUploadOption = 100,
+    max_pixels: MaxPixelsOption = 25,
     max_result: Annotated[int, typer.Option(min=1, help="Largest result in megapixels.")] = 400,
     max_waiting: Annotated[int, typer.Option(min=0, help="Most pictures in the queue.")] = 16,
-    tile: Annotated[
-        str, typer.Option(help="Side of a tile in pixels, or auto; 0 processes the whole picture at once.")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, auto.")] = "auto",
+    tile: TileOption = "auto",
+    device: DeviceOption = "auto",
+    dtype: ServedDtypeOption = "auto",
     threads: ThreadsOption = None,
     plugin: PluginOption = None,
 ) -> None:

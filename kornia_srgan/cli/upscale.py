@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kornia_srgan.atomic import write_text
-from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable
+from kornia_srgan.cli.options import DeviceOption, PluginOption, ThreadsOption, TileOption, check_writable
 
 if TYPE_CHECKING:
     from kornia_srgan.cli.upscale_video import ClipResult
@@ -56,10 +56,8 @@ def command(
     color_fix: Annotated[
         bool, typer.Option("--color-fix", help="Take the coarse colour from the input.")
     ] = False,
-    tile: Annotated[
-        str, typer.Option(help="Side of a tile in pixels, or auto; 0 processes the whole picture at once.")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    tile: TileOption = "auto",
+    device: DeviceOption = "auto",
     dtype: Annotated[
         str,
         typer.Option(help="auto (fastest with the same picture), float32 (exact), float16 or bfloat16."),

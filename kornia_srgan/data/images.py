@@ -16,7 +16,7 @@ from kornia_srgan.explain import one_line
 from kornia_srgan.photos import find
 from kornia_srgan.photos.decode import MAX_PIXELS, needs_own_reader, read_photo
 from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
-from kornia_srgan.photos.fit import fit_raster
+from kornia_srgan.photos.fit import fit_raster, lay_over
 from kornia_srgan.photos.formats import PLAIN, WriteOptions
 from kornia_srgan.photos.header import check_size, open_image, peek_header
 from kornia_srgan.photos.photo import Photo, raster_of
@@ -165,9 +165,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
         grey = _to_8_bits(np.asarray(image))
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
+        return lay_over(np.asarray(image.convert("RGBA")))
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 

@@ -34,7 +34,7 @@ def fit_raster(
         notes.append(f"{form.name} has no CMYK: converted to sRGB")
     if picture.alpha and form.alpha is None:
         background = options.background
-        picture = _mapped(picture, lambda band: _flattened(band, background), alpha=False)
+        picture = _mapped(picture, lambda band: lay_over(band, background), alpha=False)
         notes.append(f"{form.name} has no transparency: put on the background colour")
     if picture.alpha and form.alpha == "binary":
         picture = _mapped(picture, _seen_or_not)
@@ -80,7 +80,16 @@ def _seen_or_not(band: Pixels) -> Pixels:
     return np.concatenate([band[..., :-1], alpha], axis=-1)
 
 
-def _flattened(band: Pixels, background: tuple[int, int, int]) -> Pixels:
+def lay_over(band: Pixels, background: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
+    """Pixels over a colour, by default white, rounded to the nearest value.
+
+    Args:
+        band: `(H, W, 2)`, grey and opacity, or `(H, W, 4)`, RGB and opacity: uint8, uint16 or floating point.
+        background: 8-bit RGB.
+
+    Returns:
+        The same dtype without the opacity.
+    """
     white = white_of(band.dtype)
     colour, alpha = band[..., :-1].astype(np.float32), band[..., -1:].astype(np.float32) / white
     under = np.asarray(background, np.float32) / 255 * white

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import UserError
-from kornia_srgan.web_server import serve_until_stopped
+from kornia_srgan.web_server import is_loopback, serve_until_stopped
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TOKEN_VARIABLE = "KORNIA_SRGAN_TOKEN"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def require_server() -> None:
@@ -48,7 +47,7 @@ def find_token(host: str, file: Path | None) -> tuple[str | None, bool]:
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if token:
         return token, False
-    return (None, False) if host in LOOPBACK else (secrets.token_urlsafe(24), True)
+    return (None, False) if is_loopback(host) else (secrets.token_urlsafe(24), True)
 
 
 def serve(app: FastAPI, listener: socket.socket, ready: Callable[[], Any]) -> None:

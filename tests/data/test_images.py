@@ -219,3 +219,11 @@ def test_a_fourth_band_is_not_taken_for_transparency(tmp_path):
         read_rgb(tmp_path / "four.tif")
     tifffile.imwrite(tmp_path / "alpha.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
     assert read_rgb(tmp_path / "alpha.tif").shape == (9, 8, 3)
+
+
+def test_half_transparent_pixels_have_the_one_rounding_of_written_pictures(tmp_path):
+    """Training sees what `upscale` writes to a format without transparency: rounded to the nearest."""
+    grey, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    path = saved(tmp_path, Image.fromarray(np.dstack([grey] * 3 + [alpha])))
+    exact = (grey.astype(np.int64) * alpha + 255 * (255 - alpha.astype(np.int64))) / 255
+    np.testing.assert_array_equal(read_rgb(path)[..., 0], np.floor(exact + 0.5))
