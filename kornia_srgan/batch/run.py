@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
+from kornia_srgan.batch.desk import Desk, StoppedError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
 from kornia_srgan.explain import one_line
@@ -21,7 +20,6 @@ from kornia_srgan.photos.encode import write_photo
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Photo, Pixels, Raster
 
-T = TypeVar("T")
 OnRows = Callable[[float], Any]
 """Told the megapixels of input that were done since the last time."""
 
@@ -65,68 +63,6 @@ def overlapping(jobs: Sequence[Job], scale: float) -> int:
     return 2 if len(jobs) > 1 and largest <= _LARGE_RESULT else 1
 
 
-class _StoppedError(KorniaSRGANError):
-    """The whole run was stopped."""
-
-
-class _Desk:
-    """A queue of work for the thread that computes.
-
-    OpenMP keeps a team of threads for each calling thread, and two teams on the same cores slow each other
-    down. All computing is therefore done in one thread.
-    """
-
-    def __init__(self) -> None:
-        self._inbox: SimpleQueue[Callable[[], Any]] = SimpleQueue()
-        self._closed = threading.Event()
-
-    def ask(self, step: Callable[[], T]) -> Future[T]:
-        """Queue a step; the future gets its result or error."""
-        answer: Future[T] = Future()
-
-        def do() -> None:
-            if self._closed.is_set():
-                answer.set_exception(_StoppedError("stopped"))
-                return
-            try:
-                answer.set_result(step())
-            except Exception as error:
-                answer.set_exception(error)
-            except BaseException:  # Ctrl-C is for the whole run; who waits for this must not wait for ever
-                answer.set_exception(_StoppedError("stopped"))
-                raise
-
-        self.leave(do)
-        return answer
-
-    def leave(self, do: Callable[[], Any]) -> None:
-        """Queue a step whose result is not needed."""
-        self._inbox.put(do)
-        if self._closed.is_set():
-            self._empty()
-
-    def work(self) -> None:
-        """Wait for the next step and run it."""
-        self._inbox.get()()
-
-    def close(self) -> None:
-        """Stop; all waiting and later steps fail."""
-        self._closed.set()
-        self._empty()
-
-    def _empty(self) -> None:
-        with contextlib.suppress(Empty):  # two threads may be at it
-            while True:
-                self._inbox.get_nowait()()
-
-    def ahead(self, items: Iterator[T]) -> Iterator[T]:
-        """Iterate over steps that run at the desk, one step ahead."""
-        waiting = self.ask(lambda: next(items, None))
-        while (item := waiting.result()) is not None:
-            waiting = self.ask(lambda: next(items, None))
-            yield item
-
-
 def run_jobs(
     jobs: Sequence[Job],
     enlarger: Enlarger,
@@ -152,12 +88,12 @@ def run_jobs(
         The outcomes in the order of the jobs.
     """
     options = options or WriteOptions()
-    desk, stop = _Desk(), threading.Event()
+    desk, stop = Desk(), threading.Event()
     outcomes: dict[int, Outcome] = {}
 
     def rows_done(megapixels: float) -> None:
         if stop.is_set():
-            raise _StoppedError("stopped")
+            raise StoppedError("stopped")
         on_rows(megapixels)
 
     def ended(index: int, future: Future[Outcome]) -> None:
@@ -195,9 +131,19 @@ def run_job(
     *,
     max_pixels: int = MAX_PIXELS,
     on_rows: OnRows = lambda _: None,
+    desk: Desk | None = None,
 ) -> Outcome:
-    """Run one job in this thread; errors are stored in the outcome."""
-    return _run(job, enlarger, options or WriteOptions(), max_pixels=max_pixels, on_rows=on_rows, desk=None)
+    """Run one job; errors are stored in the outcome.
+
+    Args:
+        job: The job.
+        enlarger: An `Upscaler`.
+        options: How to write.
+        max_pixels: Refuse larger inputs.
+        on_rows: Called with progress.
+        desk: Where to compute; None for this thread.
+    """
+    return _run(job, enlarger, options or WriteOptions(), max_pixels=max_pixels, on_rows=on_rows, desk=desk)
 
 
 def _run(
@@ -207,7 +153,7 @@ def _run(
     *,
     max_pixels: int,
     on_rows: OnRows,
-    desk: _Desk | None,
+    desk: Desk | None,
 ) -> Outcome:
     if job.skip:
         return Outcome(job, "skipped", megapixels=job.megapixels)
@@ -254,7 +200,7 @@ def _named(error: Exception, label: str) -> Exception:
 
 
 def _write(
-    job: Job, photo: Photo, enlarger: Enlarger, options: WriteOptions, on_rows: OnRows, desk: _Desk | None
+    job: Job, photo: Photo, enlarger: Enlarger, options: WriteOptions, on_rows: OnRows, desk: Desk | None
 ) -> tuple[str, ...]:
     larger = enlarge(photo, enlarger)
     if desk is not None:
@@ -266,7 +212,7 @@ def _write(
     return write_photo(job.target, photo, options, rasters=rasters, form=job.form)
 
 
-def _computed_at(desk: _Desk, rasters: Iterator[Raster]) -> Iterator[Raster]:
+def _computed_at(desk: Desk, rasters: Iterator[Raster]) -> Iterator[Raster]:
     while (raster := desk.ask(lambda: next(rasters, None)).result()) is not None:
         yield replace(raster, bands=desk.ahead(raster.bands))
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.errors import NotFiniteError
+from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.streaming.streamer import Streamer
-from kornia_srgan.inference.tiling import is_out_of_memory
+from kornia_srgan.inference.tiling import Run, is_out_of_memory
 from kornia_srgan.inference.values import from_unit, is_finite, to_unit
 
 
@@ -41,6 +42,33 @@ def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Ite
 def forward_unit(generator: nn.Module, unit: Tensor) -> Tensor:
     """Enlarge `(B, 1 or 3, h, w)` in [0, 1]; grey is enlarged as RGB and the three channels are averaged."""
     return _as_before(generator(_as_rgb(unit)), unit)
+
+
+class Pieces:
+    """Enlarges pieces of stored values, `(1, 1 or 3, h, w)`: a `tiling.Run`.
+
+    Args:
+        networks: The copies of the generator; the one in float32 is used where the dtype overflows.
+    """
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks, self.device = networks, networks.device
+
+    def __call__(self, piece: Tensor) -> Tensor:
+        """The enlarged piece, on the CPU, of the same dtype."""
+        networks = self._networks
+        result = compute_tile(networks.fast, self.device, networks.dtype, piece)
+        if result is None and networks.exact is not networks.fast:
+            result = compute_tile(networks.exact, self.device, torch.float32, piece)
+        return checked_finite(result)
+
+    @property
+    def spare(self) -> Run | None:
+        """The same on the CPU, for when the device has no memory left; None if it is the CPU."""
+        return None if self.device.type == "cpu" else self._on_cpu
+
+    def _on_cpu(self, piece: Tensor) -> Tensor:
+        return checked_finite(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
 
 
 def checked_finite(result: Tensor | None) -> Tensor:

@@ -35,6 +35,18 @@ def parse_tile(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
+def check_tile(tile: object) -> None:
+    """Check the side of a tile.
+
+    Raises:
+        ArgumentError: If it is neither `auto` nor a number of pixels, or 0 for the whole image.
+    """
+    if tile != "auto" and (not isinstance(tile, int) or tile < 0):
+        raise ArgumentError(
+            f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels", where="tile"
+        )
+
+
 def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, halo: int | None) -> int:
     """The side of the largest tile, in LR pixels, that fits into a safe part of the free memory.
 

@@ -53,18 +53,25 @@ class Tiling:
             "picture differs a little from one made whole (--tile 0)"
         )
 
-    def rows(self, height: int, width: int, start: int = 0) -> Iterator[list[Box]]:
-        """The tiles of an image from row `start` on, one row of tiles at a time."""
+    def rows(self, height: int, width: int, start: int = 0, stop: int | None = None) -> Iterator[list[Box]]:
+        """The tiles of an image from row `start` on, one row of tiles at a time, the last before `stop`."""
         if self.tile == 0 or self.halo is None:
             yield [Box(start, 0, height, width)]
             return
-        for top in range(start, height, self.tile):
-            bottom = min(top + self.tile, height)
+        end = height if stop is None else stop
+        for top in range(start, end, self.tile):
+            bottom = min(top + self.tile, end)
             yield [Box(top, x, bottom, min(x + self.tile, width)) for x in range(0, width, self.tile)]
 
 
 def upscale_bands(
-    run: Run, image: Tensor, tiling: Tiling, *, last_resort: Run | None = None, start: int = 0
+    run: Run,
+    image: Tensor,
+    tiling: Tiling,
+    *,
+    last_resort: Run | None = None,
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Tensor]:
     """Yield the enlarged image from top to bottom, one row of tiles at a time.
 
@@ -76,6 +83,7 @@ def upscale_bands(
         tiling: How to cut the image.
         last_resort: Enlarges a tile if `run` fails even at 16 x 16, such as on the CPU if `run` uses a GPU.
         start: The first LR row to enlarge.
+        stop: The LR row behind the last one to enlarge; None for all.
 
     Yields:
         `(1, C, scale*rows, scale*w)` in the dtype that `run` gives.
@@ -88,10 +96,10 @@ def upscale_bands(
         def enlarge(box: Box) -> Tensor:
             return _enlarge(run, image, box, inner, last_resort)
 
-        rows = tiling.rows(height, width, start)
+        rows = tiling.rows(height, width, start, stop)
         yield from blended_bands(enlarge, rows, blend=blend, scale=tiling.scale, size=(height, width))
         return
-    for row in tiling.rows(height, width, start):
+    for row in tiling.rows(height, width, start, stop):
         pieces = [_enlarge(run, image, box, tiling, last_resort) for box in row]
         yield pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
 

@@ -14,17 +14,19 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kornia_srgan.engines.choice import computed_elsewhere, with_engine
-from kornia_srgan.errors import ArgumentError, ImageError
+from kornia_srgan.errors import ImageError
 from kornia_srgan.geometry import geometry_of
-from kornia_srgan.inference.compute import checked_finite, compute_strips, compute_tile, forward_unit
+from kornia_srgan.inference.compute import Pieces, compute_strips, forward_unit
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
+from kornia_srgan.inference.origin import Origin, is_known_elsewhere
+from kornia_srgan.inference.parts import Part, parts_of, trimmed
 from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
-from kornia_srgan.inference.tile_size import auto_tile, stream_budget
+from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.values import check_array_dtype, check_dtype, check_range, fill_array
+from kornia_srgan.inference.values import check_range, check_tensor, fill_array, planes_of
 from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
@@ -44,7 +46,8 @@ class Upscaler:
 
     One channel is grey: it is enlarged as RGB, and the three channels are averaged. Results are clamped to
     the range of the dtype. NaN and infinity are computed again in float32. An `Upscaler` is immutable, so
-    threads can share it. It can be pickled; packaged weights are pickled by name and loaded once per process.
+    threads can share it. It can be pickled: one of `from_pretrained` as names, paths and options, with its
+    weights loaded once per process; any other with its weights.
 
     Args:
         generator: An `nn.Module` that is a `contracts.Generator`. It is copied, and the original is not
@@ -87,11 +90,7 @@ class Upscaler:
         engine: str = "torch",
         provider: str | None = None,
     ) -> None:
-        if tile != "auto" and (not isinstance(tile, int) or tile < 0):
-            raise ArgumentError(
-                f"tile is {tile!r}; it must be 'auto', 0 (the whole image) or a number of pixels",
-                where="tile",
-            )
+        check_tile(tile)
         generator = with_engine(generator, engine, provider, dtype=dtype)
         if device in (None, "auto") and computed_elsewhere(generator):
             device, dtype = "cpu", torch.float32
@@ -106,6 +105,7 @@ class Upscaler:
             mixed=isinstance(dtype, str) and dtype == "auto",
             compile=compile,
         )
+        self._pieces = Pieces(self._networks)
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         whole = tile != 0 and geometry.halo is None
@@ -113,7 +113,7 @@ class Upscaler:
         self._streamer: Streamer | None = None
         if tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu":
             self._streamer = streamer_of(self.generator, geometry)
-        self._made_of: tuple[Any, ...] | None = None
+        self._origin: Origin | None = None
         self.restore: float | None = None
         self._dial = dial
         self._asked: _Asked = (tile, compile)
@@ -163,13 +163,14 @@ class Upscaler:
         made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)
         if recipe.has_dial and restore != "auto":
             made.restore = restore
-        if cls is Upscaler and recipe.names_only:
-            made._made_of = (recipe, tile, device, compile)
+        if cls is Upscaler and is_known_elsewhere(generator):
+            made._origin = Origin.of(recipe, tile, device, compile)
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle packaged weights by name and other weights whole."""
-        return super().__reduce_ex__(protocol) if self._made_of is None else (_again, self._made_of)
+        """Pickle the origin; without one, or where its files have changed since, everything."""
+        origin = None if self._origin is None else self._origin.portable()
+        return super().__reduce_ex__(protocol) if origin is None else (_again, (origin,))
 
     @property
     def note(self) -> str:
@@ -229,6 +230,8 @@ class Upscaler:
         tile, compile = self._asked
         made = Upscaler(generator, tile=tile, device=self.device, dtype=self.dtype, compile=compile)
         made.restore = amount
+        if self._origin is not None:
+            made._origin = self._origin.at_restore(amount, self.device, self.dtype)
         return made
 
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
@@ -248,69 +251,69 @@ class Upscaler:
         for band in self._bands(torch.from_numpy(pixels).movedim(-1, 0)[None]):
             yield band[0].movedim(0, -1).numpy()
 
+    def parts(self, height: int, width: int, count: int) -> list[Part]:
+        """Parts of a picture, at least two, that `count` processes can enlarge by `part`; else empty."""
+        return parts_of(height, width, count, self._tiling, self._streamer_of(width))
+
+    def part(self, seen: Pixels, part: Part) -> Iterator[Pixels]:
+        """`bands` for a part of a picture: the same pixels that the whole picture has there.
+
+        Args:
+            seen: The rows from `part.top` to `part.bottom`.
+            part: From `parts`.
+        """
+        image = torch.from_numpy(np.ascontiguousarray(seen)).movedim(-1, 0)[None]
+        first, stop = part.first - part.top, part.stop - part.top
+        by_rows = self._streamer_of(image.shape[-1]) is not None
+        whole = trimmed(self._bands(image), first * self.scale, stop * self.scale)
+        for band in whole if by_rows else self._tiles(image, first, stop):
+            yield band[0].movedim(0, -1).numpy()
+
+    def _streamer_of(self, width: int) -> Streamer | None:
+        fits = self._streamer is not None and self._streamer.memory(width) <= stream_budget()
+        return self._streamer if fits else None
+
     def _bands(self, image: Tensor) -> Iterator[Tensor]:
         check_range(image)
         done = 0
-        if self._streamer is not None and self._streamer.memory(image.shape[-1]) <= stream_budget():
-            for band in compute_strips(self._streamer, self.dtype, image):
+        streamer = self._streamer_of(image.shape[-1])
+        if streamer is not None:
+            for band in compute_strips(streamer, self.dtype, image):
                 done += band.shape[-2]
                 yield band
         # What is left, where memory ran out or the dtype could not hold the numbers; else all.
         start, extra = divmod(done, self.scale)
         if start == image.shape[-2]:
             return
-        spare = self._on_cpu if self.device.type != "cpu" else None
-        for band in upscale_bands(self._piece, image, self._tiling, last_resort=spare, start=start):
+        for band in self._tiles(image, start):
             yield band[:, :, extra:]
             extra = 0
 
-    def _piece(self, piece: Tensor) -> Tensor:
-        """Enlarge one piece of stored values; in float32 if the dtype overflows."""
-        result = compute_tile(self.generator, self.device, self.dtype, piece)
-        if result is None and self._networks.exact is not self.generator:
-            result = compute_tile(self._networks.exact, self.device, torch.float32, piece)
-        return checked_finite(result)
-
-    def _on_cpu(self, piece: Tensor) -> Tensor:
-        return checked_finite(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
+    def _tiles(self, image: Tensor, start: int, stop: int | None = None) -> Iterator[Tensor]:
+        run = self._pieces
+        return upscale_bands(run, image, self._tiling, last_resort=run.spare, start=start, stop=stop)
 
     def _array(self, pixels: Pixels) -> Pixels:
-        channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
-        if channels not in (1, 3) or 0 in pixels.shape:
-            raise ImageError(
-                f"an array must be (H, W), (H, W, 1) or (H, W, 3) and not empty, not {pixels.shape}"
-            )
-        native = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
-        check_array_dtype(native)
-        planes = native.reshape(*native.shape[:2], channels)
-        height, width = planes.shape[:2]
+        planes = planes_of(pixels)
+        height, width, channels = planes.shape
         output = np.empty((self.scale * height, self.scale * width, channels), planes.dtype)
         fill_array(output, self.bands(planes))
         return output.reshape(*output.shape[:2], *pixels.shape[2:])
 
     def _tensor(self, images: Tensor, differentiable: bool) -> Tensor:
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[-2:]:
-            shape = tuple(images.shape)
-            raise ImageError(f"a tensor must be (B, 1 or 3, H, W) and not empty, not {shape}")
-        check_dtype(images.dtype)
+        check_tensor(images, differentiable=differentiable)
         if self._dial is not None:
             return torch.cat(
                 [self._tuned_to(image)._tensor(image, differentiable) for image in images.split(1)]
             )
         if differentiable:
-            if not images.dtype.is_floating_point:
-                raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
             check_range(images.detach())
             output = forward_unit(self.generator, images.to(self.device, self.dtype))
             return output.to(images.device, images.dtype)
-        batch, channels, height, width = images.shape
-        shape = (batch, channels, self.scale * height, self.scale * width)
-        output = torch.empty(shape, dtype=images.dtype, device=images.device)
-        for index in range(batch):
-            row = 0
-            for band in self._bands(images[index : index + 1].detach()):
-                output[index : index + 1, :, row : row + band.shape[-2]] = band
-                row += band.shape[-2]
+        height, width = self.size(*images.shape[-2:])
+        output = images.new_empty((*images.shape[:2], height, width))
+        for index, image in enumerate(images.detach().split(1)):
+            fill_array(output[index].movedim(1, 0), (band[0].movedim(1, 0) for band in self._bands(image)))
         return output
 
     def _tuned_to(self, image: Tensor) -> Upscaler:
@@ -319,11 +322,8 @@ class Upscaler:
         return self.tuned((values.float() if values.is_floating_point() else values).numpy())
 
 
-@lru_cache(maxsize=4)
-def _again(
-    recipe: Recipe, tile: int | Literal["auto"], device: torch.device | str | None, compile: bool
-) -> Upscaler:
+@lru_cache(maxsize=8)
+def _again(origin: Origin) -> Upscaler:
     """Restore a pickle. Upscalers are immutable, so equal ones are shared."""
-    arguments = dict(vars(recipe))
-    source = arguments.pop("weights")
-    return Upscaler.from_pretrained(source, tile=tile, device=device, compile=compile, **arguments)
+    origin.check()
+    return Upscaler.from_pretrained(**origin.arguments())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Pixels
 
+ArrayT = TypeVar("ArrayT", Pixels, Tensor)
 _WHITE = {torch.uint8: 255, torch.uint16: 65535}
 
 
@@ -79,8 +81,32 @@ def check_array_dtype(pixels: Pixels) -> None:
     check_dtype(dtype)
 
 
-def fill_array(output: Pixels, bands: Iterator[Pixels]) -> None:
-    """Write bands into an array, starting at its first row."""
+def planes_of(pixels: Pixels) -> Pixels:
+    """An array of a grey or RGB image as `(H, W, 1 or 3)` in this machine's byte order.
+
+    Raises:
+        ImageError: If it has another shape or dtype.
+    """
+    channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
+    if channels not in (1, 3) or 0 in pixels.shape:
+        raise ImageError(f"an array must be (H, W), (H, W, 1) or (H, W, 3) and not empty, not {pixels.shape}")
+    native = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
+    check_array_dtype(native)
+    return native.reshape(*native.shape[:2], channels)
+
+
+def check_tensor(images: Tensor, *, differentiable: bool = False) -> None:
+    """Raise `ImageError` unless a tensor is a batch of images, of a shape and dtype that images may have."""
+    if differentiable and not images.dtype.is_floating_point:
+        raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[-2:]:
+        shape = tuple(images.shape)
+        raise ImageError(f"a tensor must be (B, 1 or 3, H, W) and not empty, not {shape}")
+    check_dtype(images.dtype)
+
+
+def fill_array(output: ArrayT, bands: Iterator[ArrayT]) -> None:
+    """Write bands into an array or a tensor, `(rows, ...)`, starting at its first row."""
     row = 0
     for band in bands:
         output[row : row + len(band)] = band

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -21,7 +21,7 @@ from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.weights.blend import mix_tensors, same_tensors
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
-from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, zoo_names
+from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, locate_weights, zoo_names
 
 
 class _Around(nn.Module):
@@ -236,7 +236,20 @@ class Recipe:
         return ColorFix(generator) if self.color_fix else generator
 
     @property
-    def names_only(self) -> bool:
-        """Whether all weights have packaged names and none is a file of this machine."""
+    def sources(self) -> tuple[str | Path, ...]:
+        """All weights that are named; the default, which has no name here, is a packaged one."""
         sources = (self.weights,) if self.interpolate is None else self.interpolate[:2]
-        return all(source is None or source in zoo_names() for source in (*sources, *self.then))
+        return tuple(source for source in (*sources, *self.then) if source is not None)
+
+    def with_absolute_paths(self) -> Recipe:
+        """The same with paths that do not depend on the working folder."""
+        weights = None if self.weights is None else _absolute(self.weights)
+        between = self.interpolate
+        if between is not None:
+            between = (_absolute(between[0]), _absolute(between[1]), between[2])
+        return replace(self, weights=weights, interpolate=between, then=tuple(map(_absolute, self.then)))
+
+
+def _absolute(source: str | Path) -> str | Path:
+    by_name = source in zoo_names() or str(source).startswith(("hf-hub:", "omdb:"))
+    return source if by_name else locate_weights(source).absolute()

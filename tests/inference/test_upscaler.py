@@ -219,9 +219,11 @@ def test_auto_multiplies_in_bfloat16_where_that_is_faster(monkeypatch):
         assert (upscaler._networks.exact is upscaler.generator) != pays
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto"])
-def test_it_can_be_pickled(dtype):
-    upscaler = Upscaler(SRResNet(scale=2, channels=4, num_blocks=1), device="cpu", dtype=dtype, tile=8)
+@pytest.mark.parametrize(
+    ("dtype", "tile"), [("float32", 8), ("bfloat16", 8), ("auto", 8), ("float32", "auto")]
+)
+def test_it_can_be_pickled(dtype, tile):
+    upscaler = Upscaler(SRResNet(scale=2, channels=4, num_blocks=1), device="cpu", dtype=dtype, tile=tile)
     pixels = random((9, 7, 3), "uint8")
     expected = upscaler(pixels)
     again = pickle.loads(pickle.dumps(upscaler))
@@ -254,7 +256,6 @@ def test_from_pretrained_takes_what_the_command_takes(tmp_path):
             upscaler = Upscaler.from_pretrained(**source, **options, device="cpu")
             with torch.no_grad():
                 torch.testing.assert_close(upscaler(image), expected(image).clamp(0, 1), atol=1e-5, rtol=0)
-    assert len(pickle.dumps(upscaler)) > 4 * sum(p.numel() for p in network.parameters())
     with pytest.raises(ValueError, match="not both"):
         Upscaler.from_pretrained(path, interpolate=(path, path, 0.5))
 
@@ -262,7 +263,7 @@ def test_from_pretrained_takes_what_the_command_takes(tmp_path):
 @pytest.mark.parametrize("limit", [20, 0])
 def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
     """A device that can hold 20 x 20 pixels, then one that can hold nothing: the picture is the same."""
-    from kornia_srgan.inference import upscaler as module
+    from kornia_srgan.inference import compute as module
 
     generator, pixels = Chain(3), random((40, 50, 3), "uint8")
     expected = Upscaler(generator, device="cpu", tile=0)(pixels)
@@ -272,7 +273,7 @@ def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
         type = "cuda"
 
     upscaler = Upscaler(generator, device="cpu", dtype="float32", tile=32)
-    upscaler.device = Device()
+    upscaler._pieces.device = Device()
 
     def limited(network, device, dtype, piece):
         card = isinstance(device, Device)
@@ -307,7 +308,7 @@ def test_what_float16_cannot_hold_is_computed_in_float32(tile):
 
 
 def test_only_the_tiles_that_overflow_are_computed_again(monkeypatch):
-    from kornia_srgan.inference import upscaler as module
+    from kornia_srgan.inference import compute as module
 
     compute, seen = module.compute_tile, []
     monkeypatch.setattr(module, "compute_tile", lambda *a: (seen.append(a[2]), compute(*a))[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +30,20 @@ class Streamer:
         scale: The generator's scale.
         align: The picture is padded to multiples of this.
         bytes_per_column: Bytes that the layers keep per pixel of the picture's width.
+        generator: The generator.
+        geometry: Its geometry.
     """
 
     graph: RowGraph
     scale: int
     align: int
     bytes_per_column: int
+    generator: nn.Module
+    geometry: Geometry
+
+    def __reduce__(self) -> Any:
+        """Pickle the generator; it is converted again."""
+        return streamer_of, (self.generator, self.geometry)
 
     def memory(self, width: int) -> int:
         """Bytes that the layers keep for a picture of that width."""
@@ -50,8 +59,17 @@ class Streamer:
         Yields:
             `(1, 3, rows, scale*w)`.
         """
-        rows = max(_FEWEST, min(_MOST, _STRIP_PIXELS // image.shape[-1])) // 4 * 4
+        rows = self.step(image.shape[-1])
         return _enlarge(self.graph, image, prepare, self.scale, self.align, rows)[1]
+
+    @property
+    def reach(self) -> int:
+        """Rows above and below that a row depends on."""
+        return self.geometry.halo or 0
+
+    def step(self, width: int) -> int:
+        """Rows that are handed in at once, of a picture of that width."""
+        return max(_FEWEST, min(_MOST, _STRIP_PIXELS // width)) // 4 * 4
 
 
 def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
@@ -76,7 +94,7 @@ def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
         if found is None:
             return None
         peak = max(peak, found // width)
-    return Streamer(graph, geometry.scale, geometry.align, peak)
+    return Streamer(graph, geometry.scale, geometry.align, peak, generator, geometry)
 
 
 @torch.inference_mode()
