@@ -1,10 +1,10 @@
 """Teach weights to keep white and strong colours, and change nothing else.
 
-    python docs/keep_colours.py WEIGHTS OUTPUT.safetensors FOLDER [FOLDER...] [--degradation photo] [--steps 500]
+    python docs/keep_colours.py WEIGHTS OUTPUT.safetensors FOLDER... [--degradation photo] [--steps 500]
 
-The weights are their own teacher: on crops of photographs the new weights must give what the old ones gave. On some crops a
-rectangle of one colour is drawn into the LR image, and well inside of it the result must be that colour. BatchNorm uses its
-stored statistics throughout.
+The weights are their own teacher: on crops of photographs the new weights must give what the old ones gave.
+On some crops a rectangle of one colour is drawn into the LR image, and well inside of it the result must be
+that colour. BatchNorm uses its stored statistics throughout.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ from kornia_srgan.components.transforms.patches import FlatPatches
 from kornia_srgan.data.images import find_images, read_rgb
 from kornia_srgan.weights.files import save_weights
 
-LR_SIDE, BATCH, MARGIN = 40, 6, 5  # a colour must be exact from MARGIN LR pixels inside of its rectangle's edge
+LR_SIDE, BATCH, MARGIN = (
+    40,
+    6,
+    5,
+)  # a colour must be exact from MARGIN LR pixels inside of its rectangle's edge
 LR, DECAY, SHARE = 1e-4, 0.99, 0.5
 
 
 def main() -> None:
     """Train and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("weights")
     parser.add_argument("output", type=Path)
     parser.add_argument("folders", nargs="+")
@@ -49,7 +55,9 @@ def photographs(folders: list[str]) -> list[Tensor]:
     return [torch.from_numpy(read_rgb(path)).permute(2, 0, 1) for path in find_images(folders)]
 
 
-def train(teacher: nn.Module, scale: int, images: list[Tensor], degradation: str | None, steps: int) -> nn.Module:
+def train(
+    teacher: nn.Module, scale: int, images: list[Tensor], degradation: str | None, steps: int
+) -> nn.Module:
     """A copy of the teacher that keeps colours: the moving average of its weights."""
     student, averaged = deepcopy(teacher).requires_grad_(True), deepcopy(teacher)
     optimizer = torch.optim.Adam(student.parameters(), LR)

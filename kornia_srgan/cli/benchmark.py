@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,7 +154,7 @@ def _print_changes(old: ForwardDocument, new: ForwardDocument, source: str, *, m
 
 
 def _table(
-    headings: Iterable[str], rows: Iterable[tuple[str, ...]], notes: list[str], *, markdown: bool
+    headings: Sequence[str], rows: Iterable[tuple[str, ...]], notes: list[str], *, markdown: bool
 ) -> None:
     from kornia_srgan.markdown import markdown_table
 

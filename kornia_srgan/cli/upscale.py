@@ -165,8 +165,9 @@ def command(
         check_output,
         enlarge_pictures,
         exit_with,
-        make_upscaler,
+        restore_of,
         sources_of,
+        tile_of,
     )
 
     with libraries_silenced(quiet):
@@ -174,6 +175,7 @@ def command(
         from kornia_srgan.batch.naming import Naming
         from kornia_srgan.batch.share import parse_share
         from kornia_srgan.inference.rescale import EvenWanted, Rescaler, Wanted
+        from kornia_srgan.inference.upscaler import Upscaler
         from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
         from kornia_srgan.registry.plugins import load_plugins
         from kornia_srgan.video.options import VideoOptions, parse_pairs, parse_rate, parse_time
@@ -221,19 +223,21 @@ def command(
         check_output(output, len(sources), len(clips))
         load_plugins(plugin or ())
         keep_freed_memory()
-        upscaler = make_upscaler(
+        if interpolate is not None and weights is not None:
+            raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
+        upscaler = Upscaler.from_pretrained(
             weights,
-            then or [],
-            interpolate,
-            ensemble,
-            color_fix,
-            restore,
-            sharp,
-            tile,
-            device,
-            dtype,
-            engine,
-            provider,
+            interpolate=interpolate,
+            ensemble=ensemble,
+            color_fix=color_fix,
+            restore=restore_of(restore),
+            sharp=sharp,
+            then=then or (),
+            tile=tile_of(tile),
+            device=device,
+            dtype=dtype,
+            engine=engine,
+            provider=provider,
         )
         show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale

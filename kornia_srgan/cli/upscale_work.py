@@ -95,7 +95,8 @@ def exit_with(errors: Sequence[Exception | None], reasons: Sequence[str]) -> Non
         raise typer.Exit(SOME_FAILED)
 
 
-def _restore(text: str) -> float | Literal["auto"]:
+def restore_of(text: str) -> float | Literal["auto"]:
+    """The value of `--restore`."""
     from kornia_srgan.errors import ArgumentError
     from kornia_srgan.inference.restore import parse_restore
 
@@ -105,7 +106,8 @@ def _restore(text: str) -> float | Literal["auto"]:
         raise typer.BadParameter(str(error), param_hint="--restore") from error
 
 
-def _tile(text: str) -> int | Literal["auto"]:
+def tile_of(text: str) -> int | Literal["auto"]:
+    """The value of `--tile`."""
     from kornia_srgan.errors import ArgumentError
     from kornia_srgan.inference.tile_size import parse_tile
 
@@ -147,38 +149,3 @@ def _to_stdout(path: Path) -> None:
     with path.open("rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
     sys.stdout.buffer.flush()
-
-
-def make_upscaler(
-    weights: str | None,
-    then: list[str],
-    interpolate: tuple[str, str, float] | None,
-    ensemble: bool,
-    color_fix: bool,
-    restore: str,
-    sharp: float,
-    tile: str,
-    device: str,
-    dtype: str,
-    engine: str,
-    provider: str | None,
-) -> Upscaler:
-    """The upscaler that the options name."""
-    from kornia_srgan.inference.upscaler import Upscaler
-
-    if interpolate is not None and weights is not None:
-        raise typer.BadParameter("give it or --weights, not both", param_hint="--interpolate")
-    return Upscaler.from_pretrained(
-        weights,
-        then=then,
-        interpolate=interpolate,
-        ensemble=ensemble,
-        color_fix=color_fix,
-        restore=_restore(restore),
-        sharp=sharp,
-        tile=_tile(tile),
-        device=device,
-        dtype=dtype,
-        engine=engine,
-        provider=provider,
-    )

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.geometry import geometry_of
+from kornia_srgan.inference.recipe import load_network
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.wrappers import load_network
 
 
 class SuperResolve(ImageModule):

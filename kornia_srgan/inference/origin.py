@@ -6,13 +6,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from kornia_srgan.errors import WeightsError
-from kornia_srgan.inference.wrappers import Recipe
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.weights.locate import locate_weights, zoo_names
 
 _KNOWN = ("kornia_srgan", "torch", "torchvision", "timm", "kornia", "spandrel", "spandrel_extra_arches")
@@ -70,31 +69,25 @@ class Origin:
     """All that is needed to make an equal upscaler again.
 
     Attributes:
-        recipe: Weights and what is wrapped around them.
-        tile: As asked for.
-        device: As asked for.
-        compile: As asked for.
+        recipe: The arguments of `Upscaler.from_pretrained`.
         files: The weights that are not packaged.
     """
 
     recipe: Recipe
-    tile: int | Literal["auto"]
-    device: torch.device | str | None
-    compile: bool
     files: tuple[WeightFile, ...]
 
     @classmethod
-    def of(
-        cls, recipe: Recipe, tile: int | Literal["auto"], device: torch.device | str | None, compile: bool
-    ) -> Origin:
+    def of(cls, recipe: Recipe) -> Origin:
         """The origin of an upscaler that is being made."""
         own = [source for source in recipe.sources if source not in zoo_names()]
-        return cls(recipe, tile, device, compile, tuple(WeightFile.at(source) for source in own))
+        return cls(recipe, tuple(WeightFile.at(source) for source in own))
 
     def at_restore(self, amount: float, device: torch.device, dtype: torch.dtype) -> Origin:
         """The origin of the upscaler for one value of a dial that is set for each picture."""
-        fixed = replace(self.recipe, restore=amount, engine="torch", provider=None, dtype=dtype)
-        return replace(self, recipe=fixed, device=device)
+        fixed = replace(
+            self.recipe, restore=amount, engine="torch", provider=None, dtype=dtype, device=device
+        )
+        return replace(self, recipe=fixed)
 
     def portable(self) -> Origin | None:
         """With paths that mean the same elsewhere, and what is in the files; None if one has changed."""
@@ -107,12 +100,6 @@ class Origin:
         """Check the files; see `WeightFile.check`."""
         for file in self.files:
             file.check()
-
-    def arguments(self) -> dict[str, Any]:
-        """What `Upscaler.from_pretrained` takes."""
-        options = dict(vars(self.recipe))
-        source = options.pop("weights")
-        return {"source": source, "tile": self.tile, "device": self.device, "compile": self.compile} | options
 
 
 def is_known_elsewhere(generator: nn.Module) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -22,12 +21,12 @@ from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.origin import Origin, is_known_elsewhere
 from kornia_srgan.inference.parts import Part, parts_of, trimmed
+from kornia_srgan.inference.recipe import Recipe, called_with
 from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.inference.values import check_range, check_tensor, fill_array, planes_of
-from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
 Pixels = NDArray[Any]
@@ -119,23 +118,8 @@ class Upscaler:
         self._asked: _Asked = (tile, compile)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        source: str | Path | None = None,
-        *,
-        interpolate: tuple[str | Path, str | Path, float] | None = None,
-        ensemble: bool = False,
-        color_fix: bool = False,
-        restore: float | Literal["auto"] = "auto",
-        sharp: float = 0.0,
-        then: Sequence[str | Path] = (),
-        tile: int | Literal["auto"] = "auto",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | str = torch.float32,
-        compile: bool = False,
-        engine: str = "torch",
-        provider: str | None = None,
-    ) -> Upscaler:
+    @called_with(Recipe)
+    def from_pretrained(cls, recipe: Recipe) -> Upscaler:  # noqa: D417 (called with a recipe's arguments)
         """Create an upscaler from weights, with the options of the command `upscale`.
 
         Args:
@@ -157,14 +141,19 @@ class Upscaler:
             WeightsError: If weights do not exist, are damaged, or do not fit together.
             ArgumentError: If an argument cannot be used.
         """
-        around = (interpolate, ensemble, color_fix, restore, sharp, tuple(then))
-        recipe = Recipe(source, *around, engine, provider, dtype)
         generator, dial = recipe.build()
-        made = cls(generator, tile=tile, device=device, dtype=dtype, compile=compile, dial=dial)
-        if recipe.has_dial and restore != "auto":
-            made.restore = restore
+        made = cls(
+            generator,
+            tile=recipe.tile,
+            device=recipe.device,
+            dtype=recipe.dtype,
+            compile=recipe.compile,
+            dial=dial,
+        )
+        if recipe.has_dial and recipe.restore != "auto":
+            made.restore = recipe.restore
         if cls is Upscaler and is_known_elsewhere(generator):
-            made._origin = Origin.of(recipe, tile, device, compile)
+            made._origin = Origin.of(recipe)
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -326,4 +315,4 @@ class Upscaler:
 def _again(origin: Origin) -> Upscaler:
     """Restore a pickle. Upscalers are immutable, so equal ones are shared."""
     origin.check()
-    return Upscaler.from_pretrained(**origin.arguments())
+    return Upscaler.from_pretrained(**vars(origin.recipe))

@@ -8,8 +8,8 @@ import pytest
 from torch import nn
 
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.inference.wrappers import Recipe
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.spec import WeightSpec

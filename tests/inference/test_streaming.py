@@ -13,13 +13,14 @@ from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import NotFiniteError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference import upscaler as upscaler_module
+from kornia_srgan.inference.recipe import load_network
 from kornia_srgan.inference.streaming import row_stream
 from kornia_srgan.inference.streaming.layers import NotByRowsError
 from kornia_srgan.inference.streaming.row_graph import trace_rows
 from kornia_srgan.inference.streaming.row_ops import Convolution
 from kornia_srgan.inference.streaming.streamer import channels_last, streamer_of
 from kornia_srgan.inference.upscaler import Upscaler
-from kornia_srgan.inference.wrappers import SelfEnsemble, load_network
+from kornia_srgan.inference.wrappers import SelfEnsemble
 from kornia_srgan.optimize.faithful import made_photograph
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS

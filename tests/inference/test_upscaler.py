@@ -1,4 +1,6 @@
+import inspect
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +13,7 @@ from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ImageError, NotFiniteError, UserError
 from kornia_srgan.inference import tile_size
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble
 from kornia_srgan.weights.files import save_weights
@@ -258,6 +261,15 @@ def test_from_pretrained_takes_what_the_command_takes(tmp_path):
                 torch.testing.assert_close(upscaler(image), expected(image).clamp(0, 1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="not both"):
         Upscaler.from_pretrained(path, interpolate=(path, path, 0.5))
+
+
+def test_the_arguments_of_from_pretrained_are_stated_once_and_all_explained():
+    signature = inspect.signature(Upscaler.from_pretrained)
+    assert signature.parameters == inspect.signature(Recipe).parameters
+    assert signature.parameters["source"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert signature.parameters["ensemble"].kind is inspect.Parameter.KEYWORD_ONLY
+    explained = re.findall(r"^ +(\w+): ", inspect.getdoc(Upscaler.from_pretrained), re.MULTILINE)
+    assert [name for name in explained if name in signature.parameters] == list(signature.parameters)
 
 
 @pytest.mark.parametrize("limit", [20, 0])

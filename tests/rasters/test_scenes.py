@@ -11,8 +11,8 @@ import torch
 
 from kornia_srgan.assembly import LoadedGenerator, assemble
 from kornia_srgan.errors import ImageError, WeightsError
+from kornia_srgan.inference.recipe import load_network
 from kornia_srgan.inference.scenes import fill_gaps, upscale_scene
-from kornia_srgan.inference.wrappers import load_network
 from kornia_srgan.rasters.read import read_raster
 from kornia_srgan.rasters.scene import Window, open_scene, stored
 from kornia_srgan.weights.files import save_weights
