@@ -15,12 +15,13 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
-from kornia_srgan.errors import DataNotFoundError, ImageError
+from kornia_srgan.errors import ArgumentError, DataNotFoundError, ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.colour import HLG, PQ, Tags, complete, depth_of, for_rgb
 from kornia_srgan.video.hdr import Light, light_of
-from kornia_srgan.video.options import VideoOptions, is_sequence
+from kornia_srgan.video.options import VideoOptions, is_sequence, parse_time
+from kornia_srgan.video.siting import unsaid
 
 _LOOKED_AT = 12  # frames: enough to see fields, where a clip is interlaced
 _MICRO = 1_000_000
@@ -64,7 +65,9 @@ class Clip:
         rate: Mean frames a second.
         frames: How many there are likely to be; 0 where nobody knows.
         begins: Time of the first frame in seconds.
+        ends: Time of its end by the file's own word; 0 where it has none.
         interlaced: Its frames are marked so.
+        siting: Where colour lies if frames do not say it; empty if they do. See `siting`.
         notes: What is assumed or not kept, one sentence each.
     """
 
@@ -82,7 +85,9 @@ class Clip:
     rate: Fraction
     frames: int
     begins: Fraction
+    ends: Fraction
     interlaced: bool
+    siting: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -201,7 +206,8 @@ def _from_frames(
     return Clip(
         source, label, *((height, width) if turn.transpose else (width, height)), turn, aspect,
         first.format.name, tags, depth_of(first.format), light_of(first), stream.time_base, rate,
-        _count(container, stream, rate), _time(first, stream.time_base), interlaced, tuple(notes),
+        _count(container, stream, rate), _time(first, stream.time_base), _end(stream), interlaced,
+        unsaid(first, stream.codec_context.name, full=tags.full), tuple(notes),
     )  # fmt: skip
 
 
@@ -220,6 +226,15 @@ def _count(container: Any, stream: Any, rate: Fraction) -> int:
     if stream.duration:
         return round(stream.duration * stream.time_base * rate)
     return round(Fraction(container.duration, _MICRO) * rate) if container.duration else 0
+
+
+def _end(stream: Any) -> Fraction:
+    if stream.duration:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    try:
+        return parse_time(stream.metadata.get("DURATION", "0"))  # of Matroska
+    except ArgumentError:
+        return Fraction(0)
 
 
 def _tags_of(frame: Any, label: str) -> tuple[Tags, str]:

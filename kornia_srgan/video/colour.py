@@ -11,6 +11,7 @@ from av.video.reformatter import Colorspace, Interpolation
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Pixels
+from kornia_srgan.video.siting import marked
 
 UNKNOWN = 2  # in ITU-T H.273, as all numbers here
 PQ, HLG = 16, 18
@@ -126,7 +127,10 @@ def to_rgb(frame: Any, tags: Tags) -> Pixels:
 
 
 def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
-    """A frame of a pixel format from `(H, W, 3)`, `uint8` or `uint16`."""
+    """A frame of a pixel format from `(H, W, 3)`, `uint8` or `uint16`.
+
+    Where there are fewer samples of colour, they lie to the left, as players take it.
+    """
     form = av.VideoFormat(pixel_format, 16, 16)
     deep = depth_of(form) > 8
     if pixels.dtype == np.uint16 and not deep:
@@ -139,7 +143,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
     red, blue, matrix = _MATRICES[tags.matrix]
     span = _FULL if tags.full else _LIMITED
     if not deep:
-        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+        frame = marked(av.VideoFrame.from_ndarray(pixels, format="rgb24")).reformat(
             format=pixel_format,
             src_colorspace=matrix,
             dst_colorspace=matrix,
@@ -164,7 +168,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
         wide = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(np.moveaxis(whole, 0, -1)), format="yuv444p16le", channel_last=True
         )
-        frame = wide.reformat(
+        frame = marked(wide).reformat(
             format=pixel_format,
             src_color_range=_LIMITED,
             dst_color_range=_LIMITED,

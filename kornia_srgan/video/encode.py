@@ -18,6 +18,7 @@ from kornia_srgan.video.clip import Clip
 from kornia_srgan.video.colour import Tags, depth_of, from_rgb
 from kornia_srgan.video.hdr import Light
 from kornia_srgan.video.options import VideoOptions
+from kornia_srgan.video.siting import LEFT
 
 _H264_LARGEST = 4096  # what players decode
 # Encoders with good settings: visually without loss, at the speed that fits a network that takes seconds.
@@ -89,7 +90,7 @@ class Coding:
         context.sample_aspect_ratio = self.aspect
         context.color_primaries, context.color_trc = self.tags.primaries, self.tags.transfer
         context.colorspace, context.color_range = self.tags.matrix, 2 if self.tags.full else 1
-        context.options = dict(self.options)
+        context.options = {"chroma_sample_location": LEFT, **self.options}
 
     def frame(self, pixels: Pixels, number: int) -> Any:
         """A frame for the encoder from `(H, W, 3)`; `number` is its place in the segment."""

@@ -19,6 +19,9 @@ from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.clip import Clip, main_stream, opened
 from kornia_srgan.video.colour import to_rgb
 from kornia_srgan.video.options import VideoOptions, is_sequence
+from kornia_srgan.video.siting import mark
+
+_EARLY = Fraction(1, 4)  # seconds
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Reader:
         self.clip, self._options = clip, options
         self._container, self._first = container, first
         self.damaged = self.moved = 0
+        self._end = Fraction(0)
         self._from = None if options.start is None else clip.begins + options.start
         self._until = None if options.end is None else clip.begins + options.end
 
@@ -69,6 +73,9 @@ class Reader:
             notes.append(f"pieces of the video that are damaged and were left out or patched: {self.damaged}")
         if self.moved:
             notes.append(f"frames without a time of their own, shown just after the one before: {self.moved}")
+        missing = self.clip.ends - self._end
+        if self._end and missing > max(_EARLY, 3 / self.clip.rate):
+            notes.append(f"the file ends {float(missing):.2g} s before its stated end: it may be cut off")
         return tuple(notes)
 
     def frames(self, *, after: int | None = None) -> Generator[Picture, None, None]:
@@ -82,6 +89,7 @@ class Reader:
         """
         begin = self._from if after is None else after * self.clip.time_base
         before: Pixels | None = None
+        end = Fraction(0)
         for frame, pts, duration in self._timed(begin):
             when = pts * self.clip.time_base
             if self._until is not None and when >= self._until:
@@ -98,6 +106,9 @@ class Reader:
             same = before is not None and np.array_equal(pixels, before)
             before = pixels
             yield Picture(pixels, pts, duration, same)
+            end = (pts + duration) * self.clip.time_base
+        if self._until is None:
+            self._end = end
 
     def _timed(self, begin: Fraction | None) -> Iterator[tuple[Any, int, int]]:
         """Decoded frames with times in ticks that only go up."""
@@ -117,12 +128,12 @@ class Reader:
     def _decoded(self, begin: Fraction | None) -> Iterator[Any]:
         if self._container is not None:
             stream = main_stream(self._container, self.clip.label)
-            yield from self._fields_joined(stream, self._read(self._container, stream, self._first))
+            yield from self._filtered(stream, self._read(self._container, stream, self._first))
             return
         if begin is not None and begin > self.clip.begins and not is_sequence(self.clip.source):
             with opened(self.clip.source, self.clip.label) as container:
                 stream = self._stream(container)
-                frames = self._fields_joined(stream, self._read(container, stream))
+                frames = self._filtered(stream, self._read(container, stream))
                 first = _sought(container, stream, begin, frames)
                 if first is not None and self._early(first, begin):
                     yield first
@@ -130,7 +141,7 @@ class Reader:
                     return
         with opened(self.clip.source, self.clip.label, self._options.rate) as container:
             stream = self._stream(container)
-            yield from self._fields_joined(stream, self._read(container, stream))
+            yield from self._filtered(stream, self._read(container, stream))
 
     def _early(self, frame: Any, begin: Fraction) -> bool:
         """Whether a seek came out at or before a time; fields need the frame before theirs too."""
@@ -168,18 +179,18 @@ class Reader:
         self.damaged += bool(frame.is_corrupt)
         return frame
 
-    def _fields_joined(self, stream: Any, frames: Iterator[Any]) -> Iterator[Any]:
-        """Interlaced frames deinterlaced; one comes out for each that goes in."""
-        if not (self.clip.interlaced and self._options.deinterlace):
+    def _filtered(self, stream: Any, frames: Iterator[Any]) -> Iterator[Any]:
+        """Frames with what they do not say, and deinterlaced; one comes out for each that goes in."""
+        filters = [mark(self.clip.siting)] if self.clip.siting else []
+        if self.clip.interlaced and self._options.deinterlace:
+            filters.append(("bwdif", "mode=send_frame:parity=auto:deint=all"))
+        if not filters:
             yield from frames
             return
         graph = Graph()
-        nodes = [
-            graph.add_buffer(template=stream, time_base=stream.time_base),
-            graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"),
-            graph.add("buffersink"),
-        ]
-        graph.link_nodes(*nodes).configure()
+        source = graph.add_buffer(template=stream, time_base=stream.time_base)
+        steps = [graph.add(*step) for step in filters]
+        graph.link_nodes(source, *steps, graph.add("buffersink")).configure()
         for frame in frames:
             graph.vpush(frame)
             yield from _pulled(graph)

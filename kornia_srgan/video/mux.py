@@ -20,8 +20,9 @@ from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.options import VideoOptions, is_sequence
 from kornia_srgan.video.segments import Segment
 
-_FLAGS = {"mp4": "+faststart+use_metadata_tags", "mov": "+faststart+use_metadata_tags"}
+_ANY_METADATA = "+use_metadata_tags"  # of MP4: keys that are not iTunes', but no place for a cover picture
 _FORMATS = {".m4v": "mp4", ".mp4": "mp4", ".qt": "mov", ".mov": "mov"}
+_PICTURES = {"mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png")}
 _ROUNDED = Fraction(1, 500)  # seconds
 _SUBTITLES_OF_MP4 = ("mov_text", "dvdsub", "webvtt")
 # What a container writes of itself.
@@ -80,10 +81,12 @@ def _write(
     options: VideoOptions,
 ) -> list[str]:
     form = _FORMATS.get(target.suffix.lower())
-    settings = {"movflags": _FLAGS[form]} if form else {}
-    settings |= options.container_options
     notes: list[str] = []
     plain = isinstance(clip.source, str | Path) and not is_sequence(clip.source)
+    settings = (
+        {"movflags": "+faststart" + ("" if plain and _has_cover(clip) else _ANY_METADATA)} if form else {}
+    )
+    settings |= options.container_options
     with av.open(str(temporary), "w", format=form, container_options=settings) as output:
         film = output.add_stream(coding.codec, rate=coding.rate, options=dict(coding.options))
         coding.apply(film.codec_context)
@@ -98,7 +101,7 @@ def _write(
             main = main_stream(source, clip.label)
             film.metadata.update(_own(main.metadata))
             film.disposition = main.disposition
-            copies = _copies(source, main, output, notes)
+            copies = _copies(source, main, output, clip, notes)
             output.metadata.update(_own(source.metadata))
             output.set_chapters(_chapters(source, window))
             output.start_encoding()
@@ -107,11 +110,21 @@ def _write(
     return notes
 
 
+def _has_cover(clip: Clip) -> bool:
+    with opened(clip.source, clip.label) as source:
+        return any(s.disposition & Disposition.attached_pic for s in source.streams)
+
+
+def _cover(clip: Clip, index: int) -> bytes:
+    with opened(clip.source, clip.label) as source:
+        return bytes(next(packet for packet in source.demux(source.streams[index]) if packet.size))
+
+
 def _own(metadata: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in metadata.items() if k.lower() not in _OF_CONTAINERS}
 
 
-def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, Any]:
+def _copies(source: Any, main: Any, output: Any, clip: Clip, notes: list[str]) -> dict[int, Any]:
     """The streams that are copied, by their number in the source."""
     copies = {}
     for stream in source.streams:
@@ -120,7 +133,7 @@ def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, 
         if stream.type == "data" and ("timecode" in stream.metadata or source.chapters()):
             continue  # QuickTime keeps both in tracks, which are written anew from what they say
         try:
-            made = _copied(stream, output)
+            made = _copied(stream, output, clip)
         except (OSError, ValueError):
             context = None if stream.type in ("data", "attachment") else stream.codec_context
             codec = "" if context is None else f" ({context.name})"
@@ -141,7 +154,7 @@ def _copies(source: Any, main: Any, output: Any, notes: list[str]) -> dict[int, 
     return copies
 
 
-def _copied(stream: Any, output: Any) -> Any:
+def _copied(stream: Any, output: Any, clip: Clip) -> Any:
     """A stream of the output for the packets of one of the source; None where it has none.
 
     Raises:
@@ -152,6 +165,12 @@ def _copied(stream: Any, output: Any) -> Any:
             raise ValueError("only Matroska has attachments")
         name = stream.name or stream.metadata.get("filename", "attachment")
         output.add_attachment(name, stream.mimetype or "application/octet-stream", bytes(stream.data))
+        return None
+    if stream.disposition & Disposition.attached_pic and output.format.name == "matroska":
+        kind = _PICTURES.get(stream.codec_context.name)
+        if kind is None:
+            raise ValueError("players know covers of other kinds")
+        output.add_attachment(f"cover.{kind[1]}", kind[0], _cover(clip, stream.index))
         return None
     if stream.type == "data":
         raise ValueError("no codec says how to write it")

@@ -200,7 +200,7 @@ class Y4mSink:
             raise ArgumentError(
                 f"y4m cannot hold {self._format}; it takes yuv420p, yuv422p, yuv444p and 10le"
             )
-        space = f"{match[1]}p{match[2]}" if match[2] else {"420": "420jpeg"}.get(match[1], match[1])
+        space = f"{match[1]}p{match[2]}" if match[2] else {"420": "420mpeg2"}.get(match[1], match[1])
         rate, aspect = self._clip.rate, self._clip.aspect
         span = "FULL" if self._clip.tags.full else "LIMITED"
         return (

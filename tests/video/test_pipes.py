@@ -92,7 +92,7 @@ def test_y4m_in_and_out(tmp_path):
     outcome = enlarge_clip(io.BytesIO(y4m(codes)), out, enlarger, label="stdin")
     assert (outcome.frames, outcome.computed) == (3, 2)
     head, _, body = out.getvalue().partition(b"\n")
-    assert head == b"YUV4MPEG2 W64 H48 F24000:1001 Ip A1:1 C420jpeg XCOLORRANGE=LIMITED"
+    assert head == b"YUV4MPEG2 W64 H48 F24000:1001 Ip A1:1 C420mpeg2 XCOLORRANGE=LIMITED"
     frames = body.split(b"FRAME\n")[1:]
     assert [len(frame) for frame in frames] == [64 * 48 * 3 // 2] * 3
     for frame, (y, cb, cr) in zip(frames, codes, strict=True):

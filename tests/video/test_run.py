@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from kornia_srgan.errors import ImageError, UserError
 from kornia_srgan.video.hdr import light_of
@@ -289,3 +290,38 @@ def test_what_has_no_place_is_named(tmp_path):
     assert len(times(tmp_path / "b.mkv")) == 8
     outcome = enlarge_clip(source, tmp_path / "c.webm", Twice(), VideoOptions(crf=40))
     assert any(note.startswith("left out: sound (aac)") for note in outcome.notes)
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_cover_picture_is_kept_bit_for_bit(tmp_path, suffix):
+    plain = make_clip(tmp_path / "plain.mp4", pts=[0], title="A clip", chapters=CHAPTERS)
+    line = "ffmpeg -v error -i plain.mp4 -f lavfi -i color=red:s=16x16:d=0.04 -map 0:v -map 1 -c:v:0 copy -c:v:1 png"
+    subprocess.run(
+        [*line.split(), "-map_chapters", "0", "-disposition:v:1", "attached_pic", "a.mp4"],
+        cwd=tmp_path, check=True,
+    )  # fmt: skip
+    enlarge_clip(tmp_path / "a.mp4", tmp_path / f"b{suffix}", Twice(), quick())
+    covers = []
+    for path in (tmp_path / "a.mp4", tmp_path / f"b{suffix}"):
+        with av.open(str(path)) as clip:
+            cover = clip.streams.video[1]
+            assert cover.disposition & Disposition.attached_pic
+            covers.append([bytes(packet) for packet in clip.demux(cover) if packet.size])
+    assert covers[0] == covers[1] != []
+    assert plain.is_file()
+
+
+def test_a_clip_that_is_cut_off_says_so(tmp_path):
+    pts = [512 * n for n in range(50)]
+    whole = make_clip(tmp_path / "a.mp4", pts=pts, options={"crf": "30", "g": "5"})
+    target = tmp_path / "b.mkv"
+    enlarge_clip(whole, target, Twice(), quick())
+    data = target.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    assert not any(
+        "cut off" in note for note in enlarge_clip(target, tmp_path / "c.mkv", Twice(), quick()).notes
+    )
+    outcome = enlarge_clip(tmp_path / "cut.mkv", tmp_path / "d.mkv", Twice(), quick())
+    assert outcome.frames < 45
+    assert any("it may be cut off" in note for note in outcome.notes)
