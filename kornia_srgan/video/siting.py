@@ -13,8 +13,8 @@ from av.filter import Graph
 
 LEFT = "left"
 _NOT_SAID = frozenset({  # their streams need not say it, and swscale then takes the middle
-    "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "prores", "dnxhd", "cfhd", "v210", "v410", "ffv1",
-    "ffvhuff", "huffyuv", "utvideo", "rawvideo",
+    "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "prores", "dnxhd", "cfhd", "v210", "v410",
+    "ffv1", "ffvhuff", "huffyuv", "utvideo", "rawvideo",
 })  # fmt: skip
 _STEP, _SIDE = 4, 64
 
