@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -25,9 +24,6 @@ from kornia_srgan.photos.netpbm import netpbm_header, read_netpbm
 from kornia_srgan.photos.photo import CHANNELS, Frame, Metadata, Photo, Pixels, Space
 from kornia_srgan.photos.psd import read_psd
 from kornia_srgan.photos.signature import TIFF_MAGIC, Kind, kind_of
-
-if TYPE_CHECKING:
-    from kornia_srgan.photos.tiff_read import TiffReader
 
 MAX_PIXELS = 250_000_000
 """More than this, in all frames together, is taken for a decompression bomb unless the caller raises it.
@@ -205,14 +201,14 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
 
 
 def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
-    from kornia_srgan.photos.tiff_read import TiffReader
+    from kornia_srgan.photos.tiff_read import TiffReader, read_pages
 
     reader = TiffReader(data)
     if reader.is_raw:
         return _finished(read_raw(data, max_pixels), data, "RAW")
     reader.check_bands()
     metadata, orientation, notes = read_tiff_metadata(data)
-    frames, space, by_pillow = _tiff_frames(reader, data, max_pixels)
+    frames, space, by_pillow = read_pages(reader, data, max_pixels)
     by_tags = from_tiff_tags(
         reader.fractions(_WHITE_POINT),
         reader.fractions(_PRIMARIES),
@@ -226,28 +222,6 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Photo:
     frames = [_upright(f, 1 if by_pillow else orientation) for f in frames]  # Pillow turns a TIFF itself
     _check_frames(frames, space)
     return Photo(frames, space, "TIFF", metadata, notes=(*notes, *reader.notes(), *odd))
-
-
-def _tiff_frames(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list[Frame], Space, bool]:
-    """The pages, and whether Pillow decoded them."""
-    if not reader.needs_tifffile:
-        try:
-            with open_image(data) as image:
-                count = _pages_of(image, reader)
-                check_size(image.width * image.height * count, max_pixels)
-                return *all_frames(image, count, max_pixels), True
-        except Image.UnidentifiedImageError:  # of a kind that Pillow does not know
-            pass
-    space, frames = reader.frames(max_pixels)
-    return frames, space, False
-
-
-def _pages_of(image: Image.Image, reader: TiffReader) -> int:
-    try:
-        return reader.count if reader.broken else frame_count(image)
-    except Exception:  # the last page points at something that is none
-        reader.broken = True
-        return reader.count
 
 
 def _coloured(

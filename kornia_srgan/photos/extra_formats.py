@@ -9,6 +9,7 @@ import numpy as np
 
 from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.c_messages import c_messages, damage_note
 from kornia_srgan.photos.deep import spread_bits
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.jxl import jxl_header
@@ -115,7 +116,7 @@ def read_raw(data: bytes, max_pixels: int) -> Decoded:
     import rawpy
 
     try:
-        with rawpy.imread(io.BytesIO(data)) as raw:
+        with c_messages() as said, rawpy.imread(io.BytesIO(data)) as raw:
             count = raw.sizes.width * raw.sizes.height
             check_size(count, max_pixels)
             if len(data) * _FEWEST < count:  # LibRaw makes black of what is not there
@@ -134,4 +135,4 @@ def read_raw(data: bytes, max_pixels: int) -> Decoded:
     if pixels.min() == pixels.max():
         raise ImageError("the file is damaged (all its pixels are the same)")
     note = "developed from camera raw with LibRaw's defaults and the camera's white balance"
-    return Decoded(Frame(np.ascontiguousarray(pixels)), "RGB", notes=(note,))
+    return Decoded(Frame(np.ascontiguousarray(pixels)), "RGB", notes=(note, *damage_note(said)))

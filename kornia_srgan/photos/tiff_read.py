@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
 import tifffile
+from PIL import Image
 
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.explain import one_line
-from kornia_srgan.photos.header import check_size, open_tiff
+from kornia_srgan.photos.c_messages import c_messages, damage_note, first_of
+from kornia_srgan.photos.header import check_size, frame_count, open_image, open_tiff
+from kornia_srgan.photos.modes import all_frames
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_of
 
 _RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
@@ -20,6 +24,8 @@ _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED = 0
 _LAB = (8, 9, 10)
+_DEFLATE = (8, 32946)
+_AT_ONCE = 2**20
 # None, CCITT, LZW, JPEG, deflate, PackBits, LZMA and Zstandard.
 _PILLOW_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000}
 
@@ -34,6 +40,7 @@ class TiffReader:
     def __init__(self, data: bytes) -> None:
         self._file = open_tiff(io.BytesIO(data))
         self._every, self.broken = _pages(self._file)
+        self.damage: list[str] = []
         self.first = self._every[0]
         self.pages = [page for page in self._every if not page.is_reduced] or [self.first]
 
@@ -85,6 +92,7 @@ class TiffReader:
         notes = [f"its map position (GeoTIFF) is left out: {', '.join(geo)}"] if geo else []
         if self.broken:
             notes.append("what it says of further pages is damaged and left out")
+        notes += damage_note(self.damage)
         if any(_spare_bands(page) == 1 and not page.extrasamples for page in self.pages):
             notes.append("its last band is taken for transparency, though the file does not say what it is")
         return tuple(notes)
@@ -113,6 +121,20 @@ class TiffReader:
             raise ImageError("its pages are in different colour spaces; split it first")
         return found[0][0], [frame for _, frame in found]
 
+    def wrong_sums(self) -> list[str]:
+        """Which strips or tiles are not what their check sum says: libtiff does not look at it."""
+        stored = self._file.filehandle
+        wrong: list[str] = []
+        for page in self.pages:
+            if int(page.compression) not in _DEFLATE:
+                continue
+            places = zip(page.dataoffsets, page.databytecounts, strict=False)
+            for number, (place, size) in enumerate(places):
+                stored.seek(place)
+                if not _is_sound(stored.read(size)):
+                    wrong.append(f"the check sum of strip {number} is wrong")
+        return wrong
+
     @property
     def count(self) -> int:
         """How many pages there are, thumbnails among them."""
@@ -122,6 +144,41 @@ class TiffReader:
         for page in self._every:
             yield page
             yield from (p for p in page.pages or () if isinstance(p, tifffile.TiffPage))
+
+
+def read_pages(reader: TiffReader, data: bytes, max_pixels: int) -> tuple[list[Frame], Space, bool]:
+    """The pages, by Pillow where it can; and whether it did, and so turned them upright.
+
+    Raises:
+        ImageError: If they are too large, damaged or of a kind that is not supported.
+    """
+    if not reader.needs_tifffile:
+        said: list[str] = []
+        try:
+            with c_messages() as said, open_image(data) as image:
+                count = _count_pages(image, reader)
+                check_size(image.width * image.height * count, max_pixels)
+                frames, space = all_frames(image, count, max_pixels)
+            reader.damage = said or reader.wrong_sums()
+            return frames, space, True
+        except Image.UnidentifiedImageError:  # of a kind that Pillow does not know
+            pass
+        except (ImageError, MemoryError):
+            raise
+        except Exception as error:
+            if not said:
+                raise
+            raise ImageError(f"the file is damaged ({first_of(said)})") from error
+    space, frames = reader.frames(max_pixels)
+    return frames, space, False
+
+
+def _count_pages(image: Image.Image, reader: TiffReader) -> int:
+    try:
+        return reader.count if reader.broken else frame_count(image)
+    except Exception:  # the last page points at something that is none
+        reader.broken = True
+        return reader.count
 
 
 def _pages(file: tifffile.TiffFile) -> tuple[list[tifffile.TiffPage], bool]:
@@ -144,6 +201,18 @@ def _pages(file: tifffile.TiffFile) -> tuple[list[tifffile.TiffPage], bool]:
     if not whole:
         raise ImageError("the file is damaged (a TIFF without a page)")
     return whole, broken or len(whole) < len(pages)
+
+
+def _is_sound(deflated: bytes) -> bool:
+    """Whether the data has no error and the check sum at its end, if there is one."""
+    decoder = zlib.decompressobj()
+    try:
+        while deflated:
+            decoder.decompress(deflated, _AT_ONCE)
+            deflated = decoder.unconsumed_tail
+    except zlib.error:
+        return False
+    return True
 
 
 def _spare_bands(page: tifffile.TiffPage) -> int:
