@@ -74,7 +74,10 @@ def command(
     threads: ThreadsOption = None,
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help="png, jpeg, webp, tiff, avif, gif or bmp [default: a lossless one]"),
+        typer.Option(
+            "--format",
+            help="png, jpeg, webp, tiff, avif, gif, bmp [default: a lossless one]; mp4, mkv, ... for videos",
+        ),
     ] = None,
     quality: Annotated[
         int | None,
@@ -157,6 +160,7 @@ def command(
     Metadata, bit depth and transparency are kept; of videos also sound and frame times. Videos are files,
     numbered pictures (frames/%05d.png), or y4m on standard input.
     """
+    from kornia_srgan.cli.clip_options import container_meant, identity_of, picture_format
     from kornia_srgan.cli.quiet import libraries_silenced
     from kornia_srgan.cli.upscale_scenes import is_for_scenes, upscale_scenes
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
@@ -174,9 +178,10 @@ def command(
         from kornia_srgan.allocator import keep_freed_memory
         from kornia_srgan.batch.naming import Naming
         from kornia_srgan.batch.share import parse_share
+        from kornia_srgan.inference.recipe import Recipe
         from kornia_srgan.inference.rescale import EvenWanted, Rescaler, Wanted
         from kornia_srgan.inference.upscaler import Upscaler
-        from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
+        from kornia_srgan.photos.formats import WriteOptions, parse_color
         from kornia_srgan.registry.plugins import load_plugins
         from kornia_srgan.video.options import VideoOptions, parse_pairs, parse_rate, parse_time
 
@@ -197,9 +202,9 @@ def command(
         if json_file is not None:
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
-        form = named_format(file_format) if file_format else None
-        options = WriteOptions(quality, subsampling, parse_color(background))
         clips, others = split_clips(inputs)
+        form = picture_format(file_format, clips, others, output)
+        options = WriteOptions(quality, subsampling, parse_color(background))
         video = VideoOptions(
             codec=codec,
             crf=crf,
@@ -259,13 +264,13 @@ def command(
         )
         results: list[ClipResult] = []
         if clips:
-            described = (
-                weights or "",
-                *(then or ()),
-                str(interpolate or ""),
-                str(ensemble),
-                str(color_fix),
-                str(sharp),
+            recipe = Recipe(
+                weights,
+                interpolate=interpolate,
+                ensemble=ensemble,
+                color_fix=color_fix,
+                sharp=sharp,
+                then=then or (),
             )
             results = enlarge_clips(
                 clips,
@@ -273,8 +278,8 @@ def command(
                 Rescaler(upscaler, EvenWanted(scale, width, long_side)),
                 naming,
                 video,
-                container=container,
-                identity={"weights": " ".join(described), "dtype": dtype, "engine": engine},
+                container=container or container_meant(file_format),
+                identity={**identity_of(recipe), "dtype": dtype, "engine": engine},
                 write=options,
                 share=part,
                 max_pixels=pixels,

@@ -137,7 +137,7 @@ def enlarge_clips(
 
     targets = clip_targets(clips, output, naming, container)
     if str(output) != STREAM:
-        mark_results(target for target in targets if not is_sequence(target))
+        mark_results(target for target in targets if not is_sequence(target))  # those mark themselves
     results = []
     for text, target in share.of(list(zip(clips, targets, strict=True))):
         label = "stdin" if text == STREAM else text

@@ -74,6 +74,13 @@ def mark_folder(folder: Path) -> None:
         _append(folder, [_ALL])
 
 
+def mark_if_new(folder: Path) -> bool:
+    """Note that all in a folder is a result if it is empty; returns whether that is noted, now or before."""
+    if not (folder.is_dir() and any(folder.iterdir())):
+        mark_folder(folder)
+    return written_in(folder).whole
+
+
 def _append(folder: Path, lines: list[str]) -> None:
     if not lines:
         return

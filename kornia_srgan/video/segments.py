@@ -59,19 +59,22 @@ class Parts:
         target: The result.
         plan: All that the segments depend on; a run that goes on must have the same.
         resume: True goes on, False begins again, None refuses to choose where there is something.
+        begun: There is something although there are no segments: pictures.
 
     Raises:
         UserError: If there are segments and it is not said what to do, or they are of another plan.
     """
 
-    def __init__(self, target: Path, plan: Mapping[str, Any], resume: bool | None) -> None:
+    def __init__(
+        self, target: Path, plan: Mapping[str, Any], resume: bool | None, *, begun: bool = False
+    ) -> None:
         self.folder = parts_folder(target)
         self._plan = json.loads(json.dumps(plan))
         found = self._found()
         if resume is False:
             self.remove()
         elif found is not None:
-            self._check(found, target, resume)
+            self._check(found, target, resume, begun)
         self.segments = list(self._segments()) if self.folder.is_dir() else []
         if self._found() is None:
             write_text(self.folder / _PLAN, json.dumps(self._plan, indent=1))
@@ -82,9 +85,9 @@ class Parts:
         except (OSError, ValueError):
             return None
 
-    def _check(self, found: Mapping[str, Any], target: Path, resume: bool | None) -> None:
+    def _check(self, found: Mapping[str, Any], target: Path, resume: bool | None, begun: bool) -> None:
         different = [key for key in self._plan if found.get(key) != self._plan[key]]
-        begun = any(self._segments())
+        begun = begun or any(self._segments())
         if not begun and (different or resume is None):
             self.remove()
         elif resume is None:

@@ -14,6 +14,7 @@ import numpy as np
 from kornia_srgan.errors import ArgumentError, DataError, ImageError
 from kornia_srgan.photos.encode import write_rasters
 from kornia_srgan.photos.formats import WriteOptions
+from kornia_srgan.photos.outputs import mark_if_new, mark_results
 from kornia_srgan.photos.photo import Frame, Metadata, Pixels, raster_of
 from kornia_srgan.video.clip import Clip
 from kornia_srgan.video.colour import depth_of, from_rgb
@@ -125,6 +126,8 @@ class PicturesSink:
         self._first = self._number = first
         self._durations: set[int] = set()
         self._said: dict[str, None] = {}
+        self._whole = mark_if_new(pattern.parent)
+        self.parts: Parts | None = None
 
     def path(self, number: int) -> Path:
         """The picture of a number."""
@@ -147,8 +150,10 @@ class PicturesSink:
         del pts
         if self._clip.depth <= 8 and pixels.dtype == np.uint16:  # steadied frames
             pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        picture = raster_of(Frame(pixels), "RGB")
-        notes = write_rasters(self.path(self._number), [picture], Metadata(), self._options)
+        path = self.path(self._number)
+        if not self._whole:
+            mark_results([path])
+        notes = write_rasters(path, [raster_of(Frame(pixels), "RGB")], Metadata(), self._options)
         self._said |= dict.fromkeys(notes)
         self._number += 1
         self._durations.add(duration)
@@ -164,6 +169,8 @@ class PicturesSink:
             notes.append(f"pixels are not square ({self._clip.aspect}), which is not said in the pictures")
         if self._clip.tags.primaries not in (1, 5, 6):
             notes.append("wide colours are stored as they are, without a profile")
+        if self.parts is not None:
+            self.parts.remove()
         return tuple(notes)
 
 

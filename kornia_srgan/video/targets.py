@@ -78,22 +78,21 @@ def place_for(
         return Place(Y4mSink(target, clip, size, options.pixel_format), notes=_unheard(clip))
     if target.suffix.lower() == ".y4m":
         raise ArgumentError("y4m is for pipes: -o - writes it to standard output", where="output")
-    if is_sequence(target):
-        return _pictures(clip, target, options, write)
-    coding = coding_for(clip, size, options, target)
-    coding.context()  # what cannot be encoded is said before hours of work
-    length = frames_of(options.segment, clip.rate)
     plan = {
         "clip": _identity_of(clip),
         "size": list(size),
         "weights": dict(identity or {}),
         "restore": restore,
-        "coding": [coding.codec, coding.options, coding.pixel_format],
         "range": [str(options.start), str(options.end)],
-        "segment": length,
         "steady": options.steady,
         "deinterlace": options.deinterlace,
     }
+    if is_sequence(target):
+        return _pictures(clip, target, options, write or WriteOptions(), plan)
+    coding = coding_for(clip, size, options, target)
+    coding.context()  # what cannot be encoded is said before hours of work
+    length = frames_of(options.segment, clip.rate)
+    plan |= {"coding": [coding.codec, coding.options, coding.pixel_format], "segment": length}
     parts = Parts(target, plan, options.resume)
     keep = options.steady > 0
     sink = ClipSink(target, clip, coding, parts, length, options, keep_state=keep)
@@ -109,11 +108,14 @@ def _identity_of(clip: Clip) -> list[str]:
     return [str(Path(clip.source).absolute()), str(found.st_size), str(found.st_mtime_ns)]
 
 
-def _pictures(clip: Clip, target: Path, options: VideoOptions, write: WriteOptions | None) -> Place:
+def _pictures(
+    clip: Clip, target: Path, options: VideoOptions, write: WriteOptions, plan: Mapping[str, Any]
+) -> Place:
     numbered = isinstance(clip.source, str | Path) and is_sequence(clip.source)
     first = first_number(Path(clip.source)) if numbered else 1
-    sink = PicturesSink(target, clip, first, write or WriteOptions())
+    sink = PicturesSink(target, clip, first, write)
     done = sink.done() if options.resume else 0
+    sink.parts = Parts(target, {**plan, "pictures": vars(write)}, bool(options.resume), begun=done > 0)
     if not done:
         return Place(sink, notes=_unheard(clip))
     if options.steady > 0:

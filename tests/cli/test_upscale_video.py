@@ -3,6 +3,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from kornia_srgan.cli.clip_options import identity_of
 from kornia_srgan.cli.upscale_video import clip_targets, split_clips
 from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.video.options import is_clip, parse_pairs, parse_rate, parse_time
@@ -91,6 +92,30 @@ def test_where_results_go(tmp_path):
         names("a.mp4", "b.mp4", output=tmp_path / "b.mp4")
     with pytest.raises(UserError, match="not a container"):
         names("a.mp4", container="png")
+
+
+def test_weights_are_known_by_their_content(tmp_path):
+    from kornia_srgan.inference.recipe import Recipe
+
+    path = tmp_path / "w.safetensors"
+    found = []
+    for content in (b"one", b"two", b"one"):
+        path.write_bytes(content)
+        found.append(identity_of(Recipe(path)))
+    assert found[0] == found[2] != found[1]
+    assert identity_of(Recipe()) != identity_of(Recipe("edsr-x4"))
+    assert identity_of(Recipe()) != identity_of(Recipe(sharp=0.5))
+
+
+def test_format_names_a_container(capsys, tmp_path, weights):
+    from tests.helpers.clips import EVEN, make_clip, times
+
+    make_clip(tmp_path / "a.mp4", pts=EVEN[:2])
+    line = ("upscale", tmp_path / "a.mp4", "-o", tmp_path / "out", "--weights", weights)
+    assert invoke(capsys, *line, "--format", "mkv", "--preset", "ultrafast").code == 0
+    assert len(times(tmp_path / "out" / "a_x4.mkv")) == 2
+    assert_user_error(invoke(capsys, *line, "--format", "webp"), "is for pictures", "%05d.webp")
+    assert_user_error(invoke(capsys, *line, "--format", "mpg5"), "unknown format")
 
 
 def test_what_is_a_clip(tmp_path, monkeypatch):

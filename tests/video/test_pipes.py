@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kornia_srgan.batch.sources import find_sources
 from kornia_srgan.errors import UserError
+from kornia_srgan.photos.outputs import MARK
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
 from tests.helpers.clips import Twice, gradient, make_clip, times
@@ -44,6 +46,26 @@ def test_pictures_go_on_where_they_stopped(tmp_path, pictures):
     assert enlarge_clip(pictures, target, rest, VideoOptions(resume=True)).frames == 4
     assert 1 <= len(rest.seen) <= 3
     assert np.array_equal(np.asarray(Image.open(tmp_path / "large" / "0010.png")), doubled(gradient(3)))
+
+
+def test_pictures_of_other_weights_are_not_mixed(tmp_path, pictures):
+    target = tmp_path / "large" / "%04d.png"
+    with pytest.raises(KeyboardInterrupt):
+        enlarge_clip(pictures, target, Twice(stop_at=3), identity={"weights": "a"})
+    again = VideoOptions(resume=True)
+    with pytest.raises(UserError, match="other weights than before"):
+        enlarge_clip(pictures, target, Twice(), again, identity={"weights": "b"})
+    assert enlarge_clip(pictures, target, Twice(), again, identity={"weights": "a"}).frames == 4
+    assert sorted(p.name for p in target.parent.iterdir() if p.suffix != ".png") == [MARK]
+
+
+def test_pictures_are_not_taken_for_photographs_later(tmp_path, pictures):
+    """Neither in a folder of their own nor among the pictures that they were made of."""
+    enlarge_clip(pictures, tmp_path / "large" / "%04d.png", Twice())
+    enlarge_clip(pictures, pictures.parent / "large_%04d.png", Twice())
+    found = find_sources([str(tmp_path)], recursive=True).files
+    assert sorted(source.path.name for source in found) == [f"{n:04}.png" for n in range(7, 11)]
+    assert {source.path.parent for source in found} == {pictures.parent}
 
 
 def test_deep_pictures_stay_deep(tmp_path):
