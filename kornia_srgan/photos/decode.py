@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile, states_colours
 from kornia_srgan.photos.deep import deep_frame, depth_of, keeping_depth, mend_transparency
 from kornia_srgan.photos.extra_formats import read_heif, read_jxl, read_raw
+from kornia_srgan.photos.fits import read_fits
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
@@ -36,7 +38,11 @@ _READERS: dict[str, Callable[[bytes, int], Decoded]] = {
     "HEIF": read_heif,
     "JXL": read_jxl,
     "PSD": read_psd,
+    "FITS": read_fits,
 }
+_UNKNOWN_KIND = re.compile(
+    r"cannot read this|not supported|unsupported|unknown (mode|pixel|compression)", re.I
+)
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 
 
@@ -77,6 +83,9 @@ def _why_unreadable(error: Exception, kind: Kind | None) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return "one of its frames has far more pixels than the picture; it is damaged, or made to do harm"
     text = (str(error).strip() or "no reason given").splitlines()[0]
+    if isinstance(error, NotImplementedError) or _UNKNOWN_KIND.search(text):
+        title = f" of {kind.title or kind.name}" if kind is not None else ""
+        return f"it is of a kind{title} that is not supported ({text[:120]})"
     return f"the file is damaged ({type(error).__name__}: {text[:120]})"
 
 
@@ -125,7 +134,7 @@ def needs_own_reader(data: bytes, name: str) -> bool:
 def _finished(decoded: Decoded, data: bytes, format_name: str) -> Photo:
     """A picture that a package of its own decoded, upright already."""
     metadata, notes = Metadata(), ()
-    if format_name == "PPM":
+    if format_name in ("PPM", "FITS"):
         metadata, _, notes = read_metadata({}, data)
     elif decoded.image is not None:
         metadata, _, notes = read_metadata(decoded.image.info, data)

@@ -70,8 +70,8 @@ def looks_like_picture(path: Path) -> bool:
     return path.suffix.lower() in picture_suffixes() or (_may_be_picture(path) and _begins_like_picture(path))
 
 
-def _may_be_picture(path: Path) -> bool:
-    kind = mimetypes.guess_type(path.name)[0] or "image/unknown"
+def _may_be_picture(path: Path, unknown: str = "image/unknown") -> bool:
+    kind = mimetypes.guess_type(path.name, strict=False)[0] or unknown
     return kind.startswith("image/") and path.suffix.lower() not in _DRAWINGS
 
 
@@ -182,6 +182,8 @@ class _Search:
         elif not self.wanted(path):
             if _may_be_picture(path) and not os.access(path, os.R_OK):
                 self.left_out.append(LeftOut(path, "cannot be read: Permission denied"))
+            elif _may_be_picture(path, unknown=""):
+                self.left_out.append(LeftOut(path, "not a picture in any known format"))
         elif path.name in self._in(path.parent).names and not self.results:
             self.own.append(path)
         else:

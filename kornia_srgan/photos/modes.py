@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import check_size
@@ -118,6 +118,8 @@ def _plain_mode(image: Image.Image) -> Image.Image:
     """One of L, LA, RGB, RGBA, CMYK, I;16, F, with nothing lost."""
     transparent = image.has_transparency_data
     match image.mode:
+        case "1" if image.format == "XBM":  # ink on paper; Pillow shows light on a dark screen
+            return ImageChops.invert(image.convert("L"))
         case "L" | "1" | "La" | "LA":
             return image.convert("LA" if transparent else "L")
         case "I;16" | "I;16L" | "I;16B" | "I;16N" | "F" | "CMYK":

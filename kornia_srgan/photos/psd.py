@@ -89,6 +89,8 @@ def read_psd(data: bytes, max_pixels: int) -> Decoded:
     image.info |= _info(resources)
     if header.mode in (_BITMAP, _INDEXED, _LAB) and header.depth <= 8 and not header.large:
         space, frame = _by_pillow(data)
+        if header.mode == _BITMAP:  # its ones are ink
+            frame = Frame(255 - frame.pixels)
         return Decoded(frame, space, image)
     if header.mode not in _SPACES or header.depth not in (8, 16):
         kind = _MODES.get(header.mode, f"mode {header.mode}")

@@ -13,6 +13,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 _AVIF_BRANDS = (b"avif", b"avis")
 # Containers of camera raw that no TIFF header announces: Fuji, Olympus, Panasonic, Sigma, Minolta, Canon CRW.
 _RAW_MAGIC = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00", b"FOVb", b"\x00MRM")
+_PCX_DEPTHS = (b"\1\1", b"\1\2", b"\1\4", b"\1\x08")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ def _is_sgi(head: bytes) -> bool:
     return head[:2] == b"\x01\xda" and head[2:3] in (b"\x00", b"\x01") and head[3:4] in (b"\x01", b"\x02")
 
 
+def _is_pcx(head: bytes) -> bool:
+    return head[:1] == b"\n" and head[1:2] in (b"\0", b"\2", b"\3", b"\4", b"\5") and head[2:4] in _PCX_DEPTHS
+
+
 def _is_jpeg_ls(head: bytes) -> bool:
     """By the frame header, or by the SPIFF header before it, which says how the rest is compressed."""
     spiff = head[:4] == b"\xff\xd8\xff\xe8" and head[6:12] == b"SPIFF\0" and head[26:27] == b"\6"
@@ -96,6 +101,7 @@ KINDS = (
     Kind("BMP", _is_bmp),
     Kind("PPM", _is_pnm, "Netpbm"),
     Kind("SGI", _is_sgi),
+    Kind("PCX", _is_pcx),
     Kind("QOI", _starts(b"qoif")),
     Kind("DDS", _starts(b"DDS ")),
     Kind("ICNS", _starts(b"icns")),

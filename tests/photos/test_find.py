@@ -123,6 +123,13 @@ def test_a_file_of_any_kind_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     assert left_out(tmp_path) == {"closed": "cannot be read: Permission denied"}
 
 
+def test_a_picture_by_its_name_alone_is_named(tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "logo.wbmp").write_bytes(b"\0\0\x08\x01\xaa")
+    assert names(tmp_path) == ["a.png"]
+    assert left_out(tmp_path) == {"logo.wbmp": "not a picture in any known format"}
+
+
 def test_a_folder_that_may_be_listed_but_not_entered_is_no_crash(tmp_path, monkeypatch):
     picture(tmp_path / "a.png")
     picture(tmp_path / "shut" / "b.png")

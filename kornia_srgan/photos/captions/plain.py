@@ -10,6 +10,7 @@ from kornia_srgan.photos.photo import Text
 
 TGA_END = b"TRUEVISION-XFILE.\x00"
 _TGA_FOOTER = 26
+_PCX_PALETTE, _PCX_GREY = 769, 2
 _CARD = 80
 # Cards that say how the values lie in the file; the rest describes them.
 _LAYOUT = re.compile(rb"(SIMPLE|BITPIX|NAXIS\d*|EXTEND|BZERO|BSCALE|XTENSION|[PG]COUNT|END)?\s*(=|$)")
@@ -25,6 +26,13 @@ def read_sgi(data: bytes, found: Captions) -> None:
     name = data[24:104].split(b"\0")[0].strip()
     if name and name != b"no name":
         found.texts.append(Text("Title", decode_text(name)))
+
+
+def read_pcx(data: bytes, found: Captions) -> None:
+    """Note a palette of 256 colours that is not there: the file was cut off, and Pillow shows grey."""
+    depth, planes, kind = data[3], data[65], data[68]
+    if depth == 8 and planes == 1 and kind != _PCX_GREY and data[-_PCX_PALETTE:][:1] != b"\x0c":
+        found.notes.append("its palette is missing: its values are taken for grey")
 
 
 def read_tga(data: bytes, section: bytes, found: Captions) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from kornia_srgan.photos.captions.boxes import read_boxes, read_gif, read_jpeg2000, read_jxl, read_webp
 from kornia_srgan.photos.captions.found import COMMENT, Captions, decode_text
 from kornia_srgan.photos.captions.jpeg import read_jpeg
-from kornia_srgan.photos.captions.plain import TGA_END, read_fits, read_netpbm, read_sgi, read_tga
+from kornia_srgan.photos.captions.plain import TGA_END, read_fits, read_netpbm, read_pcx, read_sgi, read_tga
 from kornia_srgan.photos.captions.png import read_png
 from kornia_srgan.photos.photo import Text
 from kornia_srgan.photos.signature import kind_of
@@ -25,6 +25,7 @@ _READERS: dict[str, Callable[[bytes, Captions], None]] = {
     "PPM": read_netpbm,
     "SGI": read_sgi,
     "FITS": read_fits,
+    "PCX": read_pcx,
 }
 
 
