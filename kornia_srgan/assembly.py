@@ -23,7 +23,7 @@ from kornia_srgan.contracts import (
 from kornia_srgan.errors import ArgumentError, ConfigError, UnknownComponentError, UserError, WeightsError
 from kornia_srgan.geometry import scale_of
 from kornia_srgan.registry.arguments import recorded_arguments
-from kornia_srgan.registry.build import build_component as build_registered
+from kornia_srgan.registry.build import build_component
 from kornia_srgan.registry.catalog import (
     ADVERSARIAL_LOSSES,
     AUGMENTATIONS,
@@ -45,7 +45,7 @@ T = TypeVar("T")
 FROM_INIT = "init"  # as a generator's name: the one whose weights the run starts from
 
 
-def build_component(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
+def build_configured(registry: Registry[T], component: Component, *, path: str = "", **context: Any) -> T:
     """Build a component of a config; see `registry.build.build_component`.
 
     Args:
@@ -57,7 +57,7 @@ def build_component(registry: Registry[T], component: Component, *, path: str = 
     Raises:
         UnknownComponentError, ArgumentError: With the path and a suggestion.
     """
-    return build_registered(registry, component.name, component.args, path=path, context=context)
+    return build_component(registry, component.name, component.args, path=path, context=context)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def generator_spec(component: Component, scale: int, **facts: Any) -> WeightSpec
 
 def build_generator(component: Component, *, scale: int, path: str = "generator") -> nn.Module:
     """Build a generator and check that it states the right scale."""
-    generator = _module(build_component(GENERATORS, component, path=path, scale=scale), component, path)
+    generator = _module(build_configured(GENERATORS, component, path=path, scale=scale), component, path)
     try:
         found = scale_of(generator)
     except ArgumentError as error:
@@ -151,14 +151,14 @@ def assemble(config: TrainConfig) -> Components:
         if config.train.compile:
             _check_compile(stages)
         augmentations = tuple(
-            build_component(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
+            build_configured(AUGMENTATIONS, component, path=f"data.augmentations.{index}")
             for index, component in enumerate(config.data.augmentations)
         )
-        resizer = build_component(
+        resizer = build_configured(
             RESIZERS, resizer_for(config.data.resizer, config.data.range), path="data.resizer"
         )
         degradation = (
-            build_component(DEGRADATIONS, config.data.degradation, path="data.degradation")
+            build_configured(DEGRADATIONS, config.data.degradation, path="data.degradation")
             if config.data.degradation
             else None
         )
@@ -207,7 +207,7 @@ def _stage(stage: Stage, path: str, crop: int, channels: int) -> StageComponents
         NamedLoss(
             _unique_name(stage.losses, index),
             component.weight,
-            build_component(IMAGE_LOSSES, component, path=f"{path}.losses.{index}"),
+            build_configured(IMAGE_LOSSES, component, path=f"{path}.losses.{index}"),
         )
         for index, component in enumerate(stage.losses)
     )
@@ -215,9 +215,9 @@ def _stage(stage: Stage, path: str, crop: int, channels: int) -> StageComponents
         return StageComponents(stage, losses)
     where = f"{path}.discriminator"
     component = with_bands(DISCRIMINATORS, stage.discriminator, channels, path=where)
-    made = build_component(DISCRIMINATORS, component, path=where, crop=crop)
+    made = build_configured(DISCRIMINATORS, component, path=where, crop=crop)
     discriminator = _module(made, component, where)
-    adversarial = build_component(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
+    adversarial = build_configured(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
     if stage.discriminator_limit is not None and adversarial.needs_real:
         raise ConfigError(
             f"{path}.discriminator_limit: with '{stage.adversarial.name}' a logit alone does not say what is "

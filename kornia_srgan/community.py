@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kornia_srgan import environment
-from kornia_srgan.environment import install_command, require_extra
+from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ArgumentError, WeightsError, did_you_mean
 from kornia_srgan.explain import one_line
 
@@ -48,11 +47,6 @@ class CommunityModel:
     arguments: dict[str, Any]
     scale: int
     state: dict[str, Tensor]
-
-
-def is_installed() -> bool:
-    """Whether spandrel is there; nothing is imported."""
-    return environment.is_installed("spandrel")
 
 
 def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
@@ -148,7 +142,7 @@ def _registry() -> ArchRegistry:
     from spandrel import MAIN_REGISTRY  # pyright: ignore[reportMissingImports]
 
     registry = MAIN_REGISTRY.copy()
-    if environment.is_installed(EXTRA_ARCHITECTURES):
+    if is_installed(EXTRA_ARCHITECTURES):
         extra = importlib.import_module(EXTRA_ARCHITECTURES)
         registry.add(*extra.EXTRA_REGISTRY, ignore_duplicates=True)
     return registry

@@ -48,8 +48,8 @@ def command(
 
     from kornia_srgan.atomic import write_text
     from kornia_srgan.cli.options import console
-    from kornia_srgan.survey.findings import describe
-    from kornia_srgan.survey.look import Limits, survey
+    from kornia_srgan.survey.findings import describe_survey
+    from kornia_srgan.survey.look import Limits, survey_images
     from kornia_srgan.survey.sheet import write_sheet
 
     pairs = as_pairs(hr, lr)
@@ -60,13 +60,13 @@ def command(
     shown = console(stderr=True)
     with Progress(console=shown, transient=True, disable=not shown.is_terminal) as progress:
         task = progress.add_task("looking", total=None)
-        found = survey(
+        found = survey_images(
             folders or [],
             pairs,
             limits=Limits(crop=crop, scale=scale, quality=quality, shift=shift),
             on_image=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    typer.echo(describe(found))
+    typer.echo(describe_survey(found))
     if json_file:
         write_text(json_file, json.dumps(found.as_json(), indent=1) + "\n")
         typer.echo(f"all of it: {json_file}")

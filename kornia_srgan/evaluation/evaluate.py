@@ -143,14 +143,14 @@ def evaluate(
             for task in tasks
         ]
         for task, entrant in zip(tasks, entrants, strict=True):
-            parameters = {name: count_parameters(model) for name, model in at_scale.items()}
+            parameters = {name: _parameters_of(model) for name, model in at_scale.items()}
             rows += _evaluate_set(task, entrant, parameters, progress, on_result)
     notes = [note for check in checks.values() for note in check.notes] + _baseline_notes(rows, scoring.id)
     directions = {name: metric.higher_is_better for name, metric in made.items()}
     return Report(scoring.id, tuple(rows), _versions(made), directions, checks, tuple(notes))
 
 
-def count_parameters(model: object) -> int | None:
+def _parameters_of(model: object) -> int | None:
     """The number of parameters; None if it is not a module."""
     from torch import nn
 

@@ -99,7 +99,7 @@ class Survey:
         return {"version": 1, "counts": self.counts(), **asdict(self)}
 
 
-def describe(survey: Survey, *, named: int = 3) -> str:
+def describe_survey(survey: Survey, *, named: int = 3) -> str:
     """A few lines about a survey: what there is, and of each kind of problem the first files."""
     pictures = survey.pictures
     lines = [f"{len(pictures)} images in {', '.join(survey.places)}"]

@@ -20,7 +20,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import open_image, peek_header
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
 from kornia_srgan.survey.findings import MEANINGS, AlignedPair, Picture, Problem, Survey
-from kornia_srgan.survey.measure import measure
+from kornia_srgan.survey.measure import measure_detail
 from kornia_srgan.survey.shift import measure_shift
 
 _BLOCKS = 1.3
@@ -44,7 +44,7 @@ class Limits:
     shift: float = 1.0
 
 
-def survey(
+def survey_images(
     folders: Sequence[Path],
     pairs: Sequence[tuple[Path, Path]] = (),
     *,
@@ -115,7 +115,7 @@ def _look_at(
         return None, [Problem("unreadable", name, reason)]
     height, width = pixels.shape[:2]
     quality = _quality(data)
-    detail = measure(pixels)
+    detail = measure_detail(pixels)
     picture = Picture(
         path=name,
         format=header.format if header else "",

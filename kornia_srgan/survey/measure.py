@@ -32,7 +32,7 @@ def luma(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def measure(image: np.ndarray) -> Detail:
+def measure_detail(image: np.ndarray) -> Detail:
     """Look at the middle of an image, uint8 `(H, W, 3)`."""
     grey = luma(_middle(image))
     return Detail(enlarged=enlargement(grey), blocks=block_steps(grey))

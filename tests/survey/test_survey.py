@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kornia_srgan.survey.findings import describe
-from kornia_srgan.survey.look import Limits, survey
+from kornia_srgan.survey.findings import describe_survey
+from kornia_srgan.survey.look import Limits, survey_images
 from kornia_srgan.survey.measure import block_steps, enlargement, luma
 from kornia_srgan.survey.shift import measure_shift
 from tests.helpers.runner import assert_user_error, invoke
@@ -80,7 +80,7 @@ def folder(tmp_path):
 
 
 def test_every_fault_is_named_and_what_is_well_is_not(folder):
-    found = survey([folder])
+    found = survey_images([folder])
     assert {(p.kind, p.path.rpartition("/")[2]) for p in found.problems} == {
         ("unreadable", "broken.png"),
         ("unreadable", "text.jpg"),
@@ -92,8 +92,8 @@ def test_every_fault_is_named_and_what_is_well_is_not(folder):
         ("enlarged", "big.png"),
     }
     assert len(found.pictures) == 6
-    assert not [p for p in survey([folder], limits=Limits(crop=32)).problems if p.kind == "small"]
-    text = describe(found)
+    assert not [p for p in survey_images([folder], limits=Limits(crop=32)).problems if p.kind == "small"]
+    text = describe_survey(found)
     assert "6 images in" in text
     assert "quality 40 to 40" in text
     assert "JPEG of quality 40" in text
@@ -110,7 +110,7 @@ def test_pairs_that_do_not_fit_are_named(tmp_path):
         small = small.crop((0, 0, 60, 48)) if name == "wrong" else small
         if name != "single":
             small.save(tmp_path / "lr" / f"{name}x4.png")
-    found = survey([], [(tmp_path / "hr", tmp_path / "lr")])
+    found = survey_images([], [(tmp_path / "hr", tmp_path / "lr")])
     assert {(p.kind, p.path.rpartition("/")[2]) for p in found.problems} == {
         ("shifted", "movedx4.png"),
         ("shifted", "otherx4.png"),
@@ -133,7 +133,7 @@ def test_the_command_writes_what_it_found(folder, tmp_path, capsys):
     image = Image.open(sheet).convert("RGB")
     reds = (np.asarray(image) == (190, 30, 30)).all(-1)
     assert reds.sum() > 500
-    assert len(survey([folder]).pictures) == 6  # the sheet is no data
+    assert len(survey_images([folder]).pictures) == 6  # the sheet is no data
 
 
 def test_what_cannot_be_looked_at(tmp_path, capsys):

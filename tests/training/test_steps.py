@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.assembly import NamedLoss, build_component
+from kornia_srgan.assembly import NamedLoss, build_configured
 from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
 from kornia_srgan.components.transforms.augment import Dihedral
 from kornia_srgan.config.model import Component
@@ -20,7 +20,7 @@ ARGUMENTS = {
 
 
 def make_loss(name: str) -> nn.Module:
-    return build_component(IMAGE_LOSSES, Component(name=name, args=ARGUMENTS.get(name, {})))
+    return build_configured(IMAGE_LOSSES, Component(name=name, args=ARGUMENTS.get(name, {})))
 
 
 class Judge(nn.Module):

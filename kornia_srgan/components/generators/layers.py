@@ -178,6 +178,6 @@ def resize_halo(body_radius: int, steps: Sequence[int], *, step_radius: int, tai
     return reach + body_radius
 
 
-def to_unit(images: Tensor) -> Tensor:
+def symmetric_to_unit(images: Tensor) -> Tensor:
     """From [-1, 1] to [0, 1]."""
     return (images + 1) / 2

@@ -16,7 +16,7 @@ from kornia_srgan.components.generators.layers import (
     receptive_halo,
     resize_halo,
     scale_steps,
-    to_unit,
+    symmetric_to_unit,
     upsample_step,
 )
 from kornia_srgan.errors import ArgumentError
@@ -132,7 +132,7 @@ class SRResNet(nn.Module):
         image = self._enlarge(features)
         if self.output == "unit":
             return image
-        return to_unit(torch.tanh(image) if self.output == "tanh" else image)
+        return symmetric_to_unit(torch.tanh(image) if self.output == "tanh" else image)
 
     def _enlarge(self, features: Tensor) -> Tensor:
         """`tail(upsample(features))`, in training on a CPU with the last pixel shuffle after the tail.

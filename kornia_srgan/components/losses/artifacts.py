@@ -47,6 +47,12 @@ def artefact_map(sr: Tensor, hr: Tensor, window: int) -> Tensor:
     return local * whole.pow(0.2)
 
 
+def ldl_loss(sr: Tensor, hr: Tensor, *, window: int = 7) -> Tensor:
+    """The mean of the artefact map times `|sr - hr|`, of `(B, C, H, W)`. See `LDLLoss`."""
+    sr, hr = sr.float(), hr.float()
+    return (artefact_map(sr, hr, window) * (sr - hr).abs()).mean()
+
+
 class LDLLoss(nn.Module):
     """Locally discriminative learning: L1 weighted by an artefact map; a float32 scalar, 0 at equality.
 
@@ -70,8 +76,7 @@ class LDLLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The mean of the map times `|sr - hr|`, of `(B, 3, H, W)` in [0, 1]."""
-        sr, hr = sr.float(), hr.float()
-        return (artefact_map(sr, hr, self.window) * (sr - hr).abs()).mean()
+        return ldl_loss(sr, hr, window=self.window)
 
 
 def rgb_to_oklab(rgb: Tensor) -> Tensor:
@@ -84,6 +89,14 @@ def rgb_to_oklab(rgb: Tensor) -> Tensor:
     cones = torch.einsum("ij,bjhw->bihw", torch.tensor(_TO_CONES, device=rgb.device, dtype=rgb.dtype), light)
     roots = torch.where(cones > _DARK, cones.clamp_min(_DARK) ** (1 / 3), cones / _DARK ** (2 / 3))
     return torch.einsum("ij,bjhw->bihw", torch.tensor(_TO_LAB, device=rgb.device, dtype=rgb.dtype), roots)
+
+
+def color_loss(sr: Tensor, hr: Tensor, *, cell: int = 8, lightness: float = 0.5) -> Tensor:
+    """Mean over cells of `lightness * |dL| + |da| + |db|` in Oklab. See `ColorLoss`."""
+    with torch.autocast(sr.device.type, enabled=False):
+        a, b = (F.avg_pool2d(x.float(), cell, ceil_mode=True) for x in (sr, hr))
+        factors = torch.tensor((lightness, 1.0, 1.0), device=a.device, dtype=a.dtype)[:, None, None]
+        return ((rgb_to_oklab(a) - rgb_to_oklab(b)).abs() * factors).sum(1).mean()
 
 
 class ColorLoss(nn.Module):
@@ -111,10 +124,7 @@ class ColorLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The mean over cells of `lightness * |dL| + |da| + |db|`, of `(B, 3, H, W)` in [0, 1]."""
-        with torch.autocast(sr.device.type, enabled=False):
-            a, b = (F.avg_pool2d(x.float(), self.cell, ceil_mode=True) for x in (sr, hr))
-            factors = torch.tensor((self.lightness, 1.0, 1.0), device=a.device, dtype=a.dtype)[:, None, None]
-            return ((rgb_to_oklab(a) - rgb_to_oklab(b)).abs() * factors).sum(1).mean()
+        return color_loss(sr, hr, cell=self.cell, lightness=self.lightness)
 
 
 def haar_bands(images: Tensor, level: int = 0) -> tuple[Tensor, Tensor]:
@@ -137,6 +147,18 @@ def haar_bands(images: Tensor, level: int = 0) -> tuple[Tensor, Tensor]:
         for x in (sums, differences)
     )
     return low, torch.stack([across, vertical, diagonal], dim=1)
+
+
+def wavelet_loss(
+    sr: Tensor, hr: Tensor, *, low: float = 1.0, details: float = 0.1, levels: int = 2
+) -> Tensor:
+    """The weighted sum of the Haar bands' mean absolute differences. See `WaveletLoss`."""
+    band = sr.float() - hr.float()  # the transform is linear
+    total = band.new_zeros(())
+    for level in range(levels):
+        band, fine = haar_bands(band, level)
+        total = total + details * fine.abs().mean((0, 2, 3, 4)).sum()
+    return total + low * band.abs().mean()
 
 
 class WaveletLoss(nn.Module):
@@ -167,9 +189,4 @@ class WaveletLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The weighted sum of the bands' mean absolute differences, of `(B, 3, H, W)` in [0, 1]."""
-        low = sr.float() - hr.float()  # the transform is linear
-        total = low.new_zeros(())
-        for level in range(self.levels):
-            low, details = haar_bands(low, level)
-            total = total + self.details * details.abs().mean((0, 2, 3, 4)).sum()
-        return total + self.low * low.abs().mean()
+        return wavelet_loss(sr, hr, low=self.low, details=self.details, levels=self.levels)

@@ -1,4 +1,4 @@
-"""Losses between pixels. Functions do the work, modules carry the arguments."""
+"""Losses between pixels. Functions compute, modules carry the arguments, as in `kornia.losses`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,25 @@ def _float32(sr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor]:
     return sr.float(), hr.float()  # small differences lose their digits in half precision
 
 
-def charbonnier(sr: Tensor, hr: Tensor, eps: float = 1e-3) -> Tensor:
-    """Mean of `sqrt(d^2 + eps^2)`, a float32 scalar; `eps` at equality."""
+def charbonnier_loss(sr: Tensor, hr: Tensor, *, eps: float = 1e-3) -> Tensor:
+    """Mean of `sqrt(d^2 + eps^2)`, a float32 scalar; `eps` at equality. See `CharbonnierLoss`."""
     a, b = _float32(sr, hr)
     return ((a - b).square() + eps**2).sqrt().mean()
+
+
+def spectral_angle_loss(sr: Tensor, hr: Tensor, *, eps: float = 1e-4) -> Tensor:
+    """Mean angle in radians between the spectra of `(B, C, H, W)`, C at least 2. See `SpectralAngleLoss`.
+
+    Raises:
+        ArgumentError: If there is one channel only.
+    """
+    a, b = _float32(sr, hr)
+    if a.shape[1] < 2:
+        raise ArgumentError("sam compares spectra: it needs two channels or more, got 1")
+    a, b = (x / x.norm(dim=1, keepdim=True).clamp_min(eps) for x in (a, b))
+    # By the chord: the arc cosine has no finite gradient where the spectra agree.
+    chord = ((a - b).square().sum(1) + 1e-12).sqrt()
+    return 2 * (chord / 2).clamp(max=1 - 1e-6).asin().mean()
 
 
 class MSELoss(nn.Module):
@@ -74,13 +89,7 @@ class SpectralAngleLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The mean angle of `(B, C, H, W)`, C at least 2."""
-        a, b = _float32(sr, hr)
-        if a.shape[1] < 2:
-            raise ArgumentError("sam compares spectra: it needs two channels or more, got 1")
-        a, b = (x / x.norm(dim=1, keepdim=True).clamp_min(self.eps) for x in (a, b))
-        # By the chord: the arc cosine has no finite gradient where the spectra agree.
-        chord = ((a - b).square().sum(1) + 1e-12).sqrt()
-        return 2 * (chord / 2).clamp(max=1 - 1e-6).asin().mean()
+        return spectral_angle_loss(sr, hr, eps=self.eps)
 
 
 class CharbonnierLoss(nn.Module):
@@ -104,4 +113,4 @@ class CharbonnierLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """Mean of the smooth absolute differences."""
-        return charbonnier(sr, hr, self.eps)
+        return charbonnier_loss(sr, hr, eps=self.eps)

@@ -11,6 +11,18 @@ from torch import Tensor, nn
 from kornia_srgan.errors import ArgumentError
 
 
+def ssim_loss(sr: Tensor, hr: Tensor, *, window_size: int = 11) -> Tensor:
+    """1 - SSIM over the valid region; smaller images get the largest window that fits. See `SSIMLoss`."""
+    side = min(sr.shape[-2:])
+    window = min(window_size, side - 1 + side % 2)
+    return 1 - ssim(sr.float(), hr.float(), window, padding="valid").mean()
+
+
+def frequency_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean magnitude of the spectrum of the difference. See `FrequencyLoss`."""
+    return torch.fft.rfft2(sr.float() - hr.float(), norm="ortho").abs().mean()
+
+
 class SSIMLoss(nn.Module):
     """1 - SSIM of SR and HR, `(B, 3, H, W)` in [0, 1], over the valid region; 0 at equality.
 
@@ -31,9 +43,7 @@ class SSIMLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """One minus the mean of the SSIM map."""
-        side = min(sr.shape[-2:])
-        window = min(self.window_size, side - 1 + side % 2)
-        return 1 - ssim(sr.float(), hr.float(), window, padding="valid").mean()
+        return ssim_loss(sr, hr, window_size=self.window_size)
 
 
 class MSSSIMLoss(nn.Module):
@@ -88,4 +98,4 @@ class FrequencyLoss(nn.Module):
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The mean magnitude of the spectrum of the difference."""
-        return torch.fft.rfft2(sr.float() - hr.float(), norm="ortho").abs().mean()
+        return frequency_loss(sr, hr)

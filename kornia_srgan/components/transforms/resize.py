@@ -44,6 +44,33 @@ def _times_each(matrix: Tensor, planes: Tensor) -> Tensor:
     return torch.bmm(matrix.expand(len(planes), -1, -1), planes)
 
 
+def matlab_bicubic(images: Tensor, size: tuple[int, int], *, quantize: bool = True) -> Tensor:
+    """Resize as MATLAB's `imresize` does with the bicubic kernel. See `MatlabBicubic`.
+
+    Args:
+        images: `(B, C, H, W)` in [0, 1], floating point.
+        size: Height and width of the result.
+        quantize: Round to grey levels as MATLAB does on uint8; without it the result has a gradient.
+
+    Returns:
+        `(B, C, *size)` in [0, 1], float32 (float64 for float64).
+    """
+    height, width = images.shape[-2:]
+    dtype = torch.float32 if images.device.type == "mps" else torch.float64
+    rows = _bicubic_tensor(height, size[0], images.device, dtype)
+    columns = _bicubic_tensor(width, size[1], images.device, dtype).T
+    with torch.autocast(images.device.type, enabled=False):
+        if quantize:
+            with torch.no_grad():
+                x = _round_to_grey_levels(images.to(dtype, copy=True).mul_(255)).flatten(0, 1)
+                x = _round_to_grey_levels(_times_each(rows, x))
+                x = _round_to_grey_levels(torch.matmul(x, columns)) / 255
+        else:
+            x = torch.matmul(_times_each(rows, images.to(dtype).flatten(0, 1)), columns).clamp(0, 1)
+    x = x.unflatten(0, images.shape[:2])
+    return x if images.dtype == torch.float64 else x.float()
+
+
 class MatlabBicubic:
     """MATLAB's `imresize` with the bicubic kernel, bit for bit, on any device.
 
@@ -68,29 +95,8 @@ class MatlabBicubic:
         self.quantize = quantize
 
     def __call__(self, images: Tensor, size: tuple[int, int]) -> Tensor:
-        """Resize images.
-
-        Args:
-            images: `(B, C, H, W)` in [0, 1], floating point.
-            size: Height and width of the result.
-
-        Returns:
-            `(B, C, *size)` in [0, 1], float32 (float64 for float64).
-        """
-        height, width = images.shape[-2:]
-        dtype = torch.float32 if images.device.type == "mps" else torch.float64
-        rows = _bicubic_tensor(height, size[0], images.device, dtype)
-        columns = _bicubic_tensor(width, size[1], images.device, dtype).T
-        with torch.autocast(images.device.type, enabled=False):
-            if self.quantize:
-                with torch.no_grad():
-                    x = _round_to_grey_levels(images.to(dtype, copy=True).mul_(255)).flatten(0, 1)
-                    x = _round_to_grey_levels(_times_each(rows, x))
-                    x = _round_to_grey_levels(torch.matmul(x, columns)) / 255
-            else:
-                x = torch.matmul(_times_each(rows, images.to(dtype).flatten(0, 1)), columns).clamp(0, 1)
-        x = x.unflatten(0, images.shape[:2])
-        return x if images.dtype == torch.float64 else x.float()
+        """Resize `(B, C, H, W)` in [0, 1] to `size` = (height, width); see `matlab_bicubic`."""
+        return matlab_bicubic(images, size, quantize=self.quantize)
 
 
 class TorchBicubic:
