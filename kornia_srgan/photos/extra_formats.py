@@ -12,11 +12,21 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.c_messages import c_messages, damage_note
 from kornia_srgan.photos.deep import spread_bits
 from kornia_srgan.photos.header import check_size
+from kornia_srgan.photos.items import picture_coding
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.modes import Decoded, from_pil
 from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
 
 _FEWEST = 20  # pixels in a byte: no camera packs its raw so tightly
+_NO_HEVC = {
+    b"moov": "a film alone",
+    b"av01": "AV1 under a name other than AVIF",
+    b"avc1": "H.264 (AVC)",
+    b"vvc1": "H.266 (VVC)",
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"unci": "uncompressed pixels",
+}
 _SPACES: dict[int, Space] = {1: "L", 2: "L", 3: "RGB", 4: "RGB"}
 
 
@@ -24,8 +34,11 @@ def read_heif(data: bytes, max_pixels: int) -> Decoded:
     """The primary picture of a HEIC or HEIF file.
 
     Raises:
-        ImageError: If pillow-heif is not installed, or the file is damaged, too large.
+        ImageError: If pillow-heif is not installed, or the file is no HEVC, damaged or too large.
     """
+    coding = picture_coding(data)
+    if coding in _NO_HEVC:
+        raise ImageError(f"HEIF that holds {_NO_HEVC[coding]} is not supported; convert it to PNG first")
     heif = _heif()
     file = heif.open_heif(data, convert_hdr_to_8bit=False)
     check_size(file.size[0] * file.size[1], max_pixels)

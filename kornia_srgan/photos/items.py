@@ -1,7 +1,7 @@
 """Which picture of an AVIF or HEIF is the one that is shown, what is said of it, and its compressed bytes.
 
-ISO/IEC 14496-12 (boxes `pitm`, `iloc`, `iref`) and 23008-12 (`ipco`, `ipma`). Such a file holds several:
-tiles, opacity, a thumbnail, a gain map, each with properties of its own.
+ISO/IEC 14496-12 (boxes `pitm`, `iloc`, `iref`, `iinf`) and 23008-12 (`ipco`, `ipma`). Such a file holds
+several: tiles, opacity, a thumbnail, a gain map, each with properties of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kornia_srgan.photos.chunks import find_boxes, iso_boxes
 
+_DERIVED = (b"grid", b"iovl", b"iden", b"tmap")
 _TRACK = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
 _ENTRY, _SAMPLE = 8, 78  # of a list of sample descriptions, and of what stands in one before its boxes
 
@@ -47,6 +48,33 @@ def picture_bytes(data: bytes) -> bytes:
         return b""
     place = next((places[item] for item in wanted[::-1] if item in places), None)
     return data[place[0] : place[0] + place[1]] if place is not None else b""
+
+
+def picture_coding(data: bytes) -> bytes:
+    """How the picture that is shown, or its first tile, is compressed: `hvc1`, `av01`, `jpeg` and so on.
+
+    A film gives `moov`, and a file that does not say it nothing.
+    """
+    meta = next(find_boxes(data, (b"meta",)), None)
+    if meta is None:
+        return b"moov" if next(find_boxes(data, (b"moov",)), None) is not None else b""
+    try:
+        wanted = _with_tiles(meta, _primary(meta))
+        codings = dict(_codings(meta))
+    except struct.error:
+        return b""
+    found = [codings.get(item, b"") for item in wanted]
+    return next((coding for coding in found if coding not in _DERIVED), b"")
+
+
+def _codings(meta: bytes) -> Iterator[tuple[int, bytes]]:
+    box = _inside(meta, b"iinf")
+    for name, start, stop in iso_boxes(box, 6 if box[:1] == b"\0" else 8):
+        if name == b"infe" and box[start] in (2, 3):
+            reader = _Reader(box[start:stop], 4)
+            item = reader.take(2 if box[start] == 2 else 4)
+            reader.take(2)  # how it is protected
+            yield item, reader.take(4).to_bytes(4, "big")
 
 
 def _inside(meta: bytes, *path: bytes) -> bytes:
