@@ -1,4 +1,4 @@
-"""All images decoded once into one flat uint8 buffer, in RAM or on the device, and crops out of it."""
+"""Decodes all images once into one flat uint8 buffer, in RAM or on the device, and cuts crops from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kornia_srgan.errors import ImageError
 
 
 def stored_bytes(files: Sequence[ImageFile], crop: int) -> int:
-    """Size of the buffers that these images, and the LR images of pairs among them, need."""
+    """The bytes needed to store these images and, for pairs, their LR images."""
     hr = sum(_bytes(f) * _stored_pixels(f, crop) for f in files)
     return hr + sum(_bytes(f) * _stored_pixels(f.lr, crop // f.grid) for f in files if f.lr is not None)
 
@@ -27,17 +27,17 @@ def _bytes(file: ImageFile) -> int:
 
 
 def _stored_pixels(file: ImageFile, crop: int) -> int:
-    # A rotated image may be padded on the other side; both fit into this.
+    # An image that EXIF rotates may be padded along the other side; reserve the larger size.
     return max(max(file.height, crop) * max(file.width, crop), crop * crop)
 
 
 class PixelStore:
-    """Decoded images, planar `(C, H, W)` one after the other in one tensor.
+    """Decoded images, one after the other in one tensor, each planar `(C, H, W)`.
 
     Args:
         files: What to decode.
         crop: Side of a crop; smaller images are padded to it.
-        device: Where the buffer lies.
+        device: The device of the buffer.
 
     Attributes:
         failures: Index and message of each file that could not be decoded.
@@ -84,7 +84,7 @@ class PixelStore:
         return first, heights * widths, widths
 
     def crops(self, samples: Samples, *, pin: bool = False) -> Tensor:
-        """The crops of samples of good images, `(B, C, crop, crop)`, where the buffer lies.
+        """The crops of some samples, `(B, C, crop, crop)`, on the device of the buffer.
 
         `pin` asks for pinned memory.
         """
@@ -113,15 +113,15 @@ class PixelStore:
 
 
 class PairStore:
-    """The pixels of HR images and of the LR images that some of them have.
+    """The pixels of HR images and, for pairs, of their LR images.
 
     Args:
         files: What to decode; those with an LR image come last.
         crop: Side of an HR crop.
-        device: Where the buffers lie.
+        device: The device of the buffers.
 
     Attributes:
-        failures: Index and message of each image that could not be decoded, or whose LR image could not.
+        failures: Index and message of each image that, or whose LR image, could not be decoded.
     """
 
     def __init__(self, files: Sequence[ImageFile], *, crop: int, device: torch.device) -> None:
@@ -142,7 +142,7 @@ class PairStore:
         self.bad = np.isin(np.arange(len(files)), list(failures))
 
     def crops(self, samples: Samples, *, pin: bool = False) -> tuple[Tensor, Tensor | None, tuple[int, ...]]:
-        """HR crops, those of LR where there are any, and which HR crops these belong to."""
+        """The HR crops, the LR crops of the pairs among them, and the indices of these pairs."""
         samples = replace(samples, images=samples.good(self.bad))
         hr = self.hr.crops(samples, pin=pin)
         paired = np.flatnonzero(samples.images >= self._first_pair)

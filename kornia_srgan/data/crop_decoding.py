@@ -1,4 +1,4 @@
-"""Decoding for crops: one image prepared for cropping, and whole steps decoded in worker processes."""
+"""Decodes images for cropping, one at a time or whole steps in worker processes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from kornia_srgan.errors import ImageError
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An encoded image and the height and width that its header states.
+    """An encoded image with the height and width from its header.
 
     Attributes:
         lr: The LR image of a pair.
-        grid: Crops begin at multiples of so many pixels: HR pixels in one of LR's.
-        pixels: What is read of it.
+        grid: Crops start at multiples of this many pixels; for pairs, the scale.
+        pixels: How it is read.
     """
 
     located: Located
@@ -38,12 +38,12 @@ class ImageFile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of what crops are taken from: all that LR covers."""
+        """Height and width of the area that crops are taken from; for pairs, the area that LR covers."""
         return self.height - self.height % self.grid, self.width - self.width % self.grid
 
 
 def pad_to_crop(image: np.ndarray, crop: int) -> np.ndarray:
-    """Mirror an image `(H, W, 3)` at its lower and right edge until a crop fits; larger ones are returned."""
+    """Mirror a small image `(H, W, 3)` at its lower and right edge until a crop fits."""
     height, width = image.shape[:2]
     if height >= crop and width >= crop:
         return image
@@ -54,7 +54,7 @@ def pad_to_crop(image: np.ndarray, crop: int) -> np.ndarray:
 def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
     """Decode a file to `(H, W, C)` of its `pixels.dtype`, at least `crop` on each side.
 
-    HR of a pair is cut to what LR covers.
+    The HR image of a pair is cropped to the area that LR covers.
 
     Raises:
         ImageError: If it cannot be decoded, or has another size than its header said.
@@ -73,7 +73,7 @@ def load_pair(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None
     """HR and, if it has one, its LR image, each `(H, W, C)` and large enough for a crop.
 
     Raises:
-        ImageError: If one cannot be decoded, or they do not lie over each other.
+        ImageError: If one cannot be decoded, or their sizes do not match.
     """
     hr = load_for_crops(file, crop)
     if file.lr is None:
@@ -90,7 +90,7 @@ def fits(hr: Sequence[int], lr: Sequence[int], grid: int) -> bool:
 
 
 def turned_apart(file: ImageFile) -> ImageError:
-    """The error for a pair of which one image says that it is to be turned (EXIF) and the other does not."""
+    """The error for a pair in which EXIF rotates one image and not the other."""
     assert file.lr is not None
     return ImageError(
         f"cannot read image '{file.located.name}': its LR image '{file.lr.located.name}' is turned otherwise"
@@ -98,7 +98,7 @@ def turned_apart(file: ImageFile) -> ImageError:
 
 
 def ignore_interrupt(worker: int) -> None:
-    """Let Ctrl-C reach the main process alone, which may want to finish its step and save."""
+    """Ignore Ctrl-C in a worker, so that the main process can finish its step and save."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -107,9 +107,9 @@ Step: TypeAlias = tuple[Tensor, Tensor, list[int], Tensor, list[tuple[int, str]]
 
 
 class StepDataset(Dataset[Step]):
-    """Item s is the rank's whole share of step s, with files found damaged on the way.
+    """Item s is the rank's share of step s, with the damaged files that were found.
 
-    Which worker makes an item does not matter: it is a pure function of the plan and s.
+    An item is a pure function of the plan and s, so it does not matter which worker makes it.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class StepDataset(Dataset[Step]):
         return torch.from_numpy(crops), torch.from_numpy(lrs), paired, seeds, failures
 
     def _decode(self, samples: Samples, i: int, failures: list[tuple[int, str]]) -> int:
-        """Have sample i's image among the recent ones; its index."""
+        """Decode the image of sample i unless it is among the recent ones; return its index."""
         while True:
             index = samples.good_image(i, self.bad)
             if index in self._recent:

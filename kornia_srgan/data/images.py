@@ -1,4 +1,4 @@
-"""Finding image files and decoding them to uint8 RGB, whatever their format, size and mode."""
+"""Finds image files and decodes them to uint8 RGB, whatever their format, size and mode."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 
 def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
-    """All image files in folders and the folders in them.
+    """All image files in folders and their subfolders.
 
-    A file counts by its suffix, or by its first bytes where that says nothing. Hidden files and folders are
-    passed over; symbolic links are followed, each folder is visited once. Folders of training runs, and
-    results of `upscale` and `prepare`, are left out, which is logged. A path that is itself a file is taken
-    as it is.
+    Files are recognised by their suffix, or by their first bytes if the suffix is unknown. Hidden files and
+    folders are skipped. Symbolic links are followed, and each folder is visited once. Folders of training
+    runs and results of `upscale` and `prepare` are left out and logged. A path to a file is used as it is.
 
     Args:
         folders: One folder or several; their order is kept, the files of each are sorted by relative path.
@@ -75,13 +74,13 @@ def no_images(roots: Iterable[Path], left_out: Sequence[LeftOut] = ()) -> DataEr
 
 
 def report_left_out(left_out: Sequence[LeftOut]) -> None:
-    """Log what lies in the data folders and is no data."""
+    """Log the files in the data folders that are not used as data."""
     if left_out:
         logger.warning("left out of the data: %s", in_words(left_out))
 
 
 def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> Found:
-    """The wanted files under folders, as `find_images` finds them; none is no error."""
+    """The wanted files in folders, found as by `find_images`; there may be none."""
     files: dict[Path, None] = {}  # sets that keep their order
     left_out: dict[LeftOut, None] = {}
     for root in roots:
@@ -92,7 +91,7 @@ def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> Found:
 
 
 def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int, int]:
-    """Height and width by the file's header, before any EXIF rotation; nothing is decoded.
+    """Read height and width from a file's header, before any EXIF rotation, without decoding.
 
     Args:
         source: A file's path, or its bytes as a stream.
@@ -103,7 +102,7 @@ def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int
     """
     header = peek_header(Path(source) if isinstance(source, str | Path) else source.read(), str(name))
     if header is None:
-        read_rgb(source, name)  # says why it is none
+        read_rgb(source, name)  # raises with the reason
         raise _unreadable(name or str(source), ValueError("its size is not to be found"))
     return header.height, header.width
 
@@ -111,11 +110,11 @@ def read_size(source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int
 def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray:
     """Decode a file to RGB.
 
-    The EXIF orientation is applied. Transparent pixels are laid over white. 16-bit and float images are
-    brought to 8 bits; of an animation the first frame is taken.
+    The EXIF orientation is applied. Transparent images are put on white. 16-bit and float images are
+    converted to 8 bits. Of an animation, the first frame is used.
 
     Args:
-        source: A file of any format and mode that `upscale` takes too: its path, or its bytes as a stream.
+        source: The path of a file, or its bytes as a stream; any format and mode that `upscale` accepts.
         name: Names the stream in messages.
 
     Returns:
@@ -151,7 +150,7 @@ def _read_bytes(source: str | Path | BinaryIO, name: str | Path) -> bytes:
 
 
 def _photo_rgb(photo: Photo) -> np.ndarray:
-    """The first frame as uint8 RGB, over white where it is transparent."""
+    """The first frame as uint8 RGB on white."""
     flat, _, _ = fit_raster(
         raster_of(photo.frames[0], photo.space), PLAIN, WriteOptions(), photo.metadata.icc
     )
@@ -170,7 +169,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def _to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """Numbers of more than 8 bits, by the range they use: 0..1 (float), 0..255, 0..65535, or wider."""
+    """Convert values of more than 8 bits, by the range they use: 0..1 (float), 0..255, 0..65535, or wider."""
     if grey.dtype.kind == "f":
         grey = np.nan_to_num(grey)
         largest = float(grey.max(initial=0))

@@ -1,4 +1,4 @@
-"""HR images and the LR images that belong to them: found, matched by their names, checked by their sizes."""
+"""Finds pairs of HR and LR images, matches them by name and checks their sizes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LocatedPair:
 
 @dataclass(frozen=True)
 class MatchedPairs:
-    """What two folders have in common.
+    """The pairs of two folders, and the images without a partner.
 
     Attributes:
         pairs: In the order of the HR images.
@@ -52,20 +52,19 @@ class MatchedPairs:
 def open_pairs(
     folders: Iterable[PairFolders], *, scale: int, crop: int, pixels: PixelFormat = RGB
 ) -> tuple[list[ImageFile], Failures]:
-    """All pairs of several folders, by their headers.
+    """Find all pairs in folders and check their sizes by their headers.
 
     Args:
-        folders: HR and LR, one or several times.
-        scale: How much larger HR is.
+        folders: One or more folders of HR images, each with its folder of LR images.
+        scale: The scale between LR and HR.
         crop: Side of an HR crop.
-        pixels: What is read of each file.
+        pixels: How files are read.
 
     Returns:
-        HR images with their LR images, and files whose header cannot be read, with the reason.
+        The HR images with their LR images; and the files with an unreadable header, with the reason.
 
     Raises:
-        DataError: If a folder is missing or has no pair, an HR image has no LR image, or one of another size
-            than HR's divided by the scale.
+        DataError: If a folder is missing or has no pair, or an LR image is missing or has the wrong size.
         ConfigError: If the crop is not a multiple of the scale.
     """
     if crop % scale:
@@ -88,15 +87,15 @@ def open_pairs(
 
 
 def match_pairs(hr: Path, lr: Path, scale: int, pixels: PixelFormat = RGB) -> MatchedPairs:
-    """The LR image of every HR image, by their names, as `evaluate` matches them.
+    """Find the LR image of every HR image by name, with the rules of `evaluate`.
 
-    `0001.png` has `0001.png`, `0001x4.png`, `0001_LR4.jpg` and the like as its LR image, in the folder of the
-    same name below; where there is no such folder, one of that name anywhere, if it is the only one. In one
-    folder or archive for both, names say which is which: `0001_HR.png` and `0001_LR4.png`, or `0001.hr.png`
-    and `0001.lr.png` in a shard of webdataset.
+    The LR image of `0001.png` is `0001.png`, `0001x4.png`, `0001_LR4.jpg` or similar, in the subfolder of the
+    same name. If there is no such subfolder, a single match anywhere is used. If HR and LR share a folder or
+    archive, their names tell them apart: `0001_HR.png` and `0001_LR4.png`, or `0001.hr.png` and `0001.lr.png`
+    in a webdataset shard.
 
     Raises:
-        DataError: If a folder is missing or has no image, or names leave open what belongs to what.
+        DataError: If a folder is missing or has no image, or the names are ambiguous.
     """
     together = hr.resolve() == lr.resolve()
     large, broken = locate_images(hr, pixels)
@@ -117,7 +116,7 @@ def match_pairs(hr: Path, lr: Path, scale: int, pixels: PixelFormat = RGB) -> Ma
 
 
 def _apart(folder: Path, images: Sequence[Located], other: Path) -> list[Located]:
-    """A folder's images without those of another folder that lies in it."""
+    """The images of a folder, without those of another folder inside it."""
     inner = other.resolve()
     if folder.resolve() not in inner.parents:
         return list(images)
@@ -126,13 +125,13 @@ def _apart(folder: Path, images: Sequence[Located], other: Path) -> list[Located
 
 @dataclass(frozen=True)
 class _Names:
-    """Images of a side under a root."""
+    """The images of one side (HR or LR) below a root."""
 
     root: Path
     images: Sequence[Located]
 
     def __iter__(self) -> Iterator[tuple[Located, str, str]]:
-        """Each image with the folder that it is in below the root, and its stem; both in lower case."""
+        """Yield each image with its subfolder and its stem, both in lower case."""
         for image in self.images:
             path = image.path.relative_to(self.root) if image.path != self.root else Path()
             if not image.member:
@@ -193,14 +192,14 @@ def _with_sizes(
 
 
 def has_right_size(file: ImageFile) -> bool:
-    """Whether LR is HR's size divided by the scale, rounded down; one of them may be stored turned (EXIF)."""
+    """Whether LR has the size of HR divided by the scale, rounded down; EXIF may rotate one of them."""
     assert file.lr is not None
     height, width = file.height // file.grid, file.width // file.grid
     return (file.lr.height, file.lr.width) in ((height, width), (width, height))
 
 
 def wrong_size(file: ImageFile) -> str:
-    """Which size the LR image has and which it should have."""
+    """A message with the size that the LR image has and the one that it should have."""
     assert file.lr is not None
     return (
         f"'{file.lr.located.name}' has {file.lr.width}x{file.lr.height} pixels, '{file.located.name}' "

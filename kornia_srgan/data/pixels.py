@@ -1,4 +1,4 @@
-"""How files become pixels to cut crops from: photographs of 8 bits, or bands with a stated range."""
+"""Reads files as pixels for cropping: 8-bit photographs, or bands with a stated range."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HALF = 32768  # torch has arithmetic for signed 16 bits only
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What is read of each file.
+    """How files are read.
 
     Attributes:
-        channels: Channels of an image; 1 without a range is the luminance of a photograph.
-        range: Stored values that become 0 and 1; what lies outside is clipped. None for photographs.
+        channels: Number of channels; 1 without a range gives the luminance of a photograph.
+        range: The stored values that become 0 and 1; other values are clipped. None for photographs.
     """
 
     channels: int = 3
@@ -34,20 +34,20 @@ class PixelFormat:
 
     @property
     def dtype(self) -> torch.dtype:
-        """uint8 for photographs; else int16, which holds `65535 v - 32768` for v in [0, 1]."""
+        """uint8 for photographs; otherwise int16 with `65535 v - 32768` for v in [0, 1]."""
         return torch.uint8 if self.range is None else torch.int16
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Suffixes that count besides those of pictures."""
+        """Suffixes that are accepted in addition to those of pictures."""
         return () if self.range is None else (NUMPY,)
 
     def wanted(self, path: Path) -> bool:
-        """Whether a file may be one of these."""
+        """Whether a file may be readable, by its name."""
         return path.suffix.lower() in self.suffixes or looks_like_picture(path)
 
     def size(self, source: str | Path | BinaryIO, name: str | Path = "") -> tuple[int, int]:
-        """Height and width by the file's header.
+        """Read height and width from the header.
 
         Raises:
             ImageError: If it cannot be read, or has another number of channels.
@@ -59,7 +59,7 @@ class PixelFormat:
         return height, width
 
     def read(self, source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray:
-        """The pixels, `(H, W, channels)` of `dtype`; where a file has no data they are the lowest.
+        """Read the pixels, `(H, W, channels)` of `dtype`; pixels without data get the lowest value.
 
         Raises:
             ImageError: If the file cannot be read, or has another number of channels.
@@ -84,7 +84,7 @@ RGB = PixelFormat()
 
 
 def unit_values(pixels: Tensor) -> Tensor:
-    """Crops as float32 in [0, 1]."""
+    """Convert crops to float32 in [0, 1]."""
     if pixels.dtype == torch.int16:
         return pixels.float().add_(_HALF).div_(_LEVELS)
     return pixels.float().div_(255)

@@ -1,4 +1,4 @@
-"""Reading the headers of many images at once."""
+"""Reads the headers of many images in parallel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kornia_srgan.errors import ImageError
 
 
 def scan_headers(images: Sequence[Located], pixels: PixelFormat = RGB) -> tuple[list[ImageFile], Failures]:
-    """Images with their sizes, in order; and those whose header cannot be read, with the reason."""
+    """The images with their sizes, in order; and those with an unreadable header, with the reason."""
 
     def scan(image: Located) -> ImageFile | str:
         try:

@@ -1,8 +1,9 @@
-"""Where images lie: in files of their own, or inside tar archives such as the shards of webdataset.
+"""Locates images: single files, or members of tar archives such as webdataset shards.
 
-An archive is indexed once by its headers and its images are then read in place, each by its offset. So tar
-shards are sampled like loose files: in one global order that resumes at any step and is split over processes
-and workers, with every cache mode. Only plain tar can be read so; compressed archives are named and skipped.
+The headers of an archive are indexed once; images are then read in place by their offset. Tar shards are
+therefore sampled like single files: in one global order that can be resumed at any step and split over
+processes and workers, with every cache mode. Compressed archives cannot be read this way and are skipped with
+a message.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class Located:
     """An encoded image.
 
     Attributes:
-        path: The file, or the archive it is in.
-        member: Its name in the archive; empty for a file of its own.
-        offset: Where its bytes begin in the archive.
-        size: How many there are.
+        path: The file, or the archive.
+        member: The name in the archive; empty for a single file.
+        offset: The position of its bytes in the archive.
+        size: The number of bytes.
     """
 
     path: Path
@@ -43,11 +44,11 @@ class Located:
 
     @property
     def name(self) -> Path:
-        """The path, or the path in the archive after the archive's."""
+        """The path; for a member, the path of the archive followed by the member."""
         return self.path / self.member if self.member else self.path
 
     def open(self) -> Path | BinaryIO:
-        """What decoders take: the path, or the bytes out of the archive."""
+        """The path, or a stream of the bytes in the archive: what decoders accept."""
         if not self.member:
             return self.path
         with self.path.open("rb") as archive:
@@ -63,13 +64,13 @@ def is_archive(path: Path) -> bool:
 def locate_images(
     folders: Iterable[str | Path] | str | Path, pixels: PixelFormat = RGB
 ) -> tuple[list[Located], list[tuple[Path, str]]]:
-    """All images in folders, loose and in tar archives, in the order of their paths.
+    """Find all images in folders and in tar archives, in the order of their paths.
 
     Returns:
-        The images, and each archive that cannot be read (to its end) with the reason.
+        The images; and each archive that cannot be read, or not to its end, with the reason.
 
     Raises:
-        DataError: If a folder is missing, or there is neither an image nor an archive.
+        DataError: If a folder is missing, or has neither an image nor an archive.
     """
     roots = as_roots(folders)
     found: list[Located] = []
@@ -89,7 +90,7 @@ def locate_images(
 
 
 def list_members(archive: Path, pixels: PixelFormat = RGB) -> tuple[list[Located], str]:
-    """The images in a tar archive by its headers, and what was wrong with it if anything was."""
+    """List the images in a tar archive; also return the problem if it is damaged."""
     found: list[Located] = []
     suffixes = picture_suffixes().union(pixels.suffixes)
     if archive.name.lower().endswith(_COMPRESSED):

@@ -1,4 +1,4 @@
-"""Crops for training out of folders of images: `open_crops`."""
+"""Opens folders of images as a source of training crops: `open_crops`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMED = 10  # damaged files that one line of the log names
 
 
 class _Source:
-    """What the sources share: the plan, and the list of damaged files, each named once."""
+    """The common part of the sources: the plan, and the damaged files, each logged once."""
 
     mode: CacheMode
 
@@ -69,7 +69,7 @@ class _Source:
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def report(self, failures: Iterable[tuple[Path, str]]) -> None:
-        """Log files that were not known to be damaged, in one line."""
+        """Log newly found damaged files in one line."""
         new = {path: message for path, message in failures if path not in self._failures}
         if not new:
             return
@@ -85,12 +85,12 @@ class _Source:
         )
 
     def add_unopened(self, failures: Sequence[tuple[Path, str]]) -> None:
-        """Count files that were left out of `files` because their header could not be read."""
+        """Also count files that were left out of `files` because of an unreadable header."""
         self._unopened = len(failures)
 
 
 class CachedSource(_Source):
-    """Crops out of images decoded once, in RAM or on the device."""
+    """Crops from images that are decoded once and kept in RAM or on the device."""
 
     def __init__(
         self, files: Sequence[ImageFile], plan: Plan, device: torch.device, *, on_device: bool
@@ -114,7 +114,7 @@ class CachedSource(_Source):
 
 
 class DecodingSource(_Source):
-    """Crops decoded from the files as they are needed, in worker processes."""
+    """Crops decoded from the files when needed, in worker processes."""
 
     mode: CacheMode = "none"
 
@@ -170,30 +170,30 @@ def open_crops(
 ) -> CachedSource | DecodingSource:
     """Open folders of images as a source of square crops.
 
-    Images may also lie in plain tar archives (webdataset shards), which are read in place.
+    Images in uncompressed tar archives (webdataset shards) are found too and read in place.
 
     Every cache mode gives the same bytes for the same seed and step. Images smaller than a crop are mirrored
-    at their lower and right edge. Files that cannot be decoded are named once in the log ("kornia_srgan")
-    and replaced by others.
+    at their lower and right edge. Files that cannot be decoded are logged once (logger "kornia_srgan") and
+    replaced by others.
 
     Args:
-        folders: One folder or several, searched with the folders in them.
+        folders: One or more folders; subfolders are searched too.
         crop: Side of a crop in pixels.
-        pairs: Folders of HR images and of the LR images that belong to them, see `data.pairs`.
-        scale: How much smaller these LR images are; of no meaning without pairs.
-        pair_share: Share of crops that come from `pairs`, where there are `folders` too.
-        cache: `none` decodes in worker processes as crops are needed; `ram` and `device` decode everything
-            once and keep it there as uint8; `auto` takes the device if that is CUDA and the images fit into a
-            quarter of its free memory, else RAM if they fit into half of what is free, else `none`.
-        workers: Decoding processes of mode `none`; 0 decodes in this process.
-        crops_per_image: Consecutive crops taken from one image: fewer decodings, more alike batches.
-        seed: Crops, their order and the samples' seeds follow from it.
-        device: Where batches are wanted.
-        weighting: `area` draws an image in proportion to the whole crops that fit into it, `uniform` all
-            images alike.
+        pairs: Folders of HR images, each with its folder of LR images, see `data.pairs`.
+        scale: The scale between LR and HR; only used for pairs.
+        pair_share: The share of crops from `pairs` if `folders` are given too.
+        cache: `none` decodes in worker processes when crops are needed; `ram` and `device` decode everything
+            once and keep it there as uint8; `auto` uses a CUDA device if the images fit into a quarter of its
+            free memory, otherwise RAM if they fit into half of the free RAM, otherwise `none`.
+        workers: Number of decoding processes of mode `none`; 0 decodes in this process.
+        crops_per_image: Consecutive crops from one image; more need less decoding but vary less.
+        seed: Determines the crops, their order and the seeds of the samples.
+        device: The device of the batches.
+        weighting: `area` draws an image in proportion to the number of crops that fit into it; `uniform`
+            draws all images equally often.
         channels: Channels of the images; 1 is grey.
-        value_range: Stored values that become 0 and 1, for images of any depth and number of bands, read as
-            they are; crops are int16 then, see `data.pixels.PixelFormat`. None for photographs.
+        value_range: The stored values that become 0 and 1, for images of any depth and number of bands; crops
+            are then int16, see `data.pixels.PixelFormat`. None for photographs.
 
     Raises:
         DataError: If a folder is missing, no image can be decoded, an LR image is missing or has the wrong
@@ -212,7 +212,7 @@ def open_crops(
         return CropPlan(sizes, crop=crop, crops_per_image=crops_per_image, seed=seed, weighting=weighting)
 
     if alone and both:
-        # Another seed: else the two would draw alike.
+        # Another seed, so that the two plans draw differently.
         plan = MixedPlan(plan_of(alone, seed), plan_of(both, seed + 2**32), pair_share)
     else:
         plan = plan_of(alone or both, seed)
@@ -232,7 +232,7 @@ def open_crops(
 
 
 def _open_folders(folders: Sequence[str | Path], pixels: PixelFormat) -> tuple[list[ImageFile], Failures]:
-    """The images in folders, and files whose header cannot be read."""
+    """The images in folders, and the files with an unreadable header."""
     located, broken_archives = locate_images(folders, pixels)
     files, unopened = scan_headers(located, pixels)
     unopened = broken_archives + unopened
@@ -242,10 +242,10 @@ def _open_folders(folders: Sequence[str | Path], pixels: PixelFormat) -> tuple[l
 
 
 def choose_cache(cache: CacheMode, size: int, device: torch.device) -> CacheMode:
-    """The mode that `auto` means for `size` bytes, or the mode asked for if it fits.
+    """Resolve `auto` for `size` bytes, and check that a requested mode fits.
 
     Raises:
-        DataError: If the images do not fit where they were asked to be.
+        DataError: If the images do not fit into the requested cache.
     """
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each process of a machine keeps a copy
     ram = free_ram() // max(1, here)

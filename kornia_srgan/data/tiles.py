@@ -1,4 +1,4 @@
-"""Writing pairs of HR and LR tiles as files, for those who want files; training itself needs none."""
+"""Writes pairs of HR and LR tiles as files. Training does not need them; other tools may."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _TOGETHER = 64  # tiles resized in one call
 
 @dataclass(frozen=True)
 class TileFolders:
-    """Where tiles go: `HR` and `LR_x<scale>` in the output folder."""
+    """The output folders of tiles: `HR` and `LR_x<scale>`."""
 
     hr: Path
     lr: Path
 
     @classmethod
     def open(cls, output: Path, *, scale: int, overwrite: bool) -> TileFolders:
-        """Make both folders.
+        """Create both folders.
 
         Args:
-            output: The folder that holds them.
-            scale: Names the LR folder.
-            overwrite: Delete the tiles of an earlier run, and only these. Without it a folder with anything
-                in it raises.
+            output: The parent folder.
+            scale: Used in the name of the LR folder.
+            overwrite: Delete the tiles of an earlier run, and nothing else. Otherwise a folder that is not
+                empty is an error.
 
         Raises:
             DataError: If `output` is not empty or cannot be written.
@@ -68,8 +68,8 @@ class TileReport:
     """What was written.
 
     Attributes:
-        images: Images cut up.
-        tiles: Pairs of tiles.
+        images: Number of images.
+        tiles: Number of pairs of tiles.
         skipped: One message for each file that could not be decoded.
     """
 
@@ -79,9 +79,9 @@ class TileReport:
 
 
 def cut_tiles(image: np.ndarray, *, crop: int, stride: int) -> Iterator[np.ndarray]:
-    """Square tiles of an image `(H, W, 3)` on a grid from its top left; what is left over is dropped.
+    """Cut an image `(H, W, 3)` into square tiles, from the top left; the remainder is dropped.
 
-    An image smaller than a tile is mirrored until one fits.
+    Small images are mirrored until one tile fits.
     """
     image = pad_to_crop(image, crop)
     height, width = image.shape[:2]
@@ -91,7 +91,7 @@ def cut_tiles(image: np.ndarray, *, crop: int, stride: int) -> Iterator[np.ndarr
 
 
 def tile_names(paths: Sequence[Path]) -> list[str]:
-    """A file stem for each image, no two alike: its own, with folders or a number where that is taken."""
+    """A unique file stem for each image: its own, with its folders or a number if that is taken."""
     taken: set[str] = set()
     names = []
     for path in paths:
@@ -124,15 +124,15 @@ def write_tiles(
 
     Args:
         paths: Image files; those that cannot be decoded are skipped and reported.
-        folders: Where to write.
+        folders: The output folders.
         crop: Side of an HR tile; a multiple of `scale`.
-        scale: How much smaller an LR tile is.
+        scale: The scale between LR and HR.
         stride: Distance between tiles.
-        resize: Makes LR of HR.
+        resize: Makes LR from HR.
         on_image: Called after each image.
 
     Raises:
-        DataError: If the sizes do not fit together, or nothing can be decoded.
+        DataError: If the sizes do not fit together, or no image can be decoded.
         ImageError: If a tile cannot be written.
     """
     if crop < 1 or scale < 1 or crop % scale:
@@ -173,7 +173,7 @@ def _shrink(tiles: Sequence[np.ndarray], size: int, resize: Resizer) -> Iterator
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write uint8 RGB `(H, W, 3)` whole or not at all.
+    """Write uint8 RGB `(H, W, 3)` atomically.
 
     Raises:
         ImageError: If it cannot be written.

@@ -1,1 +1,1 @@
-"""Exact arithmetic and kernels. No component and no file is known here."""
+"""Exact arithmetic and kernels, independent of components and files."""

@@ -1,4 +1,4 @@
-"""Keys' cubic kernel, and one axis of MATLAB's `imresize` as weights of input pixels."""
+"""Keys' cubic kernel, and MATLAB's `imresize` along one axis as weights of input pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Values = TypeVar("Values", NDArray[Any], Tensor)
 
 
 def keys_cubic(distance: Values, a: float = -0.5) -> Values:
-    """Keys' cubic kernel at distances from its centre; 0 from 2 on.
+    """Keys' cubic kernel at given distances from its centre; 0 from a distance of 2.
 
     Args:
         distance: At least 0, in pixels.
@@ -26,7 +26,7 @@ def keys_cubic(distance: Values, a: float = -0.5) -> Values:
 
 @dataclass(frozen=True)
 class Taps:
-    """One axis: output pixel i is the sum over t of `weights[i, t]` times input pixel `indices[i, t]`.
+    """Weights along one axis: output i is the sum over t of `weights[i, t] * input[indices[i, t]]`.
 
     Attributes:
         indices: int64 `(size_out, taps)`, clamped to the border.
@@ -38,7 +38,7 @@ class Taps:
 
 
 def bicubic_taps(size_in: int, size_out: int) -> Taps:
-    """One axis of MATLAB's `imresize(..., 'bicubic')`: the kernel is stretched when the image shrinks."""
+    """The weights of MATLAB's `imresize(..., 'bicubic')`, which widens the kernel when the image shrinks."""
     scale = size_out / size_in
     shrink = min(scale, 1.0)
     width = 4.0 / shrink

@@ -1,4 +1,4 @@
-"""Parts of a generator in their fastest order of work: residual blocks, and tails in strips of rows."""
+"""Faster forms of parts of generators: residual blocks, and tails that run in strips of rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from kornia_srgan.ops.winograd import (
     write_rows,
 )
 
-_CHUNK = 2**16  # values: some of them in float32 fit into the second cache
+_CHUNK = 2**16  # values per chunk: a few such tensors in float32 fit into the L2 cache
 
 
 class Slope(nn.Module):
-    """A leaky ReLU of any slope, in place where no gradient is asked for; only for fresh tensors.
+    """A leaky ReLU of any slope; in place unless a gradient is needed, so its input must not be used again.
 
     Args:
-        slope: Factor of values below zero.
+        slope: The factor for negative values.
     """
 
     def __init__(self, slope: float) -> None:
@@ -43,7 +43,7 @@ class Slope(nn.Module):
 
 
 class FreshSiLU(nn.Module):
-    """SiLU, in place where no gradient is asked for; only for fresh tensors."""
+    """SiLU; in place unless a gradient is needed, so its input must not be used again."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; overwrites `x` unless it needs a gradient."""
@@ -51,7 +51,7 @@ class FreshSiLU(nn.Module):
 
 
 class ChannelSlope(nn.PReLU):
-    """A PReLU with a slope for each channel that takes any floating dtype, whatever its own."""
+    """A PReLU with one slope per channel that accepts inputs of any floating dtype."""
 
     def forward(self, input: Tensor) -> Tensor:
         """`(B, C, H, W)`."""
@@ -59,13 +59,13 @@ class ChannelSlope(nn.PReLU):
 
 
 class Residual(nn.Module):
-    """convolution - activation - convolution, plus its input; shape `(B, C, H, W)` in and out.
+    """Convolution, activation, convolution, plus the input; `(B, C, H, W)` in and out.
 
     Args:
         first: The convolution before the activation.
         activation: May work in place.
         second: The convolution after it.
-        scale: Factor of the residual.
+        scale: The factor of the residual.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Residual(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the scaled residual, in the dtype of `x`."""
+        """Return `x` plus the scaled residual, in the dtype of `x`."""
         inner = self.activation(self.first(x))
         if self.scale == 1.0 and isinstance(self.second, PackedConv2d) and inner.dtype == x.dtype:
             return self.second(inner, add=x)
         residual = self.second(inner)
         keep = torch.is_grad_enabled() and residual.requires_grad
-        if keep or torch.compiler.is_compiling():  # which finds its own memory, and would stop at `out`
+        if keep or torch.compiler.is_compiling():  # a compiler manages memory itself
             return torch.add(x, residual, alpha=self.scale)
         if residual.dtype == x.dtype:
             return torch.add(x, residual, alpha=self.scale, out=residual)
@@ -93,16 +93,16 @@ class Residual(nn.Module):
 
 
 class GatedResidual(nn.Module):
-    """Three convolutions with SiLUs; their result `z`, plus the input, times `sigmoid(z) - 0.5`.
+    """Three convolutions with SiLUs give `z`; the result is `(z + x) * (sigmoid(z) - 0.5)`.
 
-    SPAN's block, arXiv 2311.12770. As `sigmoid(z) - 0.5 = tanh(z / 2) / 2`, the last convolution makes
-    `u = z / 2` and the result is `(u + x / 2) * tanh(u)`, in the memory of `u`, some values at a time so that
-    they stay in the cache. Shape `(B, C, H, W)` in and out.
+    The block of SPAN, arXiv 2311.12770. Because `sigmoid(z) - 0.5 = tanh(z / 2) / 2`, the last convolution
+    computes `u = z / 2`, and the result is `(u + x / 2) * tanh(u)`. It is written into the memory of `u` in
+    chunks that fit the cache. Shape: `(B, C, H, W)` in and out.
 
     Args:
         first: A convolution.
-        second: The one after it.
-        third: The last; its weights are halved.
+        second: The second convolution.
+        third: The last convolution; its weights are halved.
     """
 
     def __init__(self, first: nn.Conv2d, second: nn.Conv2d, third: nn.Conv2d) -> None:
@@ -115,7 +115,7 @@ class GatedResidual(nn.Module):
                 third.bias.mul_(0.5)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The result, in the dtype of `x`, and what the first SiLU gave."""
+        """The result in the dtype of `x`, and the output of the first SiLU."""
         keep = (torch.is_grad_enabled() and x.requires_grad) or torch.compiler.is_compiling()
         first = self.activation(self.first(x))
         half = self.third(self.activation(self.second(first)))
@@ -125,7 +125,7 @@ class GatedResidual(nn.Module):
 
 
 def apply_gate(half: Tensor, x: Tensor) -> Tensor:
-    """`(half + x / 2) * tanh(half)` in the dtype of `x`, some values at a time; may overwrite `half`."""
+    """`(half + x / 2) * tanh(half)` in the dtype of `x`, in chunks; may overwrite `half`."""
     result = half if half.dtype == x.dtype else torch.empty_like(x)
     for part, u, value in cache_chunks(result, half, x):
         weight = torch.tanh(u)
@@ -134,9 +134,9 @@ def apply_gate(half: Tensor, x: Tensor) -> Tensor:
 
 
 def cache_chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Parts of tensors of one shape for work on each value, small enough for the processor's cache.
+    """Split tensors of one shape into chunks that fit the cache, for elementwise work.
 
-    Whole where their values do not lie in the same order without gaps.
+    They are not split if their memory layouts differ or have gaps.
     """
     laid_out = {tuple(t.stride()) for t in tensors}
     dense = tensors[0].is_contiguous() or tensors[0].is_contiguous(memory_format=torch.channels_last)
@@ -148,18 +148,18 @@ def cache_chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 class Tail(nn.Module):
-    """convolution - activation - convolution to few channels, in strips of rows.
+    """Convolution, activation and a convolution to few channels, in strips of rows.
 
-    The features between the two are the largest tensor of a generator. Strip by strip they stay in the cache.
-    The second convolution runs as one of a single row, with the outputs of all its rows side by side (12
-    channels of a 5x5 become 60 of a 1x5, which fills the registers), whose results are then summed; thus a
-    strip needs nothing of its neighbours. Off the CPU, for gradients and on small images the three layers run
-    one after the other.
+    The features between the two convolutions are the largest tensor of a generator. In strips, they stay in
+    the cache. The second convolution runs as a convolution of a single row that computes the outputs of all
+    kernel rows at once (a 5x5 with 12 channels becomes a 1x5 with 60, which uses the registers better); these
+    are then summed, so strips are independent. On other devices, for gradients and for small images, the
+    three layers run one after the other.
 
     Args:
         first: A 3x3 convolution.
-        activation: Works on each value alone; may work in place.
-        second: A convolution with an odd square kernel; zero padding that keeps the size, as in `first`.
+        activation: Elementwise; may work in place.
+        second: A convolution with an odd square kernel. Both use zero padding that keeps the size.
     """
 
     rows_kernel: Tensor
@@ -173,7 +173,7 @@ class Tail(nn.Module):
         self._rows: PackedConv2d | None = None
 
     def pack(self, compute: torch.dtype | None) -> None:
-        """Let oneDNN do the convolutions; `first` must be packed, with its activation."""
+        """Use oneDNN for the convolutions; `first` must be packed together with its activation."""
         kernel = self.rows_kernel
         outputs, inputs, _, side = kernel.shape
         conv = nn.Conv2d(inputs, outputs, (1, side), padding=(0, side // 2), bias=False, device="meta")
@@ -182,14 +182,14 @@ class Tail(nn.Module):
         self.take(self.first, PackedConv2d(conv, compute=compute, inner=True))
 
     def take(self, first: PackedConv2d, rows: PackedConv2d) -> None:
-        """Put packed convolutions in the place of the first one and of the row kernel's."""
+        """Set the packed first convolution and the packed row convolution."""
         self.first = first
-        # Outside of the modules: the same weights, which a state dict holds once.
+        # Not registered as a submodule: its weights are already in the state dict.
         self.__dict__["_rows"] = rows
 
     @property
     def packed_rows(self) -> PackedConv2d | None:
-        """The second convolution as one of a single row; None while oneDNN does not do it."""
+        """The second convolution as a packed convolution of a single row; None before `pack`."""
         return self._rows
 
     def forward(self, x: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ class Tail(nn.Module):
             return self._in_strips(x, rows)
         pieces = list(row_strips(x, first.out_channels))
         if len(pieces) == 1 or not in_float32_on_cpu(x) or self.rows_kernel.dtype != x.dtype:
-            # Without the rests of a `PreciseConv2d`, which are zero here.
+            # Without the extra channels of a `PreciseConv2d`, which are zero here.
             return self.second(self.activation(first(x))[:, : self.second.in_channels])
         return self._in_strips(x, None)
 
@@ -207,7 +207,7 @@ class Tail(nn.Module):
         batch, _, height, width = x.shape
         outputs, kernel = self.second.out_channels, self.second.kernel_size[0]
         radius = kernel // 2
-        # Sums in float32, whatever is summed: each of them is rounded once.
+        # Sum in float32 for any dtype, so that each sum is rounded only once.
         partial = torch.zeros(batch, height + 2 * radius, width, outputs * kernel)
         for top, reach in row_strips(x, self.first.out_channels):
             bottom = min(reach, height)
@@ -217,7 +217,7 @@ class Tail(nn.Module):
             else:
                 strip = rows.rows(features)
             partial[:, radius + top : radius + bottom] = strip.permute(0, 2, 3, 1)
-        # Row y of the result takes the output of kernel row k at row y + k - radius.
+        # Row y of the result adds the output of kernel row k at row y + k - radius.
         parts = [partial[:, k : k + height, :, k * outputs : (k + 1) * outputs] for k in range(kernel)]
         result = parts[0] if self.second.bias is None else parts[0] + self.second.bias
         result = result + parts[1] if kernel > 1 else result
@@ -226,7 +226,7 @@ class Tail(nn.Module):
         return result.permute(0, 3, 1, 2).to(self.second.weight.dtype)
 
     def _first_rows(self, x: Tensor, top: int, reach: int, bottom: int) -> Tensor:
-        """Rows `top` to `bottom` of the first convolution's result; the detour makes them up to `reach`."""
+        """Rows `top` to `bottom` of the first convolution; Winograd computes them up to `reach`."""
         first = self.first
         if isinstance(first, WinogradConv2d) and first.pays(x, x.shape[-2]):
             result = x.new_empty(x.shape[0], reach - top, x.shape[-1], first.out_channels)

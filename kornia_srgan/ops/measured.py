@@ -1,4 +1,4 @@
-"""Which of two ways is faster on this machine: measured once in a process, on small made tensors."""
+"""Measures which of two algorithms is faster on this machine, once per process, on small tensors."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 from kornia_srgan.ops import winograd
 
 _REPEATS = 3
-_GAIN = 1.1  # what the other way must be faster by: a tie must not flip from process to process
-_WORK = 2**28  # multiplications of a convolution to be measured: a few milliseconds in float32
+_GAIN = 1.1  # required gain, so that a tie gives the same answer in every process
+_WORK = 2**28  # multiplications of the measured convolution: a few milliseconds in float32
 _WIDTH = 128
 
 
 def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
-    """The least processor time of a call in this thread, after one to warm up.
+    """The minimum processor time of a call in this thread, after one call to warm up.
 
-    Processor time, and the least of some: what else the machine does counts little.
+    The minimum of processor times depends little on other load.
     """
     run()
     found = []
@@ -34,7 +34,7 @@ def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
 
 @lru_cache
 def detour_pays(inputs: int, outputs: int) -> bool:
-    """Whether `winograd_convolve` beats the direct way for float32 3x3 convolutions of so many channels."""
+    """Whether `winograd_convolve` is faster for float32 3x3 convolutions with these numbers of channels."""
     x, weight, bias = _convolution(inputs, outputs)
     kernels = winograd.transform_kernels(weight)
     with torch.inference_mode():
@@ -44,9 +44,10 @@ def detour_pays(inputs: int, outputs: int) -> bool:
 
 @lru_cache
 def bfloat16_pays() -> bool:
-    """Whether convolutions of float32 images are faster in bfloat16, the conversion included.
+    """Whether convolutions of float32 images are faster in bfloat16, including the conversion.
 
-    They are with AMX and AVX-512 BF16; elsewhere they may be a hundred times slower, hence the small image.
+    They are on processors with AMX or AVX-512 BF16. On others they can be 100 times slower, so the image is
+    small.
     """
     x, weight, bias = _convolution(64, 64, work=_WORK // 8)
     low_weight, low_bias = weight.bfloat16(), bias.bfloat16()
@@ -54,7 +55,7 @@ def bfloat16_pays() -> bool:
         exact = least_seconds(lambda: F.conv2d(x, weight, bias, padding=1))
         try:
             low = least_seconds(lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float())
-        except RuntimeError:  # a build of PyTorch without such convolutions
+        except RuntimeError:  # PyTorch was built without these convolutions
             return False
     return low * _GAIN < exact
 

@@ -1,4 +1,4 @@
-"""BatchNorm's running statistics under other rules for a while."""
+"""Changes how BatchNorm updates its running statistics, for the length of a block."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def batch_norms(module: nn.Module) -> list[_BatchNorm]:
-    """Every BatchNorm inside."""
+    """All BatchNorm layers of a module."""
     return [inner for inner in module.modules() if isinstance(inner, _BatchNorm)]
 
 
 @contextmanager
 def norm_momentum(module: nn.Module, momentum: float | None) -> Iterator[None]:
-    """Give every BatchNorm inside another momentum, and its own back on leaving.
+    """Set the momentum of all BatchNorm layers, and restore it afterwards.
 
     Args:
         module: The network.
-        momentum: 0 keeps the statistics as they are; None takes the plain mean of all that is seen.
+        momentum: 0 freezes the statistics; None averages over all batches.
     """
     norms = batch_norms(module)
     before = [norm.momentum for norm in norms]

@@ -1,7 +1,7 @@
-"""Frozen convolutions with what follows them in one call: oneDNN's, on a CPU, weights laid out once.
+"""Frozen convolutions fused with activation and sum, by oneDNN on a CPU, with prepacked weights.
 
-PyTorch's own compiler calls the same operators. They compute activation and sum on values in registers, where
-a module of its own would take them through memory once more.
+PyTorch's compiler calls the same operators. They apply activation and sum while values are in registers;
+separate modules would read and write memory again.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _ONES = [1, 1]
 
 @dataclass(frozen=True)
 class Activation:
-    """What becomes of each value after a convolution.
+    """The activation after a convolution.
 
     Attributes:
-        name: As PyTorch's operator calls it; `none` leaves the value as it is.
-        slope: Factor below zero, for `leaky_relu`.
+        name: The name in PyTorch's operator; `none` for no activation.
+        slope: The factor for negative values of `leaky_relu`.
     """
 
     name: Literal["none", "relu", "leaky_relu", "swish"] = "none"
     slope: float = 0.0
 
     def __call__(self, x: Tensor) -> Tensor:
-        """On a fresh tensor; in place where no gradient is asked for."""
+        """Apply it; in place unless a gradient is needed, so the input must not be used again."""
         inplace = not (torch.is_grad_enabled() and x.requires_grad) and not torch.compiler.is_compiling()
         if self.name == "none":
             return x
@@ -44,7 +44,7 @@ class Activation:
 
     @property
     def scalars(self) -> list[float]:
-        """Its arguments, as the operator takes them."""
+        """Its arguments for the operator."""
         return [self.slope] if self.name == "leaky_relu" else []
 
 
@@ -52,21 +52,21 @@ IDENTITY = Activation()
 
 
 class PackedConv2d(WinogradConv2d):
-    """A convolution that keeps the size, its activation and a sum, in one call of oneDNN.
+    """A convolution that keeps the size, with activation and sum, in one call to oneDNN.
 
-    Shapes and parameters as `nn.Conv2d`. Off the CPU, for gradients, on what is not channels-last, under
-    autocast and compilers it is that convolution, with the activation after it. In float32 it takes
-    Winograd's way where that is faster on this machine.
+    Shapes and parameters are those of `nn.Conv2d`. On other devices, for gradients, for tensors that are not
+    channels-last, and under autocast or a compiler, it runs as a plain convolution followed by the
+    activation. In float32, it uses Winograd's algorithm if that is faster on this machine.
 
-    With `compute=torch.bfloat16` a float32 module multiplies in bfloat16 and sums in float32, as processors
-    with AMX or AVX-512 BF16 do many times faster. `inner` results stay in bfloat16 for the layer that
-    follows; others are float32 again.
+    With `compute=torch.bfloat16`, a float32 module multiplies in bfloat16 and sums in float32, which is much
+    faster on processors with AMX or AVX-512 BF16. With `inner`, the result stays in bfloat16 for the next
+    layer; otherwise it is converted back to float32.
 
     Args:
         conv: Stride 1, odd kernel, zero padding that keeps the size, no groups. Its parameters are shared.
-        activation: What follows it.
-        compute: What it multiplies in; None for the dtype of its weight.
-        inner: Whether the result stays in the dtype that it was computed in.
+        activation: The activation.
+        compute: The dtype of multiplications; None for that of the weight.
+        inner: Keep the result in the dtype of multiplications.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class PackedConv2d(WinogradConv2d):
         self._suits = suits_winograd(conv) and compute is None
 
     def forward(self, input: Tensor, add: Tensor | None = None) -> Tensor:
-        """Convolve `(B, C, H, W)`; then add `add`, before the result is rounded."""
+        """Convolve `(B, C, H, W)` and add `add` before the result is rounded."""
         if not self.can_pack(input):
             result = self.exact(input)
             return result if add is None else result + add
@@ -93,7 +93,7 @@ class PackedConv2d(WinogradConv2d):
         return result if self.inner else result.to(self.weight.dtype)
 
     def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
-        """The direct way, by default without padding above and below; in the dtype it computes in.
+        """Convolve directly, in the dtype of multiplications; by default without padding above and below.
 
         Shape: `(B, C, H, W)` to `(B, O, H, W)`, fewer rows without padding.
         """
@@ -107,15 +107,15 @@ class PackedConv2d(WinogradConv2d):
             return run(x, weight, bias, padding, _ONES, _ONES, 1, name, scalars, "")
         if self.activation.name != "none":
             raise ValueError("a sum after an activation is not what the operator computes")
-        bias = None if bias is None else bias.to(dtype)  # this one takes no other
+        bias = None if bias is None else bias.to(dtype)  # the operator supports no other
         return run.binary(x, add.to(dtype), weight, bias, padding, _ONES, _ONES, 1, "add", 1.0, None, [], "")
 
     def exact(self, x: Tensor) -> Tensor:
-        """As the plain convolution does it, in the dtype of its weight, then the activation."""
+        """Compute as a plain convolution in the dtype of its weight, then the activation."""
         return self.activation(nn.Conv2d.forward(self, x.to(self.weight.dtype)))
 
     def pays(self, x: Tensor, height: int) -> bool:
-        """Whether Winograd's way is the faster one, as measured here."""
+        """Whether Winograd's algorithm is faster, as measured on this machine."""
         if not (self._suits and super().pays(x, height)):
             return False
         return detour_pays(self.in_channels, self.out_channels)
@@ -144,19 +144,19 @@ class PackedConv2d(WinogradConv2d):
             weight = round_to(self.weight.detach(), dtype).contiguous(memory_format=torch.channels_last)
             padding = list(cast(tuple[int, int], self.padding))
             packed = torch.ops.mkldnn._reorder_convolution_weight(weight, padding, _ONES, _ONES, 1)
-            # The bias stays in its own dtype: rounded, it would shift every pixel the same way.
+            # The bias keeps its dtype: a rounded one would shift all pixels alike.
             return packed, None if self.bias is None else self.bias.detach()
 
         return cast(Any, self._kept(str(dtype), make))
 
     def extra_repr(self) -> str:
-        """As that of a convolution, with what is added."""
+        """The description of the convolution, with the options of this class."""
         low = f", compute={self.compute}" if self.compute else ""
         return f"{super().extra_repr()}, activation={self.activation.name}{low}"
 
 
 def can_become_packed(conv: nn.Module) -> bool:
-    """Whether a module is a convolution that `PackedConv2d` can take the place of."""
+    """Whether `PackedConv2d` can replace a module."""
     return (
         type(conv) is nn.Conv2d
         and conv.padding == tuple(side // 2 for side in conv.kernel_size)

@@ -11,19 +11,19 @@ from kornia_srgan.ops.packed import IDENTITY, PackedConv2d
 
 
 class PreciseConv2d(PackedConv2d):
-    """A packed convolution that also gives, for some channels, what rounding took from them.
+    """A packed convolution that also returns the rounding error of some channels.
 
-    A value is then the sum of two in bfloat16: the rounded one and the rest. The rest comes from the same
-    convolution with the rounded value subtracted before it is rounded again. The layer that follows takes the
-    additional channels with the weights of those that they belong to (`with_rests`), and so sees these
-    channels with 16 bits of precision at the cost of a few channels more.
+    A value is then the sum of two bfloat16 values: the rounded value and its error. The error is computed by
+    the same convolution, with the rounded value subtracted before rounding. The next layer applies the
+    weights of these channels to the extra channels as well (`with_rests`). It thus sees them with 16 bits of
+    precision, for the cost of a few more channels.
 
-    `(B, C, H, W)` to `(B, O + len(channels), H, W)`; where oneDNN's operator does not apply, the rests are
-    zero and nothing was rounded.
+    Maps `(B, C, H, W)` to `(B, O + len(channels), H, W)`. If oneDNN's operator does not apply, nothing is
+    rounded and the errors are zero.
 
     Args:
         conv: A packed convolution that computes in bfloat16; its activation is none, relu or leaky_relu.
-        channels: Which channels of its result.
+        channels: The channels of its result whose error is returned.
     """
 
     def __init__(self, conv: PackedConv2d, channels: Tensor) -> None:
@@ -45,11 +45,11 @@ class PreciseConv2d(PackedConv2d):
         return torch.cat([plain, nothing], 1)
 
     def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
-        """See `PackedConv2d.rows`; with the rests."""
+        """As `PackedConv2d.rows`, with the errors."""
         x = x.to(self.compute)
         rounded = self.some.rows(x, pad=pad)
         rest = self.some.rows(x, pad=pad, add=-rounded)
-        # The sum takes its bias rounded; what that lost belongs to the rest as well.
+        # The operator rounds the bias of the sum; that error is part of the result too.
         bias = cast(Tensor, self.some.bias)
         rest += (bias - bias.to(rest.dtype)).view(1, -1, 1, 1).to(rest.dtype)
         if self.activation.name != "none":
@@ -59,7 +59,7 @@ class PreciseConv2d(PackedConv2d):
 
 
 def with_rests(conv: PackedConv2d, channels: Tensor) -> PackedConv2d:
-    """The packed convolution that takes what a `PreciseConv2d` (and a shuffle) before it gives."""
+    """Adapt a packed convolution to the output of a `PreciseConv2d` (and a shuffle) before it."""
     weight = conv.weight.detach()
     kernel, padding = cast(tuple[int, int], conv.kernel_size), cast(tuple[int, int], conv.padding)
     inputs = conv.in_channels + len(channels)

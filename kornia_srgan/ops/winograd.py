@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-ROWS = 4  # output rows that are made together, of six input rows
-# What becomes of a kernel's three rows at each of the six points 0, 1, -1, 2, -2 and infinity.
+ROWS = 4  # output rows that are computed together from six input rows
+# The transform of a kernel's three rows at the six points 0, 1, -1, 2, -2 and infinity.
 _KERNEL = (
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
@@ -20,11 +20,11 @@ _KERNEL = (
     (1 / 24, -1 / 12, 1 / 6),
     (0, 0, 1),
 )
-_ONE = 1  # the point whose value counts once in each output row: the bias goes there
-# Multiplications, of the direct way, below which it is faster: the detour has fixed costs.
+_ONE = 1  # the bias is added here: this product enters each output row once
+# The direct algorithm is faster below this number of multiplications, because of fixed costs.
 _LEAST_WORK = 4e8
-_LEAST_CHANNELS = (32, 48)  # in and out: sums over rows cost as much for few outputs as for many
-_STRIP_BYTES = 4 * 2**20  # of a strip's features: they stay in the processor's cache and reuse its memory
+_LEAST_CHANNELS = (32, 48)  # for inputs and outputs: with few, the sums over rows cost too much
+_STRIP_BYTES = 4 * 2**20  # of a strip's features, so that they stay in the cache
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -88,7 +88,7 @@ class WinogradConv2d(nn.Conv2d):
 
     def _kept(self, name: str, make: Callable[[], Any]) -> Any:
         weight = self.weight
-        # New ones when weights are loaded or moved; those made in inference mode count no versions.
+        # Computed anew when weights change or move; tensors made in inference mode have no version counter.
         state = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
         found = self._made.get(name)
         if found is None or found[0] != state:
@@ -107,7 +107,7 @@ class _Detour(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, conv: WinogradConv2d) -> Tensor:
         ctx.conv = conv
         result = winograd_convolve(x, conv.kernels, conv.bias)
-        return result.clone() if result._is_view() else result  # what follows may overwrite no view
+        return result.clone() if result._is_view() else result  # the next layer may overwrite it
 
     @staticmethod
     @once_differentiable
@@ -135,7 +135,7 @@ def winograd_convolve(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor
 
 
 def write_rows(x: Tensor, top: int, result: Tensor, kernels: Tensor, bias: Tensor | None) -> None:
-    """Rows of a convolution from `top` on, as many as `result`, `(B, 4n, W, O)`, has; some may lie below."""
+    """Write rows of a convolution from `top` on into `result`, `(B, 4n, W, O)`; some may lie below the image."""
     count = result.shape[1] // ROWS
     m = _products(*_row_sums(x, top, count), kernels, bias)
     y = [row.permute(0, 3, 1, 2) for row in result.unflatten(1, (count, ROWS)).unbind(2)]
@@ -153,10 +153,10 @@ def write_rows(x: Tensor, top: int, result: Tensor, kernels: Tensor, bias: Tenso
 
 
 def _row_sums(x: Tensor, top: int, count: int) -> tuple[list[Tensor], Tensor, Tensor]:
-    """Of the six rows d0 to d5 that each four of the result need: d1 to d4, d0 - d2 and d5 - d3.
+    """For each group of four output rows, which needs rows d0 to d5: d1 to d4, d0 - d2 and d5 - d3.
 
-    d0 of the first four may be the row above the image and d5 of the last the row below it: zeros, which
-    nobody has to store. Only where the image ends within a four is it padded.
+    d0 of the first group may be the row above the image, and d5 of the last the row below it. Both are zero
+    and are not stored. Padding is only needed if the image ends within a group.
     """
     bottom = top + ROWS * count
     if bottom > x.shape[-2]:
@@ -178,7 +178,7 @@ def _row_sums(x: Tensor, top: int, count: int) -> tuple[list[Tensor], Tensor, Te
 def _products(
     d: list[Tensor], low: Tensor, high: Tensor, kernels: Tensor, bias: Tensor | None
 ) -> list[Tensor]:
-    """The six small convolutions, each of a sum of every fourth row."""
+    """The six small convolutions; each takes a sum of every fourth row."""
     outputs = len(kernels) // 6
 
     def product(point: int, x: Tensor) -> Tensor:
@@ -229,11 +229,11 @@ def use_winograd(module: nn.Module) -> None:
 
 
 def row_strips(x: Tensor, channels: int) -> Iterator[tuple[int, int]]:
-    """First row, and the row after the last, of each strip of an image; the last may reach below it.
+    """The first row of each strip and the row after its last; the last strip may reach below the image.
 
     Args:
         x: The image, `(B, C, H, W)`.
-        channels: Of the widest features made of it.
+        channels: The channels of the widest features.
     """
     row = x.shape[0] * x.shape[-1] * channels * x.element_size()
     rows = max(1, _STRIP_BYTES // row // ROWS) * ROWS
@@ -243,19 +243,19 @@ def row_strips(x: Tensor, channels: int) -> Iterator[tuple[int, int]]:
 
 
 def rows_around(x: Tensor, top: int, bottom: int) -> Tensor:
-    """Rows `top - 1` to `bottom` of an image and the one after; zeros where it has none."""
+    """Rows `top - 1` to `bottom` of an image, inclusive; zeros outside."""
     above, below = int(top == 0), max(0, bottom + 1 - x.shape[-2])
     seen = x[:, :, top - 1 + above : bottom + 1]
     return F.pad(seen, (0, 0, above, below)) if above or below else seen
 
 
 def in_float32_on_cpu(x: Tensor) -> bool:
-    """Whether `can_detour` holds of `x` and no gradient of it is asked for."""
+    """Whether `can_detour(x)` holds and no gradient is needed."""
     return can_detour(x) and not (torch.is_grad_enabled() and x.requires_grad)
 
 
 def can_detour(x: Tensor) -> bool:
-    """Whether `x` is channels-last float32 on the CPU, and nothing traces or casts."""
+    """Whether `x` is channels-last float32 on the CPU, without tracing or autocast."""
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32

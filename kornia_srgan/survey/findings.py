@@ -1,4 +1,4 @@
-"""What is said of a set of images: facts about each, and what is wrong."""
+"""The findings of a survey: facts about each image, and its problems."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Picture:
     """One image that can be decoded.
 
     Attributes:
-        path: Its file, or the archive's with its name in there.
+        path: The file; in an archive, the path of the archive followed by the member.
         format: As Pillow calls it.
         mode: As Pillow calls it, such as `RGB` or `I;16`.
-        width: In pixels, as it is seen.
+        width: In pixels, after EXIF rotation.
         height: In pixels.
-        quality: Of a JPEG.
+        quality: The quality of a JPEG.
         enlarged: See `measure.Detail`.
         blocks: See `measure.Detail`.
         digest: Hash of its pixels.
@@ -51,7 +51,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class AlignedPair:
-    """HR and LR of one name, and how they lie over each other, in HR pixels."""
+    """An HR and an LR image, and the shift between them in HR pixels."""
 
     hr: str
     lr: str
@@ -62,7 +62,7 @@ class AlignedPair:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a file."""
+    """A problem with a file."""
 
     kind: Kind
     path: str
@@ -71,13 +71,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything that was found.
+    """All findings.
 
     Attributes:
-        places: What was looked at.
+        places: The folders and archives that were searched.
         pictures: Every image that can be decoded.
         pairs: Every pair whose sizes fit.
-        problems: In the order of `MEANINGS`, each file's in the order of paths.
+        problems: In the order of `MEANINGS`, then of paths.
     """
 
     places: tuple[str, ...]
@@ -86,21 +86,21 @@ class Survey:
     problems: tuple[Problem, ...]
 
     def counts(self) -> dict[Kind, int]:
-        """Problems by kind, without those that there are none of."""
+        """The number of problems of each kind that occurs."""
         found = Counter(problem.kind for problem in self.problems)
         return {kind: found[kind] for kind in MEANINGS if found[kind]}
 
     def to_fix(self) -> list[str]:
-        """Every file with a problem, once."""
+        """The files with a problem, each once."""
         return list(dict.fromkeys(problem.path for problem in self.problems))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values for JSON."""
         return {"version": 1, "counts": self.counts(), **asdict(self)}
 
 
 def describe_survey(survey: Survey, *, named: int = 3) -> str:
-    """A few lines about a survey: what there is, and of each kind of problem the first files."""
+    """Summarise a survey in a few lines, with the first `named` files of each kind of problem."""
     pictures = survey.pictures
     lines = [f"{len(pictures)} images in {', '.join(survey.places)}"]
     if pictures:

@@ -1,4 +1,4 @@
-"""Looking at every image and every pair before a training."""
+"""Inspects every image and every pair before training."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _LITTLE_IN_COMMON = 1.5
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on something counts as a problem.
+    """The limits beyond which something is a problem.
 
     Attributes:
-        crop: Side of a crop; smaller images are named. Of LR images, divided by the scale.
-        scale: How much larger HR is than LR.
-        quality: JPEGs saved below it are named.
-        shift: HR pixels between the two images of a pair from which on it is named.
+        crop: Side of an HR crop; smaller images are reported. For LR images it is divided by the scale.
+        scale: The scale between LR and HR.
+        quality: JPEGs of lower quality are reported.
+        shift: Pairs that are shifted by this many HR pixels or more are reported.
     """
 
     crop: int = 96
@@ -51,16 +51,16 @@ def survey_images(
     limits: Limits | None = None,
     on_image: Callable[[int, int], None] = lambda done, total: None,
 ) -> Survey:
-    """Look at all images in folders and archives, and at pairs of them.
+    """Inspect all images in folders and archives, and all pairs.
 
     Args:
-        folders: Of HR images.
-        pairs: Folders of HR images with those of their LR images.
-        limits: What counts as a problem.
-        on_image: Called with how many images and pairs are done, of how many.
+        folders: Folders of HR images.
+        pairs: Folders of HR images, each with its folder of LR images.
+        limits: The limits; None for the defaults.
+        on_image: Called with the number of images and pairs that are done, and their total.
 
     Raises:
-        DataError: If a folder is missing or holds no image, or names leave open what is a pair.
+        DataError: If a folder is missing or has no image, or the names of pairs are ambiguous.
     """
     limits = limits or Limits()
     problems: list[Problem] = []
@@ -104,7 +104,7 @@ def survey_images(
 def _look_at(
     image: Located, crop: int, *, limits: Limits, judge: bool
 ) -> tuple[Picture | None, list[Problem]]:
-    """Facts about an image and what is wrong with it; its fineness is judged of HR images alone."""
+    """Facts about an image and its problems; sharpness is only judged for HR images."""
     name = str(image.name)
     try:
         data = _bytes(image.open())

@@ -1,4 +1,4 @@
-"""What the pixels of a photograph say: whether it was enlarged, whether it was compressed hard."""
+"""Detects from its pixels whether a photograph was enlarged or strongly compressed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_SIDE = 768  # of the middle that is looked at
-_FLAT = 0.35  # grey levels of contrast; a band with less holds little more than rounding
-# Largest contrast above the limit of a factor, in that of the octave below it. Of 36 photographs of the web,
-# BSDS and T91 none lies below (0.25, 0.22, 0.25, 0.19); enlarged by bicubic or Lanczos, and saved as JPEG at
-# quality 90, they lie at 0.22, 0.25, 0.24, 0.19 at most.
+_SIDE = 768  # of the centre that is measured
+_FLAT = 0.35  # grey levels; a band with less contrast is mostly rounding
+# For each factor, the largest ratio of the contrast above its limit to that in the octave below. None of 36
+# photographs (web, BSDS, T91) is below (0.25, 0.22, 0.25, 0.19). Enlarged by bicubic or Lanczos and saved as
+# JPEG of quality 90, they have at most 0.22, 0.25, 0.24, 0.19.
 _EMPTY = {4.0: 0.25, 3.0: 0.22, 2.0: 0.22, 1.5: 0.165}
 
 
 @dataclass(frozen=True)
 class Detail:
-    """How far a photograph's detail reaches.
+    """Signs of enlargement and compression in a photograph.
 
     Attributes:
-        enlarged: The factor by which it looks enlarged, or is out of focus; 1 where it does not.
-        blocks: How much larger steps are on the grid of JPEG's 8x8 blocks than between; 1 for none.
+        enlarged: The factor by which it seems enlarged (or out of focus); 1 if it does not.
+        blocks: The mean step across borders of JPEG's 8x8 blocks, relative to other steps; 1 for none.
     """
 
     enlarged: float
@@ -33,23 +33,23 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def measure_detail(image: np.ndarray) -> Detail:
-    """Look at the middle of an image, uint8 `(H, W, 3)`."""
+    """Measure the centre of an image, uint8 `(H, W, 3)`."""
     grey = luma(_middle(image))
     return Detail(enlarged=enlargement(grey), blocks=block_steps(grey))
 
 
 def _middle(image: np.ndarray) -> np.ndarray:
-    """The middle, cut on the grid of 8x8 blocks."""
+    """The centre, aligned to the grid of 8x8 blocks."""
     top, left = (max(0, (side - _SIDE) // 2) // 8 * 8 for side in image.shape[:2])
     return image[top : top + _SIDE, left : left + _SIDE]
 
 
 def enlargement(grey: np.ndarray) -> float:
-    """The largest of 4, 3, 2 and 1.5 above whose limit the spectrum is all but empty; else 1.
+    """The factor by which an image seems enlarged: 4, 3, 2, 1.5 or 1.
 
-    A photograph has about as much contrast in each octave of its spectrum (Field 1987, doi
-    10.1364/JOSAA.4.002379). One that was enlarged by s has next to none above 1 / s of the finest that its
-    pixels could show.
+    Photographs have about the same contrast in each octave of their spectrum (Field 1987, doi
+    10.1364/JOSAA.4.002379). After enlarging by s, almost nothing is left above 1 / s of the Nyquist
+    frequency. The result is the largest factor for which that is so.
 
     Args:
         grey: `(H, W)` in [0, 255].
@@ -75,10 +75,10 @@ def enlargement(grey: np.ndarray) -> float:
 
 
 def block_steps(grey: np.ndarray) -> float:
-    """Mean step between neighbours across the borders of 8x8 blocks, over that between other neighbours.
+    """The mean step between neighbours across borders of 8x8 blocks, divided by that of other neighbours.
 
     Args:
-        grey: `(H, W)`, with a block's corner at its top left.
+        grey: `(H, W)`; its top left is the corner of a block.
     """
     ratios = []
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""A contact sheet: what is wrong first, then a sample of the rest."""
+"""Draws a contact sheet: images with problems first, then a sample of the others."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _BAD, _PLAIN = (190, 30, 30), (70, 70, 70)
 
 
 def write_sheet(survey: Survey, path: Path, *, cells: int = 64) -> int:
-    """Draw small views of images with their names and what is wrong with them.
+    """Draw thumbnails with the names and problems of images.
 
-    Images with a problem come first, then others, evenly out of all. Images inside archives are left out.
+    Images with a problem come first, then others at even intervals. Images in archives are left out.
 
     Args:
-        survey: What was found.
+        survey: The findings.
         path: The PNG.
         cells: Largest number of images.
 
     Returns:
-        How many are shown.
+        The number of images shown.
 
     Raises:
         UserError: If it cannot be written.

@@ -1,4 +1,4 @@
-"""By how much the two images of a pair are out of place."""
+"""Measures the shift between the two images of a pair."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from PIL import Image
 
 from kornia_srgan.survey.measure import luma
 
-_SIDE = 512  # LR pixels of the middle that are looked at
+_SIDE = 512  # LR pixels of the centre that are compared
 _FINE = 50  # parts of a pixel
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Where an LR image lies over its HR image.
+    """The position of an LR image relative to its HR image.
 
     Attributes:
-        right: HR pixels that LR's content lies too far to the right.
-        down: HR pixels that it lies too low.
-        trust: Height of the correlation's peak over the one that chance gives; below 1.5 the images have
+        right: HR pixels by which the content of LR is too far to the right.
+        down: HR pixels by which it is too low.
+        trust: Height of the correlation peak relative to that of unrelated images; below 1.5, the images have
             little in common.
     """
 
@@ -30,7 +30,7 @@ class Shift:
 
     @property
     def length(self) -> float:
-        """HR pixels in all."""
+        """The length in HR pixels."""
         return float(np.hypot(self.right, self.down))
 
 
@@ -47,7 +47,7 @@ def measure_shift(hr: np.ndarray, lr: np.ndarray) -> Shift:
     cross = np.fft.fft2(two) * np.conj(np.fft.fft2(one))
     cross /= np.maximum(np.abs(cross), 1e-12)
     rows, columns = (np.fft.fftfreq(side) for side in cross.shape)
-    # Fine detail differs between the two, by noise and by aliasing.
+    # Fine detail differs between the two because of noise and aliasing.
     cross *= (np.hypot(rows[:, None], columns[None]) < 0.3) & (np.hypot(rows[:, None], columns[None]) > 0)
     peak = np.abs(np.fft.ifft2(cross))
     found = np.array(np.unravel_index(peak.argmax(), peak.shape), float)
@@ -59,7 +59,7 @@ def measure_shift(hr: np.ndarray, lr: np.ndarray) -> Shift:
     )
     y, x = np.unravel_index(fine.argmax(), fine.shape)
     count = max(1.0, np.abs(cross).sum())
-    # The highest of as many sums of random phases as there are pixels; the window joins each with neighbours.
+    # The expected maximum over all pixels for random phases; the window correlates neighbours.
     chance = np.sqrt(2.25 * np.log(cross.size) * count)
     trust = float(fine[y, x] / chance)
     return Shift(float(right[x] * scale), float(down[y] * scale), trust)
@@ -71,5 +71,5 @@ def _middle(image: np.ndarray) -> np.ndarray:
 
 
 def _prepared(grey: np.ndarray) -> np.ndarray:
-    """Without its mean, and fading at the borders, which the Fourier transform would join."""
+    """Subtract the mean and fade out the borders, which the Fourier transform would join."""
     return (grey - grey.mean()) * np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
