@@ -135,7 +135,7 @@ def winograd_convolve(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor
 
 
 def write_rows(x: Tensor, top: int, result: Tensor, kernels: Tensor, bias: Tensor | None) -> None:
-    """Write rows of a convolution from `top` on into `result`, `(B, 4n, W, O)`; some may lie below the image."""
+    """Write rows of a convolution from `top` on into `result`, `(B, 4n, W, O)`; some may lie below."""
     count = result.shape[1] // ROWS
     m = _products(*_row_sums(x, top, count), kernels, bias)
     y = [row.permute(0, 3, 1, 2) for row in result.unflatten(1, (count, ROWS)).unbind(2)]

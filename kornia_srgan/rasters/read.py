@@ -1,4 +1,4 @@
-"""Arrays of any number of bands and any depth: GeoTIFF, TIFF and whatever else GDAL reads, and `.npy`."""
+"""Reads arrays of any number of bands and any depth: GeoTIFF, TIFF and other formats of GDAL, and `.npy`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MAGIC = b"\x93NUMPY"
 
 
 def raster_size(source: Source, name: str | Path = "") -> tuple[int, int, int]:
-    """Bands, height and width by a file's header.
+    """Read bands, height and width from a file's header.
 
     Raises:
         ImageError: If it cannot be read.
-        MissingExtraError: If rasterio is not installed and it is no `.npy`.
+        MissingExtraError: If rasterio is not installed and the file is not a `.npy`.
     """
     label = str(name or source)
     if is_numpy(source):
@@ -39,7 +39,7 @@ def raster_size(source: Source, name: str | Path = "") -> tuple[int, int, int]:
 
 
 def read_raster(source: Source, name: str | Path = "") -> np.ndarray:
-    """A whole file as float32 `(bands, H, W)` in its stored values; NaN where it has no data.
+    """Read a whole file as float32 `(bands, H, W)` with its stored values; NaN for no data.
 
     Raises:
         ImageError: If it cannot be read, or its values are complex.
@@ -56,14 +56,14 @@ def read_raster(source: Source, name: str | Path = "") -> np.ndarray:
 
 
 def read_with_gaps(dataset: DatasetReader, window: Any = None, dtype: Any = np.float32) -> np.ndarray:
-    """Floating point `(bands, H, W)`, NaN where there is no data; no band is taken for opacity."""
+    """Read floating point `(bands, H, W)`, NaN for no data; an opacity band is read as a band."""
     if has_opacity(dataset):  # a band that hides the others is a band here
         return dataset.read(window=window).astype(dtype)
     return np.ma.filled(dataset.read(window=window, masked=True).astype(dtype), np.nan)
 
 
 def has_opacity(dataset: DatasetReader) -> bool:
-    """Whether GDAL takes a band for opacity."""
+    """Whether GDAL treats a band as opacity."""
     from rasterio.enums import MaskFlags
 
     return any(MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
@@ -71,7 +71,7 @@ def has_opacity(dataset: DatasetReader) -> bool:
 
 @contextmanager
 def opened(source: Source, name: str) -> Iterator[DatasetReader]:
-    """A file or its bytes, opened by rasterio.
+    """Open a file, or its bytes, by rasterio.
 
     Raises:
         ImageError: If GDAL cannot read it.
@@ -97,7 +97,7 @@ def opened(source: Source, name: str) -> Iterator[DatasetReader]:
 
 
 def is_numpy(source: Source) -> bool:
-    """Whether a file, or bytes, are an array of NumPy."""
+    """Whether a file, or its bytes, is a NumPy array."""
     if isinstance(source, str | Path):
         return str(source).lower().endswith(NUMPY)
     head = source.read(len(_MAGIC))
@@ -106,7 +106,7 @@ def is_numpy(source: Source) -> bool:
 
 
 def load_array(source: Source, name: str) -> np.ndarray:
-    """An array of NumPy as it is stored, mapped into memory where it is a file.
+    """Load a NumPy array as it is stored; a file is memory-mapped.
 
     Raises:
         ImageError: If it cannot be read.
@@ -120,7 +120,7 @@ def load_array(source: Source, name: str) -> np.ndarray:
 
 
 def as_bands(array: np.ndarray, name: str) -> np.ndarray:
-    """`(bands, H, W)` of an array `(H, W)`, `(bands, H, W)` or `(H, W, bands)`, the shorter being bands."""
+    """View `(H, W)`, `(bands, H, W)` or `(H, W, bands)` as `(bands, H, W)`; the shorter axis is bands."""
     if array.ndim == 2:
         return array[None]
     if array.ndim != 3 or array.dtype.kind not in "uif" or 0 in array.shape:

@@ -1,4 +1,4 @@
-"""A large image of any number of bands, read and written in windows."""
+"""Reads and writes large images of any number of bands in windows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Window:
     right: int
 
     def grown(self, margin: int, height: int, width: int) -> Window:
-        """Larger on each side, as far as the image goes."""
+        """The window with a margin on each side, inside the image."""
         return Window(
             max(0, self.top - margin),
             max(0, self.left - margin),
@@ -50,14 +50,14 @@ class Window:
         )
 
     def within(self, outer: Window) -> tuple[slice, slice]:
-        """Where it lies in another one."""
+        """Its place relative to another window."""
         return (
             slice(self.top - outer.top, self.bottom - outer.top),
             slice(self.left - outer.left, self.right - outer.left),
         )
 
     def scaled(self, scale: int) -> Window:
-        """The same place in the enlarged image."""
+        """The same area in the enlarged image."""
         return Window(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
 
 
@@ -70,15 +70,15 @@ class Scene(Protocol):
     dtype: np.dtype[Any]
 
     def read(self, window: Window) -> np.ndarray:
-        """Stored values, float64 `(bands, H, W)`, NaN where there is no data."""
+        """Read stored values, float64 `(bands, H, W)`; NaN for no data."""
         ...
 
     def windows(self, side: int) -> Iterator[Window]:
-        """All windows of a side, row by row."""
+        """Yield windows of a given side, row by row."""
         ...
 
     def notes(self, target: Path) -> tuple[str, ...]:
-        """What of it a file of that name does not keep."""
+        """Notes about what a file of that name cannot keep."""
         ...
 
 
@@ -93,7 +93,7 @@ class _Common:
 
 
 class ArrayScene(_Common):
-    """A `.npy`, mapped into memory."""
+    """A memory-mapped `.npy` file."""
 
     def __init__(self, path: Path) -> None:
         stored = load_array(path, str(path))
@@ -150,11 +150,11 @@ class RasterScene(_Common):
 
 @contextmanager
 def open_scene(source: str | Path) -> Iterator[ArrayScene | RasterScene]:
-    """Open a file to read windows of it.
+    """Open a file for reading windows.
 
     Raises:
         ImageError: If it cannot be read.
-        MissingExtraError: If rasterio is not installed and it is no `.npy`.
+        MissingExtraError: If rasterio is not installed and the file is not a `.npy`.
     """
     path = Path(source)
     if is_numpy(path):
@@ -170,13 +170,13 @@ def write_scene(
     scale: int,
     results: Iterable[tuple[Window, np.ndarray, Gaps]],
 ) -> None:
-    """Write enlarged windows, whole or not at all.
+    """Write enlarged windows to a file, atomically.
 
     Args:
-        scene: What they were made from; its type of numbers, place and names are kept.
+        scene: The original; its dtype, georeference and band names are kept.
         target: `.tif` or `.npy`.
-        scale: How much larger they are.
-        results: Windows of the scene, enlarged values `(bands, H, W)` and where there are none.
+        scale: The upscaling factor.
+        results: Windows of the scene, their enlarged values `(bands, H, W)`, and the mask of no data.
 
     Raises:
         ImageError: If the file cannot be written or has another suffix.
@@ -253,7 +253,7 @@ def _write_tiff(
 
 
 def _describe(source: DatasetReader, target: Any) -> None:
-    """Names, units, tags and colours of bands."""
+    """Copy the names, units, tags and colours of bands."""
     target.descriptions = source.descriptions
     target.scales, target.offsets, target.units = source.scales, source.offsets, source.units
     target.colorinterp = source.colorinterp
@@ -264,13 +264,13 @@ def _describe(source: DatasetReader, target: Any) -> None:
 
 
 def stored(values: np.ndarray, dtype: np.dtype[Any], gaps: Gaps, nodata: float | None) -> np.ndarray:
-    """Values in the type of the file; a value that would read as no data moves by the least step.
+    """Convert values to the dtype of the file; a value equal to `nodata` is moved by the smallest step.
 
     Args:
         values: `(bands, H, W)`.
-        dtype: Of the file.
-        gaps: Where there is no data.
-        nodata: What stands for that; NaN or 0 where nothing does.
+        dtype: The dtype of the file.
+        gaps: The mask of no data.
+        nodata: The value that means no data; if there is none, NaN or 0 is written.
     """
     if dtype.kind == "f":
         result = values.astype(dtype)

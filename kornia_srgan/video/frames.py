@@ -1,4 +1,4 @@
-"""The frames of a clip as upright RGB, each with its time."""
+"""Decodes the frames of a clip as upright RGB with their times."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Picture:
     """A frame.
 
     Attributes:
-        pixels: `(H, W, 3)`, `uint8`, or `uint16` where the clip has more than 8 bits.
-        pts: When it is shown, in ticks of the clip's time base.
-        duration: How long, in ticks.
-        same: It is the frame before it once more, bit for bit.
+        pixels: `(H, W, 3)`, `uint8`, or `uint16` for clips of more than 8 bits.
+        pts: The time at which it is shown, in ticks of the clip's time base.
+        duration: How long it is shown, in ticks.
+        same: Whether it is identical to the previous frame.
     """
 
     pixels: Pixels
@@ -46,13 +46,13 @@ class Reader:
 
     Args:
         clip: From `describe`.
-        options: Of them, start, end, rate and deinterlacing.
-        container: The open file, where it can be read only once, with the frames that were read from it.
-        first: These frames.
+        options: Start, end, rate and deinterlacing are used.
+        container: The open file, if it can be read only once.
+        first: The frames that were already read from it.
 
     Attributes:
-        damaged: Pieces of the file that could not be decoded so far.
-        moved: Frames that claimed the time of the one before.
+        damaged: Number of packets that could not be decoded so far.
+        moved: Number of frames with the same time as the previous one.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Reader:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What went wrong, once all is read."""
+        """Notes about problems, complete after all frames are read."""
         notes = []
         if self.damaged:
             notes.append(f"pieces of the video that are damaged and were left out or patched: {self.damaged}")
@@ -82,10 +82,10 @@ class Reader:
         """The frames between start and end.
 
         Args:
-            after: The first frame is the one at this time (in ticks), to go on behind it.
+            after: Start with the frame at this time (in ticks), to continue after it.
 
         Raises:
-            ImageError: If the clip cannot be read on, or changes its size.
+            ImageError: If the clip becomes unreadable or changes its size.
         """
         begin = self._from if after is None else after * self.clip.time_base
         before: Pixels | None = None
@@ -111,7 +111,7 @@ class Reader:
             self._end = end
 
     def _timed(self, begin: Fraction | None) -> Iterator[tuple[Any, int, int]]:
-        """Decoded frames with times in ticks that only go up."""
+        """Decode frames; their times in ticks are made strictly increasing."""
         tick = self.clip.time_base
         usual = max(1, round(1 / self.clip.rate / tick))
         last: int | None = None
@@ -144,7 +144,7 @@ class Reader:
             yield from self._filtered(stream, self._read(container, stream))
 
     def _early(self, frame: Any, begin: Fraction) -> bool:
-        """Whether a seek came out at or before a time; fields need the frame before theirs too."""
+        """Whether a seek landed at or before a time; for interlaced clips, one frame earlier."""
         when = None if frame.pts is None else frame.pts * Fraction(frame.time_base or self.clip.time_base)
         return when is not None and (when < begin or (when == begin and not self.clip.interlaced))
 
@@ -199,7 +199,7 @@ class Reader:
 
 
 def _sought(container: Any, stream: Any, begin: Fraction, frames: Iterator[Any]) -> Any:
-    """The first frame after a seek; None where the file cannot be read from there."""
+    """The first frame after a seek; None if the file cannot be read from there."""
     try:
         container.seek(int(begin / stream.time_base), stream=stream)
         return next(frames, None)

@@ -1,4 +1,4 @@
-"""What an HDR clip says of the screen it was made on, from its frames to the encoder."""
+"""Passes static HDR metadata from a clip's frames to the encoder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Light:
     """Static HDR metadata.
 
     Attributes:
-        mastering: Primaries, white point and luminance (SMPTE ST 2086), as x265 takes them; empty for none.
-        content: Brightest pixel and brightest frame in cd/m2 (MaxCLL, MaxFALL), as x265 takes them.
+        mastering: Primaries, white point and luminance (SMPTE ST 2086) in x265's notation; empty for none.
+        content: Brightest pixel and brightest frame in cd/m2 (MaxCLL, MaxFALL) in x265's notation.
     """
 
     mastering: str = ""
@@ -26,7 +26,7 @@ class Light:
 
 
 def light_of(frame: Any) -> Light:
-    """What a decoded frame says."""
+    """Read the metadata of a decoded frame."""
     data = {d.type: bytes(d) for d in frame.side_data}
     return Light(
         _mastering(data.get(Type.MASTERING_DISPLAY_METADATA, b"")),

@@ -1,4 +1,4 @@
-"""How a picture moves from one frame to the next: pyramidal least squares (Lucas and Kanade 1981)."""
+"""Estimates motion between two frames by pyramidal least squares (Lucas and Kanade 1981)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from torch.nn import functional as F
 
 _SMALLEST, _LEVELS, _ROUNDS = 16, 5, 3
 _WINDOW = 9
-_DAMPING = 1e-4  # of squared contrast: where nothing is to be seen, nothing moves
-_STILL = 0.03  # pixels; less is noise, and moving by it would only blur
+_DAMPING = 1e-4  # of squared contrast: flat areas do not move
+_STILL = 0.03  # pixels; smaller motion is noise, and shifting by it would only blur
 
 
 def luma(images: Tensor) -> Tensor:
-    """`(B, 3, H, W)` in [0, 1] to `(B, 1, H, W)`."""
+    """BT.709 luminance of `(B, 3, H, W)` in [0, 1]: `(B, 1, H, W)`."""
     weights = images.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
     return (images * weights).sum(1, keepdim=True)
 
 
 def motion(now: Tensor, before: Tensor) -> Tensor:
-    """Where each pixel of a frame was in the frame before.
+    """Estimate where each pixel of a frame was in the previous frame.
 
     Args:
         now: `(1, 1, H, W)` in [0, 1].
-        before: The frame before it, of the same shape.
+        before: The previous frame, of the same shape.
 
     Returns:
-        `(1, 2, H, W)`: to the right and down, in pixels; `shifted(before, motion)` looks like `now`.
+        `(1, 2, H, W)`: right and down, in pixels, so that `shifted(before, motion)` looks like `now`.
     """
     pairs = [(now, before)]
     while len(pairs) < _LEVELS and min(pairs[-1][0].shape[-2:]) >= 2 * _SMALLEST:
@@ -44,7 +44,7 @@ def motion(now: Tensor, before: Tensor) -> Tensor:
 
 
 def shifted(image: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
-    """`(1, C, H, W)` as seen at the places that a motion points to; its border goes on outside."""
+    """Sample `(1, C, H, W)` at the positions that a motion points to; the border is repeated."""
     height, width = image.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, dtype=image.dtype), torch.arange(width, dtype=image.dtype), indexing="ij"
@@ -60,7 +60,7 @@ def shifted(image: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
 
 
 def _step(now: Tensor, moved: Tensor) -> Tensor:
-    """The least squares that are left, window by window; at most a pixel."""
+    """One step of least squares for each window; at most one pixel."""
     padded = F.pad((now + moved) / 2, (1, 1, 1, 1), mode="replicate")
     right = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2

@@ -1,4 +1,4 @@
-"""The finished file: the new video with sound, subtitles, chapters and metadata of the old one."""
+"""Writes the finished file: the new video with sound, subtitles, chapters and metadata of the old one."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _FORMATS = {".m4v": "mp4", ".mp4": "mp4", ".qt": "mov", ".mov": "mov"}
 _PICTURES = {"mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png")}
 _ROUNDED = Fraction(1, 500)  # seconds
 _SUBTITLES_OF_MP4 = ("mov_text", "dvdsub", "webvtt")
-# What a container writes of itself.
+# Metadata that a container writes itself.
 _OF_CONTAINERS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 
 
 @dataclass(frozen=True)
 class Window:
-    """Which part of a clip's time is kept.
+    """The part of a clip that is kept.
 
     Attributes:
         begin: The time of the first frame in the clip, in seconds.
-        end: Where it ends; None for the end of the clip.
-        shift: What is taken from all times; 0 where all of the clip is kept.
+        end: The end in seconds; None for the end of the clip.
+        shift: Subtracted from all times; 0 if the whole clip is kept.
     """
 
     begin: Fraction
@@ -47,10 +47,10 @@ class Window:
 def write_clip(
     target: Path, clip: Clip, coding: Coding, segments: Sequence[Segment], options: VideoOptions
 ) -> tuple[str, ...]:
-    """Put the segments and what else is in the clip's file into one file, whole or not at all.
+    """Write the segments and the other streams of the clip to one file, atomically.
 
     Returns:
-        What could not be kept, one sentence each.
+        Notes about what could not be kept, one sentence each.
 
     Raises:
         ImageError: If it cannot be written.
@@ -125,13 +125,13 @@ def _own(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _copies(source: Any, main: Any, output: Any, clip: Clip, notes: list[str]) -> dict[int, Any]:
-    """The streams that are copied, by their number in the source."""
+    """The copied streams, by their index in the source."""
     copies = {}
     for stream in source.streams:
         if stream.index == main.index:
             continue
         if stream.type == "data" and ("timecode" in stream.metadata or source.chapters()):
-            continue  # QuickTime keeps both in tracks, which are written anew from what they say
+            continue  # QuickTime stores both in tracks, which are written anew
         try:
             made = _copied(stream, output, clip)
         except (OSError, ValueError):
@@ -155,10 +155,10 @@ def _copies(source: Any, main: Any, output: Any, clip: Clip, notes: list[str]) -
 
 
 def _copied(stream: Any, output: Any, clip: Clip) -> Any:
-    """A stream of the output for the packets of one of the source; None where it has none.
+    """Add an output stream for the packets of a source stream; None if it has no packets.
 
     Raises:
-        ValueError: If the output takes no such stream.
+        ValueError: If the output format does not support it.
     """
     if stream.type == "attachment":
         if output.format.name != "matroska":
@@ -175,7 +175,7 @@ def _copied(stream: Any, output: Any, clip: Clip) -> Any:
     if stream.type == "data":
         raise ValueError("no codec says how to write it")
     of_mp4 = stream.type == "subtitle" and output.format.name in ("mp4", "mov")
-    if of_mp4 and stream.codec_context.name not in _SUBTITLES_OF_MP4:  # FFmpeg says yes, and then fails
+    if of_mp4 and stream.codec_context.name not in _SUBTITLES_OF_MP4:  # FFmpeg accepts it and then fails
         raise ValueError("MP4 has subtitles of its own kind")
     return output.add_stream_from_template(stream, opaque=True)
 
@@ -196,10 +196,10 @@ def _chapters(source: Any, window: Window) -> list[Any]:
 def _video(
     film: Any, segments: Sequence[Segment], coding: Coding, window: Window
 ) -> Iterator[tuple[Any, Any]]:
-    """The packets of all segments with times for decoding that only go up.
+    """The packets of all segments, with increasing decoding times.
 
-    Each segment was encoded on its own, so its encoder knew nothing of the times before it. A packet is
-    decoded when, counted from the start, its frame would be shown, less the deepest reordering.
+    Segments were encoded separately, so their decoding times overlap. They are computed anew: packet number k
+    is decoded at the time at which frame number k is shown, minus the largest reordering delay.
     """
     moments = [moment for segment in segments for moment in segment.moments]
     times, durations = [pts for pts, _ in moments], dict(moments)
@@ -222,7 +222,7 @@ def _video(
 
 
 def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[tuple[Any, Any]]:
-    """The packets of the copied streams that lie in the window."""
+    """The packets of the copied streams inside the window."""
     if not copies:
         return
     streams = [s for s in source.streams if s.index in copies]
@@ -253,7 +253,7 @@ def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[
 
 
 def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, window: Window) -> list[str]:
-    """What the written file does not keep, found by reading it.
+    """Read the written file and note what it did not keep.
 
     Raises:
         ImageError: If frames are missing.
@@ -267,7 +267,7 @@ def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, wind
             raise ImageError(f"the file holds {len(times)} frames instead of {len(expected)}")
         later = times[0] - expected[0]
         off = max(abs(a - later - b) for a, b in zip(times, expected, strict=True))
-        if abs(later) >= _ROUNDED:  # so that what begins before 0 has a place
+        if abs(later) >= _ROUNDED:  # makes room for packets before time 0
             notes.append(f"all times, of sound too, are {_ms(later)} later in this kind of file")
         if off:
             notes.append(

@@ -1,4 +1,4 @@
-"""What may be asked of a clip's result. Standard library only."""
+"""Options for enlarging a clip. Standard library only."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class VideoOptions:
     """How a clip is enlarged and written.
 
     Attributes:
-        codec: An encoder of FFmpeg; None for H.264, or HEVC where there are more than 8 bits or 4096 pixels.
-        crf: Quality where the encoder has such a scale, lower is better; None for its good default.
-        preset: How long the encoder tries; None for its good default.
-        pixel_format: As FFmpeg names them; None for the clip's own where the encoder takes it.
-        encoder_options: More options of the encoder, by name.
+        codec: An encoder of FFmpeg; None for H.264, or HEVC for more than 8 bits or 4096 pixels.
+        crf: Quality on the encoder's scale, lower is better; None for a high quality.
+        preset: The speed preset of the encoder; None for a suitable default.
+        pixel_format: A name of FFmpeg; None for that of the clip if the encoder supports it.
+        encoder_options: Other options of the encoder, by name.
         container_options: Options of the container, by name, such as `movflags`.
-        start: Frames before this time, in seconds, are left out.
-        end: Frames from this time on are left out.
-        rate: Frames a second of an image sequence.
-        segment: Seconds of the clip that are encoded together; a stop loses at most one segment.
-        resume: Go on with a run that was stopped; False begins again; None refuses to choose.
-        steady: How strongly flicker is lowered, 0 to 1; 0 leaves each frame alone.
-        deinterlace: Whether frames that are marked as interlaced are deinterlaced.
-        existing: What to do where the result is there already.
+        start: The start in seconds; earlier frames are skipped.
+        end: The end in seconds; frames from this time on are skipped.
+        rate: Frames per second of numbered pictures.
+        segment: Length of a segment in seconds; a stop loses at most one segment.
+        resume: True continues a stopped run, False starts again, None raises an error if there is one.
+        steady: How strongly to reduce flicker, from 0 (not at all) to 1.
+        deinterlace: Deinterlace frames that are marked as interlaced.
+        existing: What to do if the result exists.
     """
 
     codec: str | None = None
@@ -68,10 +68,10 @@ class VideoOptions:
 
 
 def parse_time(text: str) -> Fraction:
-    """A time as `12.5` or `1:02:03.25`, in seconds, exact.
+    """Parse a time such as `12.5` or `1:02:03.25`: exact seconds.
 
     Raises:
-        ArgumentError: If it is none.
+        ArgumentError: If it is not a time.
     """
     match = _CLOCK.fullmatch(text.strip())
     if match is None:
@@ -81,10 +81,10 @@ def parse_time(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> Fraction:
-    """Frames a second as `25`, `29.97` or `30000/1001`.
+    """Parse a frame rate such as `25`, `29.97` or `30000/1001`.
 
     Raises:
-        ArgumentError: If it is none.
+        ArgumentError: If it is not a frame rate.
     """
     try:
         rate = Fraction(text.strip())
@@ -96,7 +96,7 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_pairs(texts: list[str] | None) -> dict[str, str]:
-    """Options as `name=value`, by name.
+    """Parse options of the form `name=value`.
 
     Raises:
         ArgumentError: If one is of another form.
@@ -109,10 +109,10 @@ def parse_pairs(texts: list[str] | None) -> dict[str, str]:
 
 
 def is_sequence(path: str | Path) -> bool:
-    """Whether a path means numbered pictures, as `frames/%05d.png` does."""
+    """Whether a path is a pattern of numbered pictures, such as `frames/%05d.png`."""
     return _SEQUENCE.search(Path(path).name) is not None
 
 
 def is_clip(text: str) -> bool:
-    """Whether an input on the command line is a clip: by its suffix, or as numbered pictures."""
+    """Whether an input of the command line is a clip, by its suffix or as numbered pictures."""
     return is_sequence(text) or Path(text).suffix.lower() in VIDEO_SUFFIXES

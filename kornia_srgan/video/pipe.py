@@ -1,6 +1,6 @@
-"""Frames through an enlarger: this thread computes, one reads and decodes, one encodes and writes.
+"""Runs frames through an enlarger: this thread computes, one decodes, and one encodes and writes.
 
-The network computes where it ran first: OpenMP keeps a team of threads for each thread that asks.
+The network always runs in one thread, because OpenMP keeps a team of threads for each calling thread.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from kornia_srgan.video.frames import Picture, Reader
 from kornia_srgan.video.steady import Steadier
 from kornia_srgan.video.targets import Place
 
-_AHEAD = 3  # frames that wait on each side
-_PATIENCE = 0.2  # seconds between looks whether the run was stopped
+_AHEAD = 3  # frames queued on each side
+_PATIENCE = 0.2  # seconds between checks whether the run was stopped
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a clip is.
+    """The progress of a clip.
 
     Attributes:
-        done: Frames, with those of an earlier run.
-        total: Frames; 0 where nobody knows.
-        computed: Of those of this run, how many went through the network.
-        seconds: Since this run began.
-        begun: Frames that were done before.
+        done: Finished frames, including those of earlier runs.
+        total: Number of frames; 0 if unknown.
+        computed: Frames of this run that went through the network.
+        seconds: Time since the start of this run.
+        begun: Frames finished by earlier runs.
     """
 
     done: int
@@ -46,16 +46,16 @@ class Progress:
 
 
 class _StoppedError(Exception):
-    """The run was broken off."""
+    """The run was stopped."""
 
 
 class Pipe:
     """One run.
 
     Args:
-        enlarger: Computes.
-        place: Where frames go, and what is done.
-        steadier: Lowers flicker; None for frames on their own.
+        enlarger: Enlarges the frames.
+        place: The sink, and what is already done.
+        steadier: Reduces flicker; None to leave frames independent.
     """
 
     def __init__(self, enlarger: Enlarger, place: Place, steadier: Steadier | None) -> None:
@@ -66,15 +66,15 @@ class Pipe:
         self._failed: BaseException | None = None
 
     def run(self, reader: Reader, on_frame: Callable[[Progress], Any], *, total: int) -> tuple[int, int]:
-        """Do all frames.
+        """Process all frames.
 
         Args:
-            reader: Gives them.
-            on_frame: Told of progress, from this thread.
-            total: How many there are likely to be.
+            reader: The source of frames.
+            on_frame: Called with the progress, from this thread.
+            total: The expected number of frames.
 
         Returns:
-            How many are in the result, and how many of them the network computed now.
+            The number of frames in the result, and how many the network computed in this run.
         """
         sides = [
             threading.Thread(target=self._reading, args=(reader,), name="reading", daemon=True),
@@ -86,7 +86,7 @@ class Pipe:
             counts = self._computing(on_frame, total)
             self._put(self._made, None)
         except BaseException as error:
-            self._stop.set()  # what is in the works is dropped
+            self._stop.set()  # queued frames are dropped
             if isinstance(error, _StoppedError) and self._failed is not None:
                 raise self._failed from None
             raise
@@ -101,7 +101,7 @@ class Pipe:
         place, began = self._place, time.perf_counter()
         done, computed = place.done, 0
         result = place.state
-        if place.last is not None:  # the frame behind which to go on
+        if place.last is not None:  # the last frame of the earlier run
             before = self._next()
             if before is None or before.pts != place.last:
                 raise DataError(

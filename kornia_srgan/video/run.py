@@ -1,4 +1,4 @@
-"""A clip in, a larger clip out."""
+"""Enlarges a clip."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _NEARLY_FLAT = 4 / 255
 
 @dataclass(frozen=True)
 class ClipOutcome:
-    """What became of a clip.
+    """The outcome of a clip.
 
     Attributes:
-        clip: The clip; None where it was skipped.
+        clip: The clip; None if it was skipped.
         target: The result.
-        frames: In the result.
-        computed: By the network, in this run; the others were the frame before once more, or done before.
-        seconds: Of this run.
-        restore: How much noise and compression was taken away, where that is known.
-        notes: What is assumed or not kept, one sentence each.
+        frames: Number of frames in the result.
+        computed: Frames that the network computed in this run; others were repeated or already done.
+        seconds: Time of this run.
+        restore: How much noise and compression was removed, if known.
+        notes: Notes about assumptions and what is not kept, one sentence each.
         size: Height and width.
-        skipped: The result was there already.
+        skipped: Whether the result already existed.
     """
 
     clip: Clip | None
@@ -69,17 +69,17 @@ def enlarge_clip(
     Args:
         source: A path; a pattern of numbered pictures (`frames/%05d.png`); a file open for reading, with y4m.
         target: A path; a pattern of numbered pictures; a file open for writing, which gets y4m.
-        enlarger: An `Upscaler`, or a `Rescaler` for other sizes. A dial is set once, by the first frames.
-        options: How it is written.
-        label: What to call the clip in messages.
-        identity: What else the frames depend on, by name; a run is only resumed where it is the same.
-        write: Quality and the like of pictures.
-        on_start: Told the clip, the enlarger with its dial set, and the size of the result.
-        on_frame: Told of progress, from this thread.
+        enlarger: An `Upscaler`, or a `Rescaler` for other sizes. A dial is set once, from the first frames.
+        options: How to enlarge and write it.
+        label: The name of the clip in messages.
+        identity: Other settings that the frames depend on; a run is only resumed with the same ones.
+        write: Options for writing pictures.
+        on_start: Called with the clip, the enlarger with its dial set, and the size of the result.
+        on_frame: Called with the progress, from this thread.
 
     Raises:
-        ImageError: If the clip cannot be read, or the result not written.
-        UserError: If there is a stopped run, and it is not said what to do with it.
+        ImageError: If the clip cannot be read or the result cannot be written.
+        UserError: If there is a stopped run and `options.resume` is None.
     """
     options = options or VideoOptions()
     began = time.perf_counter()
@@ -132,7 +132,7 @@ def _enlarge(
 
 
 def _total(clip: Clip, options: VideoOptions) -> int:
-    """How many frames there will be; 0 where nobody knows."""
+    """The expected number of frames; 0 if unknown."""
     if not clip.frames or (options.start is None and options.end is None):
         return clip.frames
     start = options.start or 0
@@ -142,7 +142,7 @@ def _total(clip: Clip, options: VideoOptions) -> int:
 
 
 def _tuned(enlarger: Enlarger, clip: Clip, options: VideoOptions, first: list[Any]) -> Enlarger:
-    """The enlarger for all frames: a dial is set once, by the median of what some early frames want."""
+    """The enlarger for all frames; a dial is set once, to the median for some early frames."""
     if isinstance(clip.source, str | Path):
         with contextlib.closing(Reader(clip, options).frames()) as frames:
             telling = _telling(shown.pixels for shown in frames)
@@ -158,7 +158,7 @@ def _tuned(enlarger: Enlarger, clip: Clip, options: VideoOptions, first: list[An
 
 
 def _telling(frames: Iterable[Pixels]) -> list[Pixels]:
-    """Up to three of the first frames, apart from each other; black ones at the beginning say nothing."""
+    """Up to three of the first frames, some distance apart; leading black frames are skipped."""
     chosen: list[Pixels] = []
     spare: list[Pixels] = []
     next_one = 0

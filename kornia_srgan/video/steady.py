@@ -1,4 +1,4 @@
-"""Less flicker: details that a network finds in one frame and not in the next are averaged along motion."""
+"""Reduces flicker: averages, along the motion, details that a network invents in one frame only."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from torch.nn import functional as F
 from kornia_srgan.photos.photo import Pixels, white_of
 from kornia_srgan.video.motion import luma, motion, shifted
 
-_MOST = 0.85  # of the result so far, at full strength
-_NOISE = (2 / 255, 10 / 255)  # differences that count as noise, at least and at most
+_MOST = 0.85  # share of the previous result at full strength
+_NOISE = (2 / 255, 10 / 255)  # least and greatest estimate of the noise
 _AROUND = 5
 
 
 class Steadier:
-    """Blends each result with the one before it, moved to where things are now.
+    """Blends each result with the previous one, compensated for motion.
 
-    Only where the small frames agree once they are moved: at cuts, at what comes into view and at motion that
-    cannot be followed, the new result stays as it is. Results are `uint16`, so that averages are not rounded
-    away.
+    It blends only where the motion-compensated input frames agree. At cuts, in newly visible areas and for
+    motion that cannot be followed, the new result is unchanged. Results are `uint16` to avoid rounding.
 
     Args:
-        strength: From 0, each frame on its own, to 1.
+        strength: From 0 (no blending) to 1.
     """
 
     def __init__(self, strength: float) -> None:
@@ -34,21 +33,21 @@ class Steadier:
         self._result: Tensor | None = None
 
     def begin(self, small: Pixels, result: Pixels) -> None:
-        """Go on behind a frame.
+        """Continue after a frame.
 
         Args:
             small: The frame, `(H, W, 3)`.
-            result: What this made of it, `uint16`.
+            result: Its steadied result, `uint16`.
         """
         self._small, self._result = _unit(small), _unit(result)
 
     @torch.inference_mode()
     def __call__(self, small: Pixels, result: Pixels) -> Pixels:
-        """The steadier result.
+        """Steady a result.
 
         Args:
             small: The frame, `(H, W, 3)`.
-            result: What the network made of it, `uint8` or `uint16`.
+            result: Its enlarged version, `uint8` or `uint16`.
 
         Returns:
             `uint16`.
@@ -68,14 +67,14 @@ class Steadier:
 
 
 def flicker(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
-    """How much a clip changes where nothing but motion happens: the warping error (arXiv 1808.00449).
+    """Measure flicker: the warping error (arXiv 1808.00449).
 
-    Each result is compared with the one before it, moved as the small frames moved, at the places where the
-    small frames agree. It is the root of the mean squared difference, in levels of 255; 0 is steady.
+    Each result is compared with the previous one, compensated for the motion of the input frames, where the
+    input frames agree. The value is the root mean squared difference in levels of 255; 0 is steady.
 
     Args:
         frames: Results, `(H, W, 3)`.
-        small: What they were made of; better without noise, where that is known.
+        small: The input frames; use clean ones if there are any.
     """
     total = places = 0.0
     for number in range(1, len(frames)):
@@ -94,7 +93,7 @@ def flicker(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
 
 
 def _agreement(now: Tensor, moved: Tensor) -> Tensor:
-    """Where two small frames are the same but for noise: `(1, 1, H, W)` in [0, 1]."""
+    """Where two input frames agree apart from noise: `(1, 1, H, W)` in [0, 1]."""
     off = F.avg_pool2d(
         (now - moved).abs().mean(1, keepdim=True),
         _AROUND,

@@ -1,4 +1,4 @@
-"""What becomes of the result: which sink takes it, and how much of it an earlier run has done."""
+"""Chooses the sink of a result, and finds what an earlier run has finished."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from kornia_srgan.video.sinks import ClipSink, PicturesSink, Sink, Y4mSink, fram
 
 @dataclass(frozen=True)
 class Place:
-    """Where frames go.
+    """The destination of frames.
 
     Attributes:
-        sink: Takes them.
-        done: Frames of an earlier run.
-        last: The time of the last of them, in ticks; None where there are none.
-        state: Its result, where the next one depends on it.
-        notes: What is not kept, one sentence each.
+        sink: Receives the frames.
+        done: Number of frames finished by an earlier run.
+        last: The time of the last of them, in ticks; None if there are none.
+        state: Its result, if the next one depends on it.
+        notes: Notes about what is not kept, one sentence each.
     """
 
     sink: Sink
@@ -38,7 +38,7 @@ class Place:
 
 
 def check_target(source: Any, target: Path, label: str) -> None:
-    """Refuse a result that would take the place of its source.
+    """Refuse a result that would overwrite its source.
 
     Raises:
         UserError: If it would.
@@ -59,20 +59,20 @@ def place_for(
     identity: Mapping[str, str] | None,
     write: WriteOptions | None,
 ) -> Place:
-    """Where frames go.
+    """Choose the destination of frames.
 
     Args:
         clip: The clip.
         target: A path, a pattern of numbered pictures, or a file open for writing, which gets y4m.
         size: Height and width of the result.
-        restore: How much noise and compression is taken away.
-        options: What was asked for.
+        restore: The setting of the dial, if known.
+        options: The options of the run.
         identity: What else the frames depend on.
-        write: Quality and the like of pictures.
+        write: Options for writing pictures.
 
     Raises:
-        ArgumentError: If the target cannot hold what is asked for.
-        UserError: If an earlier run was stopped and it is not said what to do, or it was another one.
+        ArgumentError: If the target does not support the options.
+        UserError: If there is a stopped run, and `resume` is not set or it had other settings.
     """
     if not isinstance(target, Path):
         return Place(Y4mSink(target, clip, size, options.pixel_format), notes=_unheard(clip))
@@ -90,7 +90,7 @@ def place_for(
     if is_sequence(target):
         return _pictures(clip, target, options, write or WriteOptions(), plan)
     coding = coding_for(clip, size, options, target)
-    coding.context()  # what cannot be encoded is said before hours of work
+    coding.context()  # unsupported settings fail before hours of work
     length = frames_of(options.segment, clip.rate)
     plan |= {"coding": [coding.codec, coding.options, coding.pixel_format], "segment": length}
     parts = Parts(target, plan, options.resume)
@@ -101,7 +101,7 @@ def place_for(
 
 
 def _identity_of(clip: Clip) -> list[str]:
-    """Which clip it is, for a run that goes on."""
+    """The identity of a clip, for resuming a run."""
     if not isinstance(clip.source, str | Path) or is_sequence(clip.source):
         return [clip.label, str(clip.rate)]
     found = Path(clip.source).stat()
@@ -126,7 +126,7 @@ def _pictures(
 
 
 def _unheard(clip: Clip) -> tuple[str, ...]:
-    """What a result without a container leaves out of a file."""
+    """Notes about what a result without a container cannot keep."""
     if not isinstance(clip.source, str | Path) or is_sequence(clip.source):
         return ()
     with opened(clip.source, clip.label) as source:
