@@ -1,35 +1,35 @@
 """The command `upscale` for launchers: `accelerate launch -m kornia_srgan.upscale IN -o OUT`.
 
-Each process does its share of the files: `--share` is taken from the launcher's RANK and WORLD_SIZE.
+The first process reads the command line, shows the progress and makes the report; all of them compute.
 """
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-
-
-def shared(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    """The arguments of one process: with its share, and a device of its own where there are several GPUs."""
-    count = int(environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        return list(arguments)
-    more = ["--share", f"{int(environ.get('RANK', '0')) + 1}/{count}"]
-    if not any(argument.partition("=")[0] == "--device" for argument in arguments):
-        import torch
-
-        devices = torch.cuda.device_count()
-        if devices > 1:
-            more += ["--device", f"cuda:{int(environ.get('LOCAL_RANK', '0')) % devices}"]
-    return [*more, *arguments]
+from typing import Any
 
 
 def main() -> int:
-    """Run `kornia-srgan upscale` with this process's arguments and its share."""
+    """Run `kornia-srgan upscale` in the first process; in the others, work for it."""
+    from kornia_srgan.batch.launcher import dismiss, follow, this_launch
     from kornia_srgan.cli.app import run_command_line
+    from kornia_srgan.cli.errors import exit_code_of
 
-    return run_command_line(["upscale", *shared(sys.argv[1:], os.environ)])
+    launch = this_launch()
+    if launch is None:
+        return run_command_line(["upscale", *sys.argv[1:]])
+    if launch.rank == 0:
+        signal.signal(signal.SIGTERM, _interrupt)  # how launchers stop the others when one is lost
+        code = run_command_line(["upscale", "--launched", *sys.argv[1:]])
+        dismiss()
+        return code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one stops, and then this one does
+    return exit_code_of(lambda: follow() or 0)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

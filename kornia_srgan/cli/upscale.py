@@ -106,6 +106,13 @@ def command(
             metavar="2/5", help="Of the files, for several machines or processes: the second of five."
         ),
     ] = None,
+    num_processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that share files, large pictures and videos; each on its cores or GPU."
+        ),
+    ] = None,
+    launched: Annotated[bool, typer.Option("--launched", hidden=True)] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Largest input in megapixels.")] = 250,
     codec: Annotated[
         str | None,
@@ -160,8 +167,11 @@ def command(
     Metadata, bit depth and transparency are kept; of videos also sound and frame times. Videos are files,
     numbered pictures (frames/%05d.png), or y4m on standard input.
     """
+    from contextlib import ExitStack
+
     from kornia_srgan.cli.clip_options import container_meant, identity_of, picture_format
     from kornia_srgan.cli.quiet import libraries_silenced
+    from kornia_srgan.cli.upscale_crew import crew_of
     from kornia_srgan.cli.upscale_scenes import is_for_scenes, upscale_scenes
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
     from kornia_srgan.cli.upscale_view import failure_reason, list_left_out, make_report, show_note
@@ -174,7 +184,7 @@ def command(
         tile_of,
     )
 
-    with libraries_silenced(quiet):
+    with libraries_silenced(quiet), ExitStack() as stack:
         from kornia_srgan.allocator import keep_freed_memory
         from kornia_srgan.batch.naming import Naming
         from kornia_srgan.batch.share import parse_share
@@ -197,6 +207,7 @@ def command(
                 "--format": file_format is not None,
                 "--quality": quality is not None,
                 "--json": json_file is not None,
+                "--num-processes": num_processes is not None or launched,
             }
             return upscale_scenes(weights, inputs, output, device=device, ignored=photographic, quiet=quiet)
         if json_file is not None:
@@ -248,6 +259,9 @@ def command(
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
         pixels = max_pixels * 1_000_000
+        crew = stack.enter_context(
+            crew_of(num_processes, threads, device, plugin or [], launched=launched, quiet=quiet)
+        )
         outcomes = enlarge_pictures(
             sources,
             output,
@@ -259,6 +273,7 @@ def command(
             existing="overwrite" if overwrite else "skip",
             jobs=jobs,
             share=part,
+            crew=crew,
             max_pixels=pixels,
             quiet=quiet,
         )
@@ -282,6 +297,7 @@ def command(
                 identity={**identity_of(recipe), "dtype": dtype, "engine": engine},
                 write=options,
                 share=part,
+                crew=crew,
                 max_pixels=pixels,
                 quiet=quiet,
             )

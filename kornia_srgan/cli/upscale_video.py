@@ -18,13 +18,14 @@ from kornia_srgan.explain import explain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from kornia_srgan.batch.crew import Crew
     from kornia_srgan.batch.naming import Naming
     from kornia_srgan.batch.share import Share
     from kornia_srgan.inference.picture import Enlarger
     from kornia_srgan.photos.formats import WriteOptions
     from kornia_srgan.video.clip import Clip
     from kornia_srgan.video.options import VideoOptions
-    from kornia_srgan.video.run import ClipOutcome, Progress
+    from kornia_srgan.video.run import ClipOutcome, Progress, Run
 
 STREAM = "-"
 _KEEPS_ITS_CONTAINER = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov", ".qt": ".mov"}
@@ -128,12 +129,17 @@ def enlarge_clips(
     identity: Mapping[str, str],
     write: WriteOptions,
     share: Share,
+    crew: Crew | None,
     max_pixels: int,
     quiet: bool,
 ) -> list[ClipResult]:
     """Enlarge clips one after the other; one that fails does not stop the rest."""
+    from functools import partial
+
+    from kornia_srgan.batch.segments import run_shared
     from kornia_srgan.photos.outputs import mark_results
     from kornia_srgan.video.options import is_sequence
+    from kornia_srgan.video.run import run_pipe
 
     targets = clip_targets(clips, output, naming, container)
     if str(output) != STREAM:
@@ -143,7 +149,16 @@ def enlarge_clips(
         label = "stdin" if text == STREAM else text
         try:
             outcome = _enlarge(
-                text, target, label, enlarger, options, identity, write, max_pixels=max_pixels, quiet=quiet
+                text,
+                target,
+                label,
+                enlarger,
+                options,
+                identity,
+                write,
+                run=run_pipe if crew is None else partial(run_shared, crew),
+                max_pixels=max_pixels,
+                quiet=quiet,
             )
             results.append(ClipResult(label, str(target), outcome))
         except Exception as error:
@@ -191,13 +206,15 @@ def _enlarge(
     identity: Mapping[str, str],
     write: WriteOptions,
     *,
+    run: Run,
     max_pixels: int,
     quiet: bool,
 ) -> ClipOutcome:
     import sys
 
+    from kornia_srgan.batch.segments import why_alone
     from kornia_srgan.errors import ImageError
-    from kornia_srgan.video.run import enlarge_clip
+    from kornia_srgan.video.run import enlarge_clip, run_pipe
 
     screen = console(stderr=True)
 
@@ -229,10 +246,16 @@ def _enlarge(
                 write=write,
                 on_start=begins,
                 on_frame=on_frame,
+                run=run,
             )
         except KeyboardInterrupt:
             _say_how_to_go_on(target)
             raise
+    if run is not run_pipe and not outcome.skipped:
+        alone = why_alone(
+            text if text != STREAM else None, target if str(target) != STREAM else None, options
+        )
+        outcome = replace(outcome, notes=(*outcome.notes, alone) if alone else outcome.notes)
     for line in _lines(label, target, outcome):
         say(line)
     return outcome

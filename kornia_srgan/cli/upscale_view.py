@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,25 +14,21 @@ from kornia_srgan.explain import explain
 if TYPE_CHECKING:
     from kornia_srgan.batch.jobs import Job
     from kornia_srgan.batch.run import Outcome
-    from kornia_srgan.inference.picture import Enlarger
     from kornia_srgan.inference.upscaler import Upscaler
     from kornia_srgan.photos.find import LeftOut
-    from kornia_srgan.photos.formats import WriteOptions
 
 
 def run_with_progress(
-    work: Sequence[Job],
-    enlarger: Enlarger,
-    options: WriteOptions,
-    *,
-    workers: int,
-    max_pixels: int,
-    quiet: bool,
+    work: Sequence[Job], run: Callable[..., list[Outcome]], *, quiet: bool
 ) -> list[Outcome]:
-    """Run the jobs under a progress bar on stderr: megapixels of input done, their speed, the time left."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    """Run the jobs under a progress bar on stderr: megapixels of input done, their speed, the time left.
 
-    from kornia_srgan.batch.run import run_jobs
+    Args:
+        work: The jobs.
+        run: Runs them; takes `on_rows` and `on_outcome`, as `run_jobs` does.
+        quiet: Show nothing.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     screen = console(stderr=True)
     columns = (
@@ -59,15 +55,7 @@ def run_with_progress(
             for line in [] if quiet else _lines(outcome):
                 screen.print(printable(line), soft_wrap=True)
 
-        return run_jobs(
-            work,
-            enlarger,
-            options,
-            workers=workers,
-            max_pixels=max_pixels,
-            on_rows=on_rows,
-            on_outcome=on_outcome,
-        )
+        return run(on_rows=on_rows, on_outcome=on_outcome)
 
 
 def _lines(outcome: Outcome) -> list[str]:

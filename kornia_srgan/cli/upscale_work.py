@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 if TYPE_CHECKING:
+    from kornia_srgan.batch.crew import Crew
     from kornia_srgan.batch.jobs import Existing
     from kornia_srgan.batch.naming import Naming
     from kornia_srgan.batch.run import Outcome
@@ -49,12 +50,16 @@ def enlarge_pictures(
     existing: Existing,
     jobs: int | None,
     share: Share,
+    crew: Crew | None,
     max_pixels: int,
     quiet: bool,
 ) -> list[Outcome]:
     """Plan and run the pictures, under a progress bar."""
+    from functools import partial
+
     from kornia_srgan.batch.jobs import is_file_output, plan_jobs
-    from kornia_srgan.batch.run import overlapping
+    from kornia_srgan.batch.run import overlapping, run_jobs
+    from kornia_srgan.batch.together import run_jobs_together
     from kornia_srgan.cli.upscale_view import run_with_progress
     from kornia_srgan.inference.rescale import Rescaler
     from kornia_srgan.photos.outputs import mark_results
@@ -69,10 +74,13 @@ def enlarge_pictures(
             mark_results(job.target for job in work if not job.problem)
         work = share.of(work, lambda job: job.megapixels)
         workers = jobs or overlapping(work, wanted.scale or upscaler.scale)
-        enlarger = Rescaler(upscaler, wanted)
-        outcomes = run_with_progress(
-            work, enlarger, options, workers=workers, max_pixels=max_pixels, quiet=quiet
-        )
+        if crew is None:
+            enlarger = Rescaler(upscaler, wanted)
+            run = partial(run_jobs, work, enlarger, options, workers=workers, max_pixels=max_pixels)
+        else:
+            crew.at_once = workers
+            run = partial(run_jobs_together, work, upscaler, wanted, crew, options, max_pixels=max_pixels)
+        outcomes = run_with_progress(work, run, quiet=quiet)
         if str(output) == STREAM and outcomes and outcomes[0].status == "done":
             _to_stdout(outcomes[0].job.target)
     return outcomes

@@ -18,7 +18,7 @@ from kornia_srgan.video.frames import Reader
 from kornia_srgan.video.options import VideoOptions, is_sequence
 from kornia_srgan.video.pipe import Pipe, Progress
 from kornia_srgan.video.steady import Steadier
-from kornia_srgan.video.targets import check_target, place_for
+from kornia_srgan.video.targets import Place, check_target, place_for
 
 _APART = 12  # frames between those that set the dial
 _MOST_LOOKED_AT = 120
@@ -52,6 +52,23 @@ class ClipOutcome:
     skipped: bool = False
 
 
+Run = Callable[[Reader, Enlarger, Place, VideoOptions, Callable[[Progress], Any], int], tuple[int, int]]
+"""Does the frames of a reader; returns how many there are, and how many the network computed now."""
+
+
+def run_pipe(
+    reader: Reader,
+    enlarger: Enlarger,
+    place: Place,
+    options: VideoOptions,
+    on_frame: Callable[[Progress], Any],
+    total: int,
+) -> tuple[int, int]:
+    """Do all frames in this process, in their order: a `Run`."""
+    steadier = Steadier(options.steady) if options.steady else None
+    return Pipe(enlarger, place, steadier).run(reader, on_frame, total=total)
+
+
 def enlarge_clip(
     source: Any,
     target: Path | BinaryIO,
@@ -63,6 +80,7 @@ def enlarge_clip(
     write: WriteOptions | None = None,
     on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any] = lambda *_: None,
     on_frame: Callable[[Progress], Any] = lambda _: None,
+    run: Run = run_pipe,
 ) -> ClipOutcome:
     """Enlarge a clip.
 
@@ -76,6 +94,7 @@ def enlarge_clip(
         write: Options for writing pictures.
         on_start: Called with the clip, the enlarger with its dial set, and the size of the result.
         on_frame: Called with the progress, from this thread.
+        run: Computes the frames; by default in this process.
 
     Raises:
         ImageError: If the clip cannot be read or the result cannot be written.
@@ -93,13 +112,13 @@ def enlarge_clip(
         clip, first = describe(source, label, options)
         reader = Reader(clip, options)
         return _enlarge(
-            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, began
+            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, run, began
         )
     with opened(source, label) as container:
         clip, first = describe(source, label, options, container=container)
         reader = Reader(clip, options, container=container, first=first)
         return _enlarge(
-            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, began
+            clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, run, began
         )
 
 
@@ -114,6 +133,7 @@ def _enlarge(
     write: WriteOptions | None,
     on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any],
     on_frame: Callable[[Progress], Any],
+    run: Run,
     began: float,
 ) -> ClipOutcome:
     tuned = _tuned(enlarger, clip, options, first)
@@ -121,8 +141,7 @@ def _enlarge(
     notes = clip.notes + tuned.notes(clip.height, clip.width)
     on_start(clip, tuned, (height, width))
     place = place_for(clip, target, (height, width), tuned.restore, options, identity, write)
-    pipe = Pipe(tuned, place, Steadier(options.steady) if options.steady else None)
-    frames, computed = pipe.run(reader, on_frame, total=_total(clip, options))
+    frames, computed = run(reader, tuned, place, options, on_frame, _total(clip, options))
     notes += place.notes + place.sink.finish() + reader.notes
     path = target if isinstance(target, Path) else Path("-")
     seconds = time.perf_counter() - began

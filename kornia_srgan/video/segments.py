@@ -134,23 +134,22 @@ class Parts:
             state: The last frame as it was computed, where the next one depends on it.
         """
         number = len(self.segments)
-        head = {
-            "kind": _SIGNATURE,
-            "moments": list(moments),
-            "packets": [(packet.pts, packet.key, len(packet.data)) for packet in packets],
-        }
         if state is not None:
             buffer = BytesIO()
             np.save(buffer, state)
             write_bytes(self._state(number), buffer.getvalue())
-        line = json.dumps(head).encode() + b"\n"
-        write_bytes(self._path(number), line + b"".join(packet.data for packet in packets))
+        segment = _write(self._path(number), packets, moments)
         with contextlib.suppress(OSError):
             self._state(number - 1).unlink(missing_ok=True)
-        segment = _read(self._path(number))
-        if segment is None:
-            raise DataError(f"'{self._path(number)}' was written and cannot be read back")
         self.segments.append(segment)
+
+    def at(self, number: int) -> Segment | None:
+        """The segment of a number, which another process may have put there before those in front of it."""
+        return _read(self._path(number))
+
+    def read_again(self) -> None:
+        """Take in what other processes put there."""
+        self.segments = list(self._segments())
 
     def state(self) -> Pixels | None:
         """The last frame of the last segment, where it was kept."""
@@ -167,9 +166,46 @@ class Parts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class OnePart:
+    """One segment of a result, whose others are made elsewhere.
+
+    Args:
+        target: The result.
+        number: Of the segment.
+    """
+
+    def __init__(self, target: Path, number: int) -> None:
+        self._path = parts_folder(target) / f"{number:06}{_SUFFIX}"
+        self.segments: list[Segment] = []
+
+    def add(
+        self, packets: Sequence[Coded], moments: Sequence[tuple[int, int]], state: Pixels | None = None
+    ) -> None:
+        """Put the segment on the disk, whole or not at all; there is no next one to keep a state for."""
+        del state
+        self.segments.append(_write(self._path, packets, moments))
+
+    def remove(self) -> None:
+        """Leave the folder to who has all segments."""
+
+
 def parts_folder(target: Path) -> Path:
     """Where the segments of a result are until it is whole."""
     return target.with_name(f".{target.name}.parts")
+
+
+def _write(path: Path, packets: Sequence[Coded], moments: Sequence[tuple[int, int]]) -> Segment:
+    head = {
+        "kind": _SIGNATURE,
+        "moments": list(moments),
+        "packets": [(packet.pts, packet.key, len(packet.data)) for packet in packets],
+    }
+    line = json.dumps(head).encode() + b"\n"
+    write_bytes(path, line + b"".join(packet.data for packet in packets))
+    segment = _read(path)
+    if segment is None:
+        raise DataError(f"'{path}' was written and cannot be read back")
+    return segment
 
 
 def _read(path: Path) -> Segment | None:

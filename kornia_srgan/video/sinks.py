@@ -21,7 +21,7 @@ from kornia_srgan.video.colour import depth_of, from_rgb
 from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.mux import write_clip
 from kornia_srgan.video.options import VideoOptions
-from kornia_srgan.video.segments import Coded, Parts
+from kornia_srgan.video.segments import Coded, OnePart, Parts
 
 
 class Sink(Protocol):
@@ -47,6 +47,12 @@ class ClipSink:
         length: Frames of a segment.
         options: What was asked for.
         keep_state: Keep the last frame of each segment for the next.
+
+    Attributes:
+        target: The result.
+        parts: The segments.
+        coding: How to encode.
+        length: Frames of a segment.
     """
 
     def __init__(
@@ -54,14 +60,14 @@ class ClipSink:
         target: Path,
         clip: Clip,
         coding: Coding,
-        parts: Parts,
+        parts: Parts | OnePart,
         length: int,
         options: VideoOptions,
         *,
         keep_state: bool,
     ) -> None:
-        self._target, self._clip, self._coding, self._parts = target, clip, coding, parts
-        self._length, self._options, self._keep_state = length, options, keep_state
+        self.target, self._clip, self.coding, self.parts = target, clip, coding, parts
+        self.length, self._options, self._keep_state = length, options, keep_state
         self._encoder: Any = None
         self._packets: list[Coded] = []
         self._moments: list[tuple[int, int]] = []
@@ -70,13 +76,13 @@ class ClipSink:
     def write(self, pixels: Pixels, pts: int, duration: int) -> None:
         """Encode a frame; at the end of a segment, put it on the disk."""
         if self._encoder is None:
-            self._encoder = self._coding.context()
+            self._encoder = self.coding.context()
         number = len(self._moments)
         self._moments.append((pts, duration))
-        self._take(self._encoder.encode(self._coding.frame(pixels, number)))
+        self._take(self._encoder.encode(self.coding.frame(pixels, number)))
         self._last = pixels
-        if len(self._moments) == self._length:
-            self._close()
+        if len(self._moments) == self.length:
+            self.close()
 
     def _take(self, packets: Sequence[Any]) -> None:
         self._packets += [
@@ -85,27 +91,28 @@ class ClipSink:
 
     def _number(self, packet: Any) -> int:
         """Which frame of the segment a packet holds."""
-        return round(packet.pts * packet.time_base * self._coding.rate)
+        return round(packet.pts * packet.time_base * self.coding.rate)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Put the frames since the last segment on the disk, as a segment."""
         if not self._moments:
             return
         self._take(self._encoder.encode(None))
         if len(self._packets) != len(self._moments):
             raise ImageError(
-                f"{self._coding.codec} made {len(self._packets)} packets of {len(self._moments)} frames; "
+                f"{self.coding.codec} made {len(self._packets)} packets of {len(self._moments)} frames; "
                 "choose another --codec"
             )
-        self._parts.add(self._packets, self._moments, self._last if self._keep_state else None)
+        self.parts.add(self._packets, self._moments, self._last if self._keep_state else None)
         self._encoder, self._packets, self._moments = None, [], []
 
     def finish(self) -> tuple[str, ...]:
         """Write the last segment and join all."""
-        self._close()
-        if not self._parts.segments:
+        self.close()
+        if not self.parts.segments:
             raise DataError(f"no frame of '{self._clip.label}' lies between --start and --end")
-        notes = write_clip(self._target, self._clip, self._coding, self._parts.segments, self._options)
-        self._parts.remove()
+        notes = write_clip(self.target, self._clip, self.coding, self.parts.segments, self._options)
+        self.parts.remove()
         return notes
 
 

@@ -1,0 +1,86 @@
+"""The processes of `torchrun` and `accelerate launch`: who they are, and how they meet."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+_KEY = "kornia_srgan/crew"
+_PATIENCE = 3600.0  # seconds for the first process to say where it is: it looks at all files before
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One process of a launcher.
+
+    Attributes:
+        rank: From 0, among all.
+        count: How many there are.
+        local_rank: From 0, on this machine.
+        host: Where the first one is reached.
+        threads: As the launcher set them; None if it did not.
+    """
+
+    rank: int
+    count: int
+    local_rank: int
+    host: str
+    threads: int | None
+
+
+def this_launch(environ: Mapping[str, str] = os.environ) -> Launch | None:
+    """The launch that this process is part of; None if there is none, or it is the only one."""
+    count = int(environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return None
+    alone = environ.get("LOCAL_WORLD_SIZE", str(count)) == str(count)
+    threads = environ.get("OMP_NUM_THREADS", "")
+    return Launch(
+        int(environ.get("RANK", "0")),
+        count,
+        int(environ.get("LOCAL_RANK", "0")),
+        "127.0.0.1" if alone else environ.get("MASTER_ADDR", "127.0.0.1"),
+        int(threads) if threads.isdigit() else None,
+    )
+
+
+def announce(address: Any, key: bytes) -> None:
+    """For the first process: tell the others where the crew is."""
+    _store().set(_KEY, json.dumps([address, key.hex()]))
+
+
+def dismiss() -> None:
+    """For the first process, at its end: if there was no crew, the others need not wait for one."""
+    if not _store().check([_KEY]):
+        _store().set(_KEY, "")
+
+
+def follow() -> None:
+    """For the other processes: join the crew of the first, until all is done."""
+    from datetime import timedelta
+
+    from kornia_srgan.batch.crew import own_device
+    from kornia_srgan.batch.worker import join_crew
+
+    launch = this_launch()
+    store = _store()
+    store.wait([_KEY], timedelta(seconds=_PATIENCE))
+    text = store.get(_KEY).decode()
+    if not text or launch is None:
+        return
+    os.environ.update(own_device(launch.local_rank))
+    address, key = json.loads(text)
+    join_crew(address, bytes.fromhex(key))
+
+
+@lru_cache(maxsize=1)
+def _store() -> Any:
+    """The launcher's own place for what its processes tell each other."""
+    import torch.distributed
+
+    store, _, _ = next(torch.distributed.rendezvous("env://"))
+    return store
