@@ -33,6 +33,7 @@ class Job:
         target_label: What to call the target in messages, where that is not its path.
         notes: Notes about the target, one sentence each.
         problem: Why the job cannot run; empty otherwise.
+        claim: Claim the result before the work; if another process has it or made it, leave it.
     """
 
     source: Path | bytes
@@ -44,6 +45,7 @@ class Job:
     target_label: str = ""
     notes: tuple[str, ...] = ()
     problem: str = ""
+    claim: bool = False
 
     @property
     def target_name(self) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kornia_srgan.batch.claims import claimed
 from kornia_srgan.batch.desk import Desk, StoppedError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
@@ -159,6 +160,8 @@ def _run(
         return Outcome(job, "skipped", megapixels=job.megapixels)
     if job.problem:
         return Outcome(job, "failed", ImageError(job.problem, where=job.label))
+    if job.claim:
+        return _run_claimed(job, enlarger, options, max_pixels=max_pixels, on_rows=on_rows, desk=desk)
     start = time.perf_counter()
     try:
         photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
@@ -172,6 +175,18 @@ def _run(
     return Outcome(
         job, "done", None, notes, photo.width, photo.height, photo.megapixels, seconds, chosen.restore
     )
+
+
+def _run_claimed(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: Any) -> Outcome:
+    """Run a job unless another process is at it or made it since it was planned."""
+    try:
+        with claimed(job.target) as other:
+            if other or job.target.is_file():
+                notes = (f"{other} is at it",) if other else ()
+                return Outcome(job, "skipped", None, notes, megapixels=job.megapixels)
+            return _run(replace(job, claim=False), enlarger, options, **rest)
+    except ImageError as error:
+        return Outcome(job, "failed", error)
 
 
 def _named(error: Exception, label: str) -> Exception:

@@ -19,10 +19,12 @@ class Share:
     Attributes:
         index: From 0.
         count: How many there are.
+        claims: All is shared, and each claims a result before the work; see `claims`.
     """
 
     index: int = 0
     count: int = 1
+    claims: bool = False
 
     def of(self, items: Sequence[T], size: Callable[[T], float] = lambda _: 1.0) -> list[T]:
         """The items of this share: from the largest on, each went to the share with the least so far."""
@@ -37,14 +39,18 @@ class Share:
 
 
 def parse_share(text: str | None) -> Share:
-    """A share as it is typed: `2/5` is the second of five; None is all.
+    """A share as it is typed: `2/5` is the second of five; `auto` claims results; None is all.
 
     Raises:
         ArgumentError: If it is none.
     """
     if text is None:
         return Share()
+    if text.strip().lower() == "auto":
+        return Share(claims=True)
     match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ArgumentError(f"'{text}' is no share; 2/5 is the second of five", where="share")
+        raise ArgumentError(
+            f"'{text}' is no share; 2/5 is the second of five, auto what nobody else has", where="share"
+        )
     return Share(int(match[1]) - 1, int(match[2]))

@@ -79,7 +79,8 @@ class SharedUpscaler(Upscaler):
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
         """The enlarged pixels from top to bottom; some parts wait in memory for those above them."""
         crew, upscaler = self._crew, self._upscaler
-        parts = upscaler.parts(*pixels.shape[:2], len(crew))
+        height, width = pixels.shape[:2]
+        parts = upscaler.parts(height, width, len(crew))
         if not parts:
             yield from upscaler.bands(pixels)
             return

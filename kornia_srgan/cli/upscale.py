@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -103,7 +104,8 @@ def command(
     share: Annotated[
         str | None,
         typer.Option(
-            metavar="2/5", help="Of the files, for several machines or processes: the second of five."
+            metavar="2/5|auto",
+            help="Of the files, for several machines: the second of five, or what nobody else has.",
         ),
     ] = None,
     num_processes: Annotated[
@@ -167,16 +169,14 @@ def command(
     Metadata, bit depth and transparency are kept; of videos also sound and frame times. Videos are files,
     numbered pictures (frames/%05d.png), or y4m on standard input.
     """
-    from contextlib import ExitStack
-
     from kornia_srgan.cli.clip_options import container_meant, identity_of, picture_format
     from kornia_srgan.cli.quiet import libraries_silenced
-    from kornia_srgan.cli.upscale_crew import crew_of
     from kornia_srgan.cli.upscale_scenes import is_for_scenes, upscale_scenes
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
     from kornia_srgan.cli.upscale_view import failure_reason, list_left_out, make_report, show_note
     from kornia_srgan.cli.upscale_work import (
         check_output,
+        crew_of,
         enlarge_pictures,
         exit_with,
         restore_of,
@@ -258,7 +258,6 @@ def command(
         show_note(upscaler, quiet)
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
-        pixels = max_pixels * 1_000_000
         crew = stack.enter_context(
             crew_of(num_processes, threads, device, plugin or [], launched=launched, quiet=quiet)
         )
@@ -274,7 +273,7 @@ def command(
             jobs=jobs,
             share=part,
             crew=crew,
-            max_pixels=pixels,
+            max_pixels=max_pixels * 1_000_000,
             quiet=quiet,
         )
         results: list[ClipResult] = []
@@ -298,7 +297,7 @@ def command(
                 write=options,
                 share=part,
                 crew=crew,
-                max_pixels=pixels,
+                max_pixels=max_pixels * 1_000_000,
                 quiet=quiet,
             )
     if json_file is not None:

@@ -134,32 +134,38 @@ def enlarge_clips(
     quiet: bool,
 ) -> list[ClipResult]:
     """Enlarge clips one after the other; one that fails does not stop the rest."""
+    from contextlib import nullcontext
     from functools import partial
 
+    from kornia_srgan.batch.claims import claimed
     from kornia_srgan.batch.segments import run_shared
     from kornia_srgan.photos.outputs import mark_results
     from kornia_srgan.video.options import is_sequence
     from kornia_srgan.video.run import run_pipe
 
     targets = clip_targets(clips, output, naming, container)
+    if share.claims:  # what another process made is kept, and what it left is gone on with
+        options = replace(options, existing="skip", resume=True if options.resume is None else options.resume)
     if str(output) != STREAM:
         mark_results(target for target in targets if not is_sequence(target))  # those mark themselves
     results = []
     for text, target in share.of(list(zip(clips, targets, strict=True))):
         label = "stdin" if text == STREAM else text
         try:
-            outcome = _enlarge(
-                text,
-                target,
-                label,
-                enlarger,
-                options,
-                identity,
-                write,
-                run=run_pipe if crew is None else partial(run_shared, crew),
-                max_pixels=max_pixels,
-                quiet=quiet,
-            )
+            with claimed(target) if share.claims and str(target) != STREAM else nullcontext("") as other:
+                outcome = _enlarge(
+                    text,
+                    target,
+                    label,
+                    enlarger,
+                    options,
+                    identity,
+                    write,
+                    other=other,
+                    run=run_pipe if crew is None else partial(run_shared, crew),
+                    max_pixels=max_pixels,
+                    quiet=quiet,
+                )
             results.append(ClipResult(label, str(target), outcome))
         except Exception as error:
             results.append(ClipResult(label, str(target), error=error))
@@ -206,6 +212,7 @@ def _enlarge(
     identity: Mapping[str, str],
     write: WriteOptions,
     *,
+    other: str,
     run: Run,
     max_pixels: int,
     quiet: bool,
@@ -214,7 +221,7 @@ def _enlarge(
 
     from kornia_srgan.batch.segments import why_alone
     from kornia_srgan.errors import ImageError
-    from kornia_srgan.video.run import enlarge_clip, run_pipe
+    from kornia_srgan.video.run import ClipOutcome, enlarge_clip, run_pipe
 
     screen = console(stderr=True)
 
@@ -234,6 +241,9 @@ def _enlarge(
             f"-> {size[1]}x{size[0]}{dial}"
         )
 
+    if other:
+        say(f"{label}: skipped, {other} is at it")
+        return ClipOutcome(None, target, notes=(f"{other} is at it",), skipped=True)
     with _bar(screen, quiet) as on_frame:
         try:
             outcome = enlarge_clip(

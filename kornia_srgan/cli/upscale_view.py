@@ -63,7 +63,7 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.status == "failed":
         return []
     if outcome.status == "skipped":
-        return [f"{job.label}: skipped, {job.target_name} exists"]
+        return [f"{job.label}: skipped, {', '.join(outcome.notes) or f'{job.target_name} exists'}"]
     speed = outcome.megapixels / outcome.seconds if outcome.seconds else 0.0
     restore = "" if outcome.restore is None else f", restore {outcome.restore:.2f}"
     done = f"{job.label} -> {job.target_name} ({outcome.seconds:.1f} s, {speed:.3g} MP/s{restore})"

@@ -87,7 +87,7 @@ class Parts:
 
     def _check(self, found: Mapping[str, Any], target: Path, resume: bool | None, begun: bool) -> None:
         different = [key for key in self._plan if found.get(key) != self._plan[key]]
-        begun = begun or any(self._segments())
+        begun = begun or any(self.folder.glob(f"*{_SUFFIX}"))
         if not begun and (different or resume is None):
             self.remove()
         elif resume is None:

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kornia_srgan.batch.launcher import Launch, this_launch
 from kornia_srgan.batch.share import Share, parse_share
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.upscale import main, shared
+from kornia_srgan.upscale import main
 from tests.helpers.runner import assert_user_error, invoke
 
 
@@ -19,15 +20,18 @@ def test_shares_are_apart_whole_and_even():
 def test_shares_are_typed_from_one():
     assert parse_share("2/5") == Share(1, 5)
     assert parse_share(None) == Share(0, 1)
+    assert parse_share("auto") == Share(claims=True)
     for wrong in ("0/2", "3/2", "x", "1/0"):
         with pytest.raises(ArgumentError):
             parse_share(wrong)
 
 
-def test_a_launcher_says_which_share():
-    assert shared(["a.png"], {}) == ["a.png"]
-    told = shared(["a.png", "--device=cpu"], {"RANK": "1", "WORLD_SIZE": "3", "LOCAL_RANK": "1"})
-    assert told == ["--share", "2/3", "a.png", "--device=cpu"]
+def test_a_launcher_says_who_a_process_is():
+    assert this_launch({}) is None
+    assert this_launch({"WORLD_SIZE": "1", "RANK": "0"}) is None
+    told = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "node"}
+    assert this_launch(told | {"OMP_NUM_THREADS": "2"}) == Launch(3, 4, 1, "node", 2)
+    assert this_launch(told | {"LOCAL_WORLD_SIZE": "4"}) == Launch(3, 4, 1, "127.0.0.1", None)
 
 
 def test_the_module_runs_the_command(capsys, monkeypatch):
@@ -59,5 +63,11 @@ def test_two_shares_give_the_bytes_of_one(capsys, tmp_path):
     assert 0 < len(first) < 3
     assert run("two", "--share", "2/2") == whole
     assert run("many", "--share", "4/4") == {}
+    (tmp_path / "claims").mkdir()
+    other = tmp_path / "claims" / ".b_x4.png.claim-0"
+    other.write_text('{"host": "elsewhere", "process": 7}')
+    assert run("claims", "--share", "auto").keys() == {"a_x4.png", "c_x4.png"}
+    other.unlink()
+    assert run("claims", "--share", "auto") == whole
     result = invoke(capsys, "upscale", tmp_path / "in", "-o", tmp_path / "x", "--share", "3/2")
     assert_user_error(result, "2/5 is the second of five")
