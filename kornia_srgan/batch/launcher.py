@@ -63,7 +63,7 @@ def follow() -> None:
     """For the other processes: join the crew of the first, until all is done."""
     from datetime import timedelta
 
-    from kornia_srgan.batch.crew import own_device
+    from kornia_srgan.batch.muster import own_device
     from kornia_srgan.batch.worker import join_crew
 
     launch = this_launch()

@@ -174,7 +174,7 @@ def crew_of(
         launched: Whether a launcher started others, which wait for this one.
         quiet: Nothing is printed.
     """
-    from kornia_srgan.batch.crew import Start, started
+    from kornia_srgan.batch.muster import Start, started
 
     own_devices = device in ("auto", "cuda")
     if launched:
