@@ -23,6 +23,7 @@ _DNG_VERSION = 50706
 _GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED = 0
+_YCBCR, _REFERENCE, _FULL_RANGE = 6, 532, (0, 255, 128, 255, 128, 255)
 _LAB = (8, 9, 10)
 _DEFLATE = (8, 32946)
 _AT_ONCE = 2**20
@@ -61,6 +62,7 @@ class TiffReader:
         """Whether any page is deeper than eight bits, signed, or compressed as Pillow may not know."""
         return any(
             _bits(page) > 8
+            or (int(page.photometric) == _YCBCR and int(page.compression) == 1)  # which Pillow takes for RGB
             or int(page.compression) not in _PILLOW_COMPRESSIONS
             or (page.dtype is not None and page.dtype.kind not in "ub")
             for page in self.pages
@@ -227,6 +229,8 @@ def _bits(page: tifffile.TiffPage) -> int:
 
 def _page(page: tifffile.TiffPage) -> tuple[Space, Frame]:
     photometric = int(page.photometric)
+    if photometric == _YCBCR and _bits(page) == 8 and _is_full_range(page):
+        return "RGB", Frame(np.asarray(Image.fromarray(_by_channels(page), "YCbCr").convert("RGB")))
     if photometric not in (0, 1, 2, 5):
         raise ImageError(f"TIFF colours of kind {_name(page.photometric)} in this depth are not supported")
     pixels = _checked(_by_channels(page), _bits(page))
@@ -238,6 +242,14 @@ def _page(page: tifffile.TiffPage) -> tuple[Space, Frame]:
     if has_alpha and page.extrasamples and int(page.extrasamples[0]) == 1:
         pixels = _unmultiplied(pixels, colours)
     return space, split_alpha(pixels, has_alpha=has_alpha)
+
+
+def _is_full_range(page: tifffile.TiffPage) -> bool:
+    stated = page.tags[_REFERENCE].value if _REFERENCE in page.tags else ()
+    return (
+        not stated
+        or tuple(v / (w or 1) for v, w in zip(stated[::2], stated[1::2], strict=False)) == _FULL_RANGE
+    )
 
 
 def _by_channels(page: tifffile.TiffPage) -> Pixels:

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from kornia_srgan.errors import ImageError
@@ -121,3 +122,13 @@ def test_a_pcx_without_its_palette_says_so():
     grey = bytearray(data[:-400])
     grey[68] = 2
     assert read_photo(bytes(grey)).notes == ()
+
+
+def test_uncompressed_ycbcr_of_a_tiff():
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file, np.asarray(Image.fromarray(PIXELS).convert("YCbCr")), photometric="ycbcr", metadata=None
+    )
+    found = read_photo(file.getvalue())
+    assert found.space == "RGB"
+    np.testing.assert_allclose(found.frames[0].pixels.astype(int), PIXELS, atol=4)

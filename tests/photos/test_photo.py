@@ -14,10 +14,10 @@ from kornia_srgan.batch.run import run_job
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.colour import ADOBE_RGB
-from kornia_srgan.photos.decode import read_photo
+from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
 from kornia_srgan.photos.encode import write_photo, write_rasters
 from kornia_srgan.photos.formats import FORMATS, WriteOptions, default_format
-from kornia_srgan.photos.header import peek_header
+from kornia_srgan.photos.header import check_size, peek_header
 from kornia_srgan.photos.icc import power_curve, rgb_profile
 from kornia_srgan.photos.photo import Metadata, Raster
 from tests.helpers.generators import Nearest
@@ -421,3 +421,9 @@ def test_too_large_for_a_format_is_said_before_computing(tmp_path):
     job = Job(tmp_path / "in.png", tmp_path / "out.webp", FORMATS["WEBP"], "in.png")
     outcome = run_job(job, UPSCALER, WriteOptions())
     assert "16383" in str(outcome.error)
+
+
+@pytest.mark.parametrize("size", [(11648, 8736), (14204, 10652), (19008, 12672), (12240, 16320)])
+def test_what_cameras_make_is_no_bomb(size):
+    """Fujifilm GFX 100, Phase One IQ4, pixel shift of a Sony A7R V, phones of 200 megapixels."""
+    check_size(size[0] * size[1], MAX_PIXELS)
