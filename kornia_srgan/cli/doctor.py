@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kornia_srgan.explain import one_line
+
 Finding = tuple[str, str]
 
 PACKAGES = (
@@ -166,7 +168,7 @@ def plugins() -> Iterator[Finding]:
     for source, names in found.items():
         yield source, ", ".join(names)
     for warning in caught:
-        yield "FAILED", " ".join(str(warning.message).split())
+        yield "FAILED", one_line(warning.message)
     if not found and not caught:
         yield "none", ""
 

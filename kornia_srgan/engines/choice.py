@@ -8,7 +8,6 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from kornia_srgan.atomic import write_bytes, write_text
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
 from kornia_srgan.engines.sessions import EngineName, check_engine, installed_engines
-from kornia_srgan.environment import cache_folder
+from kornia_srgan.environment import cache_folder, package_version
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.optimize.optimize import optimize_for_inference
@@ -118,7 +117,7 @@ def _machine() -> dict[str, object]:
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     except OSError:
         model = ""
-    packages = {name: version(name) for name in ("torch", *installed_engines())}
+    packages = {name: package_version(name) for name in ("torch", *installed_engines())}
     return {
         "processor": model or platform.processor(),
         "limits": [os.environ.get(n, "") for n in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -84,9 +84,11 @@ def prepare_stage(
     config = components.config
     lr = config.lr or train.lr
     for entry in components.losses:
-        loss = cast("nn.Module", entry.loss).to(accelerator.device)
-        if train.channels_last:
-            loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        loss = entry.loss
+        if isinstance(loss, nn.Module):
+            loss.to(accelerator.device)
+            if train.channels_last:
+                loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         if isinstance(loss, MixedPrecisionLoss):
             loss.set_precision(_HALF.get(str(accelerator.mixed_precision)))
     player = _prepare_player(generator, train, lr, components, accelerator)
