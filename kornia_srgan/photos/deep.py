@@ -1,6 +1,6 @@
 """Decodes pixels of more than 8 bits, which Pillow would reduce, and the transparent colour of PNG.
 
-TIFF has a module of its own, `tiff_read`; so have HEIC and JPEG XL, `plugins`.
+TIFF has a module of its own, `tiff_read`; HEIC and JPEG XL are in `extra_formats`.
 """
 
 from __future__ import annotations

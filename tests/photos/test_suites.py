@@ -42,7 +42,10 @@ def shown_by_pillow(path):
                         image.load()
                     image.seek(0)
                 image.load()
-                return np.asarray(ImageOps.exif_transpose(image).convert("RGBA")), image.mode, image.format
+                shown = ImageOps.exif_transpose(image)
+                if image.mode == "1" and image.format in ("XBM", "PSD"):  # their ones are ink
+                    shown = ImageOps.invert(shown.convert("L"))
+                return np.asarray(shown.convert("RGBA")), image.mode, image.format
     except Exception:
         return None
 
