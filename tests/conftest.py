@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ def pytest_report_header() -> str:
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name(0)}"
     return "CUDA: pretended (tests/helpers/pretend_cuda.py says what a pass does not mean)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long tests first: with several workers none is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays; a run that collects garbage need not look through all of it every time."""
+    gc.collect()
+    gc.freeze()
 
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"

@@ -43,7 +43,9 @@ def test_it_replaces_and_gives_the_usual_permissions(tmp_path):
 
 
 def test_the_longest_name_that_can_be(tmp_path):
-    write_bytes(tmp_path / ("n" * 251 + ".txt"), b"x")
+    path = tmp_path / ("n" * 251 + ".txt")
+    write_bytes(path, b"x")
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [path.read_bytes()] == [b"x"]
 
 
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from torch import nn
 
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
+from tests.helpers.tolerances import assert_near
 from tests.helpers.trained import trained
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "grow_srresnet.py"
@@ -46,12 +47,12 @@ def test_head_and_body_are_copied_exactly(script, lr):
     old, new = source(), SRResNet(channels=CHANNELS, num_blocks=BLOCKS).eval()
     script.copy_head(old, new)
     features = old.head(lr - 0.5)
-    torch.testing.assert_close(inside(new.head(lr), 1), inside(features, 1), atol=1e-5, rtol=0)
+    assert_near(inside(new.head(lr), 1), inside(features, 1), "layer")
     wanted = script.copy_body(old, new, features)
     torch.testing.assert_close(wanted, features + old.body(features))
-    torch.testing.assert_close(features + new.body(features), wanted, atol=1e-4, rtol=0)
+    assert_near(features + new.body(features), wanted, "network")
     new.train()  # on the images whose statistics were taken, BatchNorm undoes its own normalisation
-    torch.testing.assert_close(features + new.body(features), wanted, atol=1e-3, rtol=0)
+    assert_near(features + new.body(features), wanted, "deep")
 
 
 @torch.no_grad()
@@ -65,18 +66,18 @@ def test_the_tail_carries_an_image_through_both_shuffles(script):
     wanted = nn.functional.pixel_shuffle(nn.functional.conv2d(features, weight, bias, padding=1), 4)
     assert wanted.abs().max() < script.SHIFT
     new.tail.weight[:, 3:] = 0  # what the other channels begin with
-    torch.testing.assert_close(new.tail(new.upsample(features)), wanted, atol=1e-5, rtol=0)
+    assert_near(new.tail(new.upsample(features)), wanted, "layer")
 
 
 @torch.no_grad()
 def test_some_directions_become_the_image(script, lr):
     changed = source()
     directions = script.least_used(changed, lr)
-    torch.testing.assert_close(directions.T @ directions, torch.eye(3), atol=1e-5, rtol=0)
+    assert_near(directions.T @ directions, torch.eye(3), "layer")
     script.carry_colours(changed, directions)
     x = changed.head(lr - 0.5)
     found = torch.einsum("bchw,ck->bkhw", x + changed.body(x), directions)
-    torch.testing.assert_close(found, lr - 0.5, atol=1e-4, rtol=0)
+    assert_near(found, lr - 0.5, "network")
 
 
 @torch.no_grad()

@@ -29,6 +29,7 @@ from tests.helpers import augmentations, degradations, small_discriminators, sma
 from tests.helpers.image_losses import image_loss
 from tests.helpers.names import generator_names
 from tests.helpers.pretend_cuda import NAME as PRETENDED
+from tests.helpers.tolerances import Kind, assert_near
 
 SEEDS = degradations.SEEDS
 
@@ -43,7 +44,9 @@ def tensors(value: Any) -> list[Tensor]:
     return [t for v in (value.values() if isinstance(value, Mapping) else value) for t in tensors(v)]
 
 
-def assert_alike(make: Callable[[torch.device], Any], cuda: torch.device, atol: float = 1e-5) -> None:
+def assert_alike(
+    make: Callable[[torch.device], Any], cuda: torch.device, kind: Kind = "layer on CUDA"
+) -> None:
     """What `make` gives on both devices: the same values, each on its own device."""
     made = []
     for device in (torch.device("cpu"), cuda):
@@ -52,7 +55,7 @@ def assert_alike(make: Callable[[torch.device], Any], cuda: torch.device, atol: 
     assert made[0]
     for expected, found in zip(*made, strict=True):
         assert found.device.type == "cuda"
-        torch.testing.assert_close(found.cpu(), expected, atol=atol, rtol=1e-4)
+        assert_near(found.cpu(), expected, kind)
 
 
 def draws_its_own(cuda: torch.device) -> bool:
@@ -81,7 +84,7 @@ def test_generator_made_ready(name: str, cuda: torch.device) -> None:
         net = small_generators.small(name, channels=48)
         return optimize_for_inference(net, device=device)(images(64).to(device))
 
-    assert_alike(make, cuda, atol=1e-4)
+    assert_alike(make, cuda, "network on CUDA")
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS.names())
@@ -92,7 +95,7 @@ def test_discriminator_and_its_gradients(name: str, cuda: torch.device) -> None:
         logits.square().mean().backward()
         return logits, gradients(net)
 
-    assert_alike(make, cuda, atol=1e-4)
+    assert_alike(make, cuda, "network on CUDA")
 
 
 @pytest.mark.parametrize(("model", "layer"), [("vgg19", "relu2_2"), ("resnet18", "2")])
@@ -104,7 +107,7 @@ def test_features(model: str, layer: str, cuda: torch.device) -> None:
         features[layer].square().mean().backward()
         return features, sr.grad
 
-    assert_alike(make, cuda, atol=1e-4)
+    assert_alike(make, cuda, "network on CUDA")
 
 
 @pytest.mark.parametrize("name", IMAGE_LOSSES.names())
@@ -137,7 +140,11 @@ def test_adversarial_loss_and_its_penalty(name: str, penalty: str, cuda: torch.d
 def test_augmentation(name: str, cuda: torch.device) -> None:
     augment = AUGMENTATIONS.create(name, **augmentations.ARGS.get(name, {}))
     noisy = name == "kornia" and draws_its_own(cuda)
-    assert_alike(lambda device: augment(images().to(device), SEEDS), cuda, atol=1.0 if noisy else 1e-5)
+    assert_alike(
+        lambda device: augment(images().to(device), SEEDS),
+        cuda,
+        "drawn on CUDA" if noisy else "layer on CUDA",
+    )
 
 
 @pytest.mark.parametrize("name", RESIZERS.names())
@@ -149,8 +156,8 @@ def test_resizer(name: str, cuda: torch.device) -> None:
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
 def test_degradation(name: str, cuda: torch.device) -> None:
     degrade = DEGRADATIONS.create(name, **degradations.ARGS.get(name, {}))
-    atol = 1.0 if draws_its_own(cuda) else 0.004  # one grey level of one rounding may tip
-    assert_alike(lambda device: degrade(images().to(device), SEEDS, (8, 8)), cuda, atol)
+    kind: Kind = "drawn on CUDA" if draws_its_own(cuda) else "grey level on CUDA"
+    assert_alike(lambda device: degrade(images().to(device), SEEDS, (8, 8)), cuda, kind)
 
 
 @pytest.mark.parametrize("name", DEGRADATION_STAGES.names())
@@ -161,7 +168,7 @@ def test_degradation_stage(name: str, cuda: torch.device) -> None:
     def make(device: torch.device) -> Tensor:
         return stage(degradations.canvas_of(images().to(device)), SEEDS, (8, 8)).pixels
 
-    assert_alike(make, cuda, atol=1.0 if noisy else 1e-4)
+    assert_alike(make, cuda, "drawn on CUDA" if noisy else "network on CUDA")
 
 
 @pytest.mark.parametrize("name", METRICS.names())
@@ -172,4 +179,4 @@ def test_metric(name: str, cuda: torch.device) -> None:
         pytest.skip(str(error))
     side = 192 if name == "niqe" else 32
     made = [metric(images(side).to(d), images(side, seed=1).to(d)).cpu() for d in (torch.device("cpu"), cuda)]
-    torch.testing.assert_close(*made, atol=1e-6, rtol=1e-5)
+    assert_near(*made, "metric on CUDA")

@@ -1,53 +1,40 @@
-"""A real distribution with an entry point, installed by pip into an environment of its own."""
+"""A real distribution with an entry point, installed by pip into a folder of its own."""
 
 import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.distributions import make_distribution
+from tests.helpers.launches import PATIENCE
 from tests.helpers.training import make_photos
 
 EXAMPLE = Path(__file__).with_name("plugin_example")
-BROKEN = """
-[build-system]
-requires = ["hatchling>=1.24"]
-build-backend = "hatchling.build"
-[project]
-name = "kornia-srgan-broken"
-version = "0.1.0"
-[project.entry-points."kornia_srgan.plugins"]
-broken = "kornia_srgan_broken"
-[tool.hatch.build.targets.wheel]
-packages = ["kornia_srgan_broken"]
-"""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The packages of this environment, and beside them the example and one that cannot be imported."""
-    folder = tmp_path_factory.mktemp("plugins")
-    broken = folder / "broken"
-    (broken / "kornia_srgan_broken").mkdir(parents=True)
-    (broken / "pyproject.toml").write_text(BROKEN)
-    (broken / "kornia_srgan_broken/__init__.py").write_text("import a_package_that_is_not_there\n")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    python = folder / "venv/bin/python"
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, str(EXAMPLE), str(broken)], check=True)
+    """Beside the packages of this environment the example, and one that cannot be imported."""
+    site = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*pip, "--target", str(site), str(EXAMPLE)], check=True)
+    make_distribution(
+        site, "kornia-srgan-broken", "kornia_srgan_broken", "import a_package_that_is_not_there\n"
+    )
     repository = Path(__file__).parents[1]
-    outer = os.pathsep.join([str(repository), sysconfig.get_paths()["purelib"]])
-    return {**os.environ, "PYTHONPATH": outer, "OMP_NUM_THREADS": "1", "PLUGIN_PYTHON": str(python)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(site)]), "OMP_NUM_THREADS": "1"}
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [environment["PLUGIN_PYTHON"], *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_list_names_the_distribution_and_a_broken_plugin_breaks_nothing(environment: dict[str, str]) -> None:

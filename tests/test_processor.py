@@ -82,5 +82,14 @@ def test_the_command_line_settles_it_before_torch_comes():
     assert done.stdout.split() == ["1", "1000"], done.stderr
 
 
-def test_instructions_are_names():
-    assert all(isinstance(name, str) for name in instruction_set())
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("flags\t\t: fpu avx2 amx_bf16 avx512f", ["AVX2", "AVX-512", "AMX BF16"]),
+        ("Features\t: fp asimd sve", ["NEON", "SVE"]),
+        ("model name\t: avx2", []),
+    ],
+)
+def test_instructions_are_named_as_their_makers_do(monkeypatch, line, names):
+    monkeypatch.setattr("kornia_srgan.processor._text", lambda path: f"processor\t: 0\n{line}\n")
+    assert instruction_set() == names

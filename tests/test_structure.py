@@ -29,3 +29,19 @@ def test_the_package_itself_is_never_skipped(path):
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("importorskip"):
             assert "kornia_srgan" not in ast.unparse(node), f"{path.name}: importorskip on the package"
+
+
+def _bound(node):
+    """The number of a tolerance, 0 for what is not one."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int | float) else 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(TESTS)))
+def test_tolerances_of_precision_stand_in_the_one_table(path):
+    """What asks for more than a hundredth compares floating point, not draws or grey levels."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("assert_close", "allclose")):
+            bounds = {k.arg: _bound(k.value) for k in node.keywords if k.arg in ("atol", "rtol")}
+            assert not any(0 < b < 0.01 for b in bounds.values()), (
+                f"{path.name}:{node.lineno}: {bounds} belongs into tests/helpers/tolerances.py"
+            )

@@ -20,6 +20,8 @@ from kornia_srgan.atomic import replacing, write_text
 from kornia_srgan.errors import MissingExtraError, TrainingError, UserError, did_you_mean
 from kornia_srgan.training.run_folder import RunFolder
 
+SECONDS_BETWEEN_PLOTS = 30.0  # drawing takes half a second: as long as many steps of a small network
+
 
 def check_trackers(names: tuple[str, ...]) -> None:
     """Refuse trackers that are unknown or not installed, before the first step.
@@ -59,6 +61,7 @@ class Journal:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._since = (time.perf_counter(), 0)
+        self._plotted = time.perf_counter()
         self.console = _console(quiet=not accelerator.is_main_process)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -146,9 +149,13 @@ class Journal:
         ]
         write_text(self._folder.metrics, "".join(f"{line}\n" for line in kept))
 
-    def plot(self) -> None:
-        """Draw the losses of metrics.jsonl."""
+    def plot(self, *, final: bool = False) -> None:
+        """Draw the losses of metrics.jsonl: at the end of a run always, before it at most twice a minute."""
+        now = time.perf_counter()
+        if not final and now - self._plotted < SECONDS_BETWEEN_PLOTS:
+            return
         if self._accelerator.is_main_process and self._folder.metrics.is_file():
+            self._plotted = now
             plot_losses(self._folder.metrics, self._folder.plot)
 
 

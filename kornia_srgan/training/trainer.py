@@ -102,8 +102,10 @@ class Trainer:
                 progress = self._run_stage(index, progress, stop, load=checkpoint)
                 checkpoint = None
                 if stop.seen:
+                    self.journal.plot(final=True)
                     self.journal.say(f"stopped at step {progress.total}; continue with --resume")
                     return False
+        self.journal.plot(final=True)
         self._save_final(progress)
         return True
 

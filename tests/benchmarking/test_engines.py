@@ -23,6 +23,7 @@ def test_engines_that_read_onnx(name):
         pytest.importorskip(package)
     plan = Plan(sizes=[(5, 7)], dtypes=["float32", "float16"], repeats=2, warmup=1)
     document = measure(SMALL_EDSR, plan=plan, engines=engines.find_engines([name]))
+    assert [case.dtype for case in document.cases] == ["float32", "float16"]
     for case in document.cases:
         run = case.runs[1]
         assert run.version

@@ -21,6 +21,7 @@ from benchmarks.training_step import (
 )
 from kornia_srgan.assembly import assemble
 from tests.helpers.half import fresh_state
+from tests.helpers.tolerances import assert_near
 
 SIZES = "--device cpu --crop 32 --batch 2 --channels 4 --blocks 1 --width 4 --repeats 2"
 
@@ -36,7 +37,7 @@ def test_both_loops_train_alike_for_several_steps():
         check_losses(plain(ours.batch.lr, ours.batch.hr), ours.step())
     trained = ours.stage.generator.plain.state_dict()
     for (name, value), other in zip(plain.generator.state_dict().items(), trained.values(), strict=True):
-        torch.testing.assert_close(value, other, rtol=1e-3, atol=2e-5, msg=name)
+        assert_near(value, other, "trained otherwise", name)
         if name == "tail.weight":
             assert not torch.equal(value, start[name])
 

@@ -21,6 +21,7 @@ from kornia_srgan.contracts import Canvas
 from kornia_srgan.errors import ArgumentError, UnknownComponentError
 from kornia_srgan.registry.catalog import DEGRADATION_STAGES, DEGRADATIONS
 from tests.helpers.degradations import ARGS, SEEDS, STAGE_ARGS, canvas_of
+from tests.helpers.tolerances import about, assert_near, is_near
 
 
 def smooth(count=4, side=32, seed=0):
@@ -153,7 +154,7 @@ def test_a_stage_draws_for_each_image_by_its_own_seed(name):
     stage = DEGRADATION_STAGES.create(name, **STAGE_ARGS.get(name, {}))
     images = smooth(1).expand(6, -1, -1, -1)
     out = stage(canvas_of(images), (5, 5, 6, 7, 8, 9), (8, 8))
-    torch.testing.assert_close(out.pixels[0], out.pixels[1], atol=1e-6, rtol=0)
+    assert_near(out.pixels[0], out.pixels[1], "elementwise")
     assert (out.pixels[0] - out.pixels[2:]).abs().amax(dim=(1, 2, 3)).max() > 1e-3
 
 
@@ -174,7 +175,7 @@ def test_gaussian_kernels_have_the_moments_of_their_covariance():
         covariance = turn @ np.diag([float(sigma_x[i]) ** 2, float(sigma_y[i]) ** 2]) @ turn.T
         expected = [0, 0, covariance[0, 0], covariance[1, 1], covariance[0, 1]]
         assert float(kernel.sum()) == pytest.approx(1)
-        assert moments(kernel) == pytest.approx(expected, abs=1e-6)
+        assert moments(kernel) == about(expected, "elementwise")
 
 
 def test_generalized_kernels_are_the_formulas():
@@ -226,13 +227,13 @@ def test_blur_is_the_convolution_with_its_kernel():
     padded = F.pad(images, (3, 3, 3, 3), mode="reflect")
     for i in range(4):
         expected = F.conv2d(padded[i][:, None], kernels[i][None, None])[:, 0]
-        torch.testing.assert_close(out[i], expected, atol=1e-5, rtol=0)
+        assert_near(out[i], expected, "layer")
 
 
 def test_filters_keep_flat_images_and_spare_the_unchosen():
     flat = torch.full((4, 3, 32, 32), 0.3)
     for stage in (Blur(), Sinc(p=1)):
-        torch.testing.assert_close(stage(canvas_of(flat), SEEDS, (8, 8)).pixels, flat, atol=1e-5, rtol=0)
+        assert_near(stage(canvas_of(flat), SEEDS, (8, 8)).pixels, flat, "layer")
     images = smooth(200, side=16)
     out = Blur(p=0.3, sigma=(1, 2))(canvas_of(images), tuple(range(200)), (8, 8)).pixels
     same = (out == images).flatten(1).all(1).float().mean()
@@ -248,8 +249,8 @@ def test_resample_equals_interpolate(kernel, size):
     images = torch.rand(2, 3, 24, 20)
     out = resample(canvas_of(images), [size[0]] * 2, [size[1]] * 2, [kernel] * 2, room=(60, 60))
     expected = F.interpolate(images, size=size, mode=kernel)
-    torch.testing.assert_close(out.pixels[..., : size[0], : size[1]], expected, atol=2e-5, rtol=0)
-    torch.testing.assert_close(out.pixels[..., -1, -1], expected[..., -1, -1], atol=2e-5, rtol=0)
+    assert_near(out.pixels[..., : size[0], : size[1]], expected, "layer")
+    assert_near(out.pixels[..., -1, -1], expected[..., -1, -1], "layer")
 
 
 @pytest.mark.parametrize("size", [(6, 5), (40, 28)])
@@ -257,7 +258,7 @@ def test_resample_antialiased_equals_matlab(size):
     images = smooth(2, side=24) * 0.8 + 0.1
     out = resample(canvas_of(images), [size[0]] * 2, [size[1]] * 2, ["antialiased"] * 2, room=size)
     expected = MatlabBicubic(quantize=False)(images, size)
-    torch.testing.assert_close(out.pixels, expected, atol=2e-5, rtol=0)
+    assert_near(out.pixels, expected, "layer")
 
 
 def test_resample_gives_each_image_its_own_size_and_reads_nothing_beyond_it():
@@ -274,7 +275,7 @@ def test_resample_gives_each_image_its_own_size_and_reads_nothing_beyond_it():
         torch.testing.assert_close(small.pixels, again.pixels)
         own = first.pixels[1:2, :, :12, :16]
         alone = resample(canvas_of(own), [7], [5], [kernel], room=(7, 5))
-        torch.testing.assert_close(small.pixels[1:2], alone.pixels, atol=1e-5, rtol=0)
+        assert_near(small.pixels[1:2], alone.pixels, "layer")
 
 
 def test_resample_refuses_what_its_kernels_cannot_reach():
@@ -367,8 +368,8 @@ def test_either_order_sends_each_image_its_own_way():
     out = stage(canvas_of(images), seeds, (8, 8)).pixels
     ahead = EitherOrder(first=("resize",), second=(flat,), p=1)(canvas_of(images), seeds, (8, 8)).pixels
     behind = EitherOrder(first=("resize",), second=(flat,), p=0)(canvas_of(images), seeds, (8, 8)).pixels
-    is_ahead = [torch.allclose(o, a, atol=1e-6) for o, a in zip(out, ahead, strict=True)]
-    is_behind = [torch.allclose(o, b, atol=1e-6) for o, b in zip(out, behind, strict=True)]
+    is_ahead = [is_near(o, a, "elementwise") for o, a in zip(out, ahead, strict=True)]
+    is_behind = [is_near(o, b, "elementwise") for o, b in zip(out, behind, strict=True)]
     assert all(a != b for a, b in zip(is_ahead, is_behind, strict=True))
     assert 0 < sum(is_ahead) < 8
 

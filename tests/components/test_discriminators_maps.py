@@ -91,6 +91,7 @@ class TestTimm:
     def test_trained_backbone_gets_gradients_and_keeps_its_statistics(self) -> None:
         net = self.build(frozen=False).train()
         before = {k: v.clone() for k, v in net.features.state_dict().items() if "running" in k}
+        assert before
         net(torch.rand(2, 3, 32, 32)).square().sum().backward()
         assert all(p.grad is not None for p in net.features.parameters())
         after = net.features.state_dict()

@@ -15,13 +15,14 @@ from kornia_srgan.components.losses.adversarial import (
 )
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES
+from tests.helpers.tolerances import about
 
 REAL = torch.tensor([[2.0], [0.5]])
 FAKE = torch.tensor([[-3.0], [0.25]])
 
 
 def values(*losses: Tensor) -> list[float]:
-    return [pytest.approx(float(x), abs=1e-6) for x in losses]
+    return [about(float(x), "elementwise") for x in losses]
 
 
 def test_hinge_by_hand() -> None:

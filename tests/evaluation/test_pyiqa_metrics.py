@@ -23,6 +23,7 @@ from kornia_srgan.evaluation.metrics import luma
 from kornia_srgan.evaluation.protocols import get_protocol, make_metrics
 from kornia_srgan.evaluation.report import metric_title
 from kornia_srgan.registry.catalog import METRICS
+from tests.helpers.tolerances import about
 
 CONSTANTS = {"lpips": 0.2, "dists": 0.1, "clipiqa": 0.7, "maniqa": 0.5, "musiq": 60.0, "niqe": 4.0}
 LOWER = ("lpips", "dists", "niqe")
@@ -88,7 +89,7 @@ def test_a_name_that_is_pyiqas_is_found_there(stand_in, capsys):
     a, b = torch.rand(2, 3, 16, 16).double(), torch.rand(2, 3, 16, 16).double()
     scores = made["distance"](a, b)
     assert scores.dtype == torch.float64
-    assert scores.tolist() == pytest.approx((a - b).abs().mean(dim=(1, 2, 3)).tolist(), abs=1e-6)
+    assert scores.tolist() == about((a - b).abs().mean(dim=(1, 2, 3)).tolist(), "elementwise")
     assert capsys.readouterr().out == ""  # what pyiqa prints goes to stderr
 
 
@@ -222,14 +223,14 @@ def test_psnr_and_ssim_are_pyiqas(real, pair):
     images = [cut(image) for image in pair]
     theirs = make_metrics([f"pyiqa:{name},color_space=ycbcr" for name in ("psnry", "ssim")])
     psnr, ssim = (metric(*images).item() for metric in theirs.values())
-    assert get_protocol("ledig-y").score(*pair, scale=4)["psnr"] == pytest.approx(psnr, abs=1e-3)
+    assert get_protocol("ledig-y").score(*pair, scale=4)["psnr"] == about(psnr, "decibels")
     rounded = [(luma(image) * 255).round() for image in images]  # as pyiqa does it for SSIM alone
-    assert metrics.ssim(*rounded, peak=255).item() == pytest.approx(ssim, abs=1e-5)
+    assert metrics.ssim(*rounded, peak=255).item() == about(ssim, "layer")
     rgb = get_protocol("basicsr-rgb").score(*pair, scale=4)
     theirs = make_metrics(["pyiqa:psnr", "ssimc"])
     psnr, ssim = (metric(*images).item() for metric in theirs.values())
-    assert rgb["psnr"] == pytest.approx(psnr, abs=1e-3)
-    assert rgb["ssim"] == pytest.approx(ssim, abs=1e-5)
+    assert rgb["psnr"] == about(psnr, "decibels")
+    assert rgb["ssim"] == about(ssim, "layer")
 
 
 def test_niqe_is_pyiqas(real, pair, tmp_path):

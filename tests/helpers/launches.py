@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: one, and two under Accelerate's launcher or torchrun."""
+"""Trainings in this process and in others: one, or two under Accelerate's launcher or torchrun."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from kornia_srgan.cli.app import run_command_line
+from tests.helpers.half import fresh_state
+
+PATIENCE = 1200  # seconds; a busy machine is slow, and a process that hangs stays so
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
 ONE = [sys.executable, "-m", "kornia_srgan", "train"]
@@ -18,9 +26,27 @@ TWO = [*LAUNCH, "--multi_gpu", "--num_processes", "2", "--main_process_port", "0
 TORCHRUN_TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """As those processes compute: another number of threads adds up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with fresh_state():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def here(*arguments: object) -> None:
+    """The command line in this process, which is spared the seconds of another one's start."""
+    with single_thread():
+        assert run_command_line([str(a) for a in arguments]) == 0
+
+
 def finish(command: list[str], **kwargs: Any) -> str:
     result = subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False, **kwargs
+        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE, check=False, **kwargs
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stderr
@@ -31,7 +57,7 @@ def interrupt(command: list[str], run: Path, number: int, *, after_step: int) ->
     process = subprocess.Popen(
         command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         log = run / "metrics.jsonl"
         if log.is_file() and f'"total": {after_step}' in log.read_text():
@@ -39,4 +65,4 @@ def interrupt(command: list[str], run: Path, number: int, *, after_step: int) ->
         time.sleep(0.01)
     assert process.poll() is None, "the run ended before the signal"
     os.killpg(process.pid, number)
-    return process.wait(timeout=120)
+    return process.wait(timeout=PATIENCE)

@@ -55,7 +55,7 @@ def test_tensors_come_back_to_where_they_were(cuda: torch.device, generator: nn.
     images = torch.rand(2, 3, 19, 23, generator=torch.Generator().manual_seed(0))
     result = upscaler(images.to(where))
     assert result.device.type == where
-    torch.testing.assert_close(result.cpu(), Upscaler(generator, device="cpu")(images), atol=1e-4, rtol=0)
+    assert_near(result.cpu(), Upscaler(generator, device="cpu")(images), "network")
 
 
 @pytest.mark.parametrize("where", ["cpu", "cuda"])
@@ -71,7 +71,7 @@ def test_gradients_come_back_to_where_the_image_was(
         assert image.grad is not None
         assert image.grad.device.type == target
         gradients.append(image.grad.cpu())
-    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
+    assert_near(*gradients, "gradient on CUDA")
 
 
 class Hungry(nn.Module):

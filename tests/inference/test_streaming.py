@@ -26,6 +26,7 @@ from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.generators import Chain, Global, Nearest
 from tests.helpers.names import generator_names
+from tests.helpers.tolerances import assert_near
 
 VARIANTS = [
     ("srresnet", {"upsampler": "resize", "output": "tanh"}),
@@ -82,7 +83,7 @@ def test_every_generator_streams_and_gives_what_it_gives_whole(name, args, scale
             monkeypatch.setattr("kornia_srgan.inference.streaming.streamer._MOST", strip)
             with torch.inference_mode():
                 result = torch.cat(list(by_rows.enlarge(image, channels_last)), dim=-2)
-            torch.testing.assert_close(result, whole, atol=2e-5, rtol=1e-4)
+            assert_near(result, whole, "streamed")
 
 
 @pytest.mark.parametrize("name", generator_names(wrapped=False))
@@ -94,7 +95,7 @@ def test_steps_of_few_rows_change_nothing(name, monkeypatch):
         result = torch.cat(
             list(streamer(optimize_for_inference(generator)).enlarge(image, channels_last)), dim=-2
         )
-        torch.testing.assert_close(result, generator(image), atol=2e-5, rtol=1e-4)
+        assert_near(result, generator(image), "streamed")
 
 
 def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
@@ -112,7 +113,7 @@ def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     with torch.inference_mode():
         image = torch.rand(1, 3, 45, 33)
         result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
-        torch.testing.assert_close(result, generator(image), atol=1e-4, rtol=1e-4)
+        assert_near(result, generator(image), "network")
     assert len(taken) > 10
 
 

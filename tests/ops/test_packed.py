@@ -48,7 +48,7 @@ def test_is_the_convolution_and_the_activation(name, kernel, bias):
     for size in SIZES:
         x = image(size[0], 20, *size[1:])
         before = x.clone()
-        torch.testing.assert_close(ready(x).double(), function(exact(conv, x)), atol=1e-5, rtol=0)
+        assert_near(ready(x).double(), function(exact(conv, x)), "layer")
         assert torch.equal(x, before)
 
 
@@ -113,7 +113,7 @@ def test_copies_pickles_and_new_weights():
     torch.testing.assert_close(copy.deepcopy(ready)(x), first)
     with torch.no_grad():
         ready.weight.mul_(2)
-    torch.testing.assert_close(ready(x).double(), exact(conv, x), atol=1e-5, rtol=0)
+    assert_near(ready(x).double(), exact(conv, x), "layer")
     assert ready.state_dict().keys() == conv.state_dict().keys()
     half = ready.bfloat16()(x.bfloat16())
     assert_near(half, exact(conv, x), torch.bfloat16)
@@ -140,7 +140,7 @@ def test_winograd_where_it_is_measured_to_pay(monkeypatch):
     for pays in (True, False):
         monkeypatch.setattr(packed, "detour_pays", lambda inputs, outputs, pays=pays: pays)
         assert ready.pays(x, 180) is pays
-        torch.testing.assert_close(ready(x).double(), exact(conv, x).relu(), atol=1e-4, rtol=0)
+        assert_near(ready(x).double(), exact(conv, x).relu(), "network")
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.3])

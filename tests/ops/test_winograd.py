@@ -52,7 +52,7 @@ def test_is_the_convolution(inputs, outputs, bias, always, monkeypatch):
             x.double(), conv.weight.double(), None if not bias else conv.bias.double(), padding=1
         )
         assert found.shape == exact.shape
-        torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=0)
+        assert_near(found.double(), exact, "layer")
 
 
 def test_rounding_is_that_of_the_direct_way_times_a_few(always):
@@ -95,7 +95,7 @@ def test_the_gradient_of_the_input_takes_the_detour_too(bias, always, monkeypatc
             gradients.append(given.grad.double())
         monkeypatch.undo()
         monkeypatch.setattr(winograd, "_LEAST_WORK", 0)
-        torch.testing.assert_close(gradients[1], gradients[0], atol=1e-5, rtol=0)
+        assert_near(gradients[1], gradients[0], "layer")
 
 
 def test_the_kernels_follow_the_weight(always):
@@ -158,7 +158,7 @@ def test_a_tail_in_strips(kernel, wide, always, monkeypatch):
     for batch, height, width in SIZES:
         x = laid_out(batch, 6, height, width)
         expected = second(F.leaky_relu(first(x), -0.3))
-        torch.testing.assert_close(tail(x), expected, atol=1e-5, rtol=0)
+        assert_near(tail(x), expected, "layer")
     assert in_strips
 
 
@@ -173,7 +173,7 @@ def test_every_generator_gives_the_same_image(name, scale, always):
         lr = laid_out(batch, 3, height, width).sigmoid()
         expected = net(lr.contiguous())
         before = lr.clone()
-        torch.testing.assert_close(ready(lr), expected, atol=1e-4, rtol=0)
+        assert_near(ready(lr), expected, "network")
         assert torch.equal(lr, before)
 
 
@@ -192,7 +192,7 @@ def test_a_layer_used_twice_stays_one(always):
     ready = optimize_for_inference(net)
     assert ready.a is ready.b
     x = laid_out(1, 3, 9, 9)
-    torch.testing.assert_close(ready(x), net(x), atol=1e-5, rtol=0)
+    assert_near(ready(x), net(x), "layer")
 
 
 def test_a_residual_leaves_its_input_and_takes_gradients():

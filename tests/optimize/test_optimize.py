@@ -18,19 +18,19 @@ from kornia_srgan.optimize.rewrites import _in_place, before_shuffle
 from tests.helpers.generators import Unshuffled
 from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
+from tests.helpers.tolerances import assert_near
 from tests.helpers.trained import SIZES, trained
 
 
-def check(net: nn.Module, tolerance: float = 1e-4, dtype: torch.dtype | None = None) -> nn.Module:
-    ready = optimize_for_inference(net, dtype=dtype)
+def check(net: nn.Module) -> nn.Module:
+    ready = optimize_for_inference(net)
     net.eval()
     random = torch.Generator().manual_seed(1)
     for size in SIZES:
         lr = torch.rand(2, 3, *size, generator=random)
         with torch.no_grad():
-            expected, found = net(lr), ready(lr if dtype is None else lr.to(dtype))
-        assert found.dtype == (dtype or expected.dtype)
-        torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=0)
+            expected, found = net(lr), ready(lr)
+        assert_near(found, expected, "network")
     return ready
 
 
@@ -197,7 +197,7 @@ def test_the_gradient_of_the_image_is_the_same():
         given = lr.clone().requires_grad_()
         module(given).square().sum().backward()
         gradients.append(given.grad)
-    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-3, rtol=1e-4)
+    assert_near(gradients[1], gradients[0], "network gradient")
 
 
 def test_dtype_goes_by_the_device():
@@ -218,7 +218,7 @@ def test_compiled_gives_the_same_image_and_keys():
     assert list(ready.state_dict()) == list(plain.state_dict())
     torch._dynamo.utils.counters.clear()
     with torch.no_grad():
-        torch.testing.assert_close(ready(lr), plain(lr), atol=1e-4, rtol=0)
+        assert_near(ready(lr), plain(lr), "network")
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
@@ -232,4 +232,4 @@ def test_made_and_run_in_inference_mode():
     with torch.inference_mode():
         net = SRResNet(channels=64, num_blocks=1).eval()
         lr = torch.rand(1, 3, 120, 110)
-        torch.testing.assert_close(optimize_for_inference(net)(lr), net(lr), atol=1e-3, rtol=0)
+        assert_near(optimize_for_inference(net)(lr), net(lr), "deep")

@@ -324,6 +324,20 @@ def test_made_profiles_are_those_of_little_cms():
         codecs.cms_profile_validate(profile)
 
 
-@pytest.mark.parametrize("name", ["p3.avif", "cicp_p3.png", "gama10.png"])
-def test_the_reported_files(shared_data, name):
-    assert read_photo(shared_data / "reports" / name).metadata.icc is not None
+DISPLAY_P3_RED, SRGB_RED = (0.51512, 0.24120, -0.00105), (0.43607, 0.22249, 0.01392)  # XYZ under D50
+
+
+@pytest.mark.parametrize(
+    ("name", "red", "middle"),
+    [
+        ("p3.avif", DISPLAY_P3_RED, 128),
+        ("cicp_p3.png", DISPLAY_P3_RED, 128),
+        ("gama10.png", SRGB_RED, 188),
+    ],
+)
+def test_the_reported_files(shared_data, name, red, middle):
+    """The red that they mean, and how bright half of the greatest value is, by LittleCMS."""
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(read_photo(shared_data / "reports" / name).metadata.icc))
+    assert profile.profile.red_colorant[0] == pytest.approx(red, abs=1e-4)
+    grey = ImageCms.profileToProfile(Image.new("RGB", (1, 1), (128, 128, 128)), profile, SRGB)
+    assert grey.getpixel((0, 0)) == (middle, middle, middle)

@@ -9,6 +9,7 @@ import pytest
 from kornia_srgan.errors import PluginError
 from kornia_srgan.registry.catalog import GENERATORS
 from kornia_srgan.registry.plugins import load_plugin, load_plugins
+from tests.helpers.distributions import make_distribution
 
 SOURCE = """
 from torch import nn
@@ -88,14 +89,6 @@ def test_door_two_a_file_that_fails_can_be_mended_and_loaded_again(tmp_path):
     path.write_text(SOURCE.format(name="mended"))
     load_plugin(path)
     assert "mended" in GENERATORS
-
-
-def make_distribution(site, name, module, source, entry="backbones"):
-    (site / f"{module}.py").write_text(textwrap.dedent(source))
-    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[kornia_srgan.plugins]\n{entry} = {module}\n")
 
 
 def in_a_fresh_process(site, code):

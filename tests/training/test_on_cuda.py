@@ -23,6 +23,7 @@ from kornia_srgan.training.run import train
 from kornia_srgan.weights.files import read_spec
 from tests.helpers.half import fresh_state, restored_switches
 from tests.helpers.runs import assert_resumes_to_the_same_bytes, assert_same_run
+from tests.helpers.tolerances import assert_near
 from tests.helpers.training import killer, make_photos, small_config
 
 
@@ -93,7 +94,12 @@ class Seen:
     [("no", torch.float32), ("auto", torch.bfloat16), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
 )
 def test_a_run_in_every_precision(
-    cuda: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, computed: torch.dtype
+    cuda: torch.device,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    computed: torch.dtype,
+    plots: None,
 ) -> None:
     seen, before = Seen(monkeypatch), switches()
     losses = ["l1", PERCEPTUAL]
@@ -128,7 +134,7 @@ def test_cuda_learns_what_the_cpu_learns(
     run(tmp_path / "cpu")
     one, two = (load_file(tmp_path / name / "psnr.safetensors") for name in ("cuda", "cpu"))
     for key, value in one.items():
-        torch.testing.assert_close(value, two[key], atol=2e-3, rtol=1e-2)
+        assert_near(value, two[key], "training on CUDA", key)
 
 
 @pytest.mark.parametrize(

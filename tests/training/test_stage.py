@@ -13,6 +13,7 @@ from kornia_srgan.training.optim import LearningRate, make_optimizer, warmup_sha
 from kornia_srgan.training.players import ActiveStage, prepare_stage
 from kornia_srgan.training.stage import train_step
 from tests.helpers.batches import Poisoned, halves, random_batch
+from tests.helpers.tolerances import assert_near
 from tests.helpers.training import cpu_accelerator, small_components, small_config, state_of, tensors_equal
 
 
@@ -67,7 +68,7 @@ def test_micro_batches_give_what_one_batch_gives() -> None:
         assert a is not None
         assert b is not None
         for x, y in zip(a.plain.parameters(), b.plain.parameters(), strict=True):
-            torch.testing.assert_close(x, y, rtol=1e-4, atol=2e-5)
+            assert_near(x, y, "trained")
 
 
 def test_clipping_bounds_the_update() -> None:

@@ -109,7 +109,7 @@ def test_resuming_from_the_wrong_step_would_show(photos: Path, tmp_path: Path) -
         assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
-def test_a_run_leaves_what_it_was(photos: Path, tmp_path: Path) -> None:
+def test_a_run_leaves_what_it_was(photos: Path, tmp_path: Path, plots: None) -> None:
     validation = make_photos(tmp_path / "val", 1)
     assert run(photos, tmp_path / "run", validation__folder=str(validation), validation__every=6)
     folder = tmp_path / "run"

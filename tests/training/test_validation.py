@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from kornia_srgan.evaluation.datasets import find_sets
 from kornia_srgan.evaluation.pairs import load_pair
 from kornia_srgan.evaluation.protocols import get_protocol
 from kornia_srgan.registry.catalog import RESIZERS
-from kornia_srgan.training.journal import plot_losses
+from kornia_srgan.training import journal as journal_module
+from kornia_srgan.training.journal import Journal, plot_losses
 from kornia_srgan.training.run import train
 from kornia_srgan.training.run_folder import RunFolder
 from kornia_srgan.training.validation import FolderValidator
@@ -143,3 +145,20 @@ def test_the_plot_draws_every_series(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert drawn == {"l1": [(2, 0.5), (4, 0.25)], "g_grad_norm": [(2, 3.0)], "val_psnr": [(4, 21.5)]}
     with Image.open(tmp_path / "losses.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_the_plot_is_drawn_at_the_end_and_before_it_at_most_twice_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, drawn = [0.0], []
+    monkeypatch.setattr(journal_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(journal_module, "plot_losses", lambda metrics, picture: drawn.append(now[0]))
+    journal = Journal(RunFolder(tmp_path), cpu_accelerator())
+    journal.plot(final=True)
+    assert drawn == []  # nothing has been logged
+    (tmp_path / "metrics.jsonl").touch()
+    for now[0] in (1.0, 29.0, 31.0, 45.0, 60.0, 62.0):
+        journal.plot()
+    assert drawn == [31.0, 62.0]
+    journal.plot(final=True)
+    assert drawn == [31.0, 62.0, 62.0]

@@ -45,9 +45,7 @@ def test_computes_what_the_other_project_does(case, tmp_path):
     assert (imported.tensors, imported.found_at, imported.left_out) == (len(state), "", ())
     lr = torch.rand(2, 3, 8, 12)
     with torch.no_grad():
-        torch.testing.assert_close(
-            load_generator(path).module(lr), case.forward(state, lr), atol=2e-5, rtol=2e-5
-        )
+        assert_near(load_generator(path).module(lr), case.forward(state, lr), "exported")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
