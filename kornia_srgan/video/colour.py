@@ -134,7 +134,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
     form = av.VideoFormat(pixel_format, 16, 16)
     deep = depth_of(form) > 8
     if pixels.dtype == np.uint16 and not deep:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        pixels = in_8_bits(pixels)
     elif pixels.dtype == np.uint8 and deep:
         pixels = pixels.astype(np.uint16) * 257
     if form.is_rgb:
@@ -175,6 +175,11 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
             interpolation=_CAREFUL,
         )
     return frame
+
+
+def in_8_bits(pixels: Pixels) -> Pixels:
+    """`uint16` as `uint8`, rounded: the same as division by 257 (tested for all values), and faster."""
+    return ((pixels.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
 
 
 def depth_of(form: Any) -> int:

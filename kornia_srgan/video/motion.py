@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -46,17 +48,16 @@ def motion(now: Tensor, before: Tensor) -> Tensor:
 def shifted(image: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample `(1, C, H, W)` at the positions that a motion points to; the border is repeated."""
     height, width = image.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=image.dtype), torch.arange(width, dtype=image.dtype), indexing="ij"
-    )
-    places = torch.stack(
-        [
-            2 * (x + flow[0, 0]) / max(1, width - 1) - 1,
-            2 * (y + flow[0, 1]) / max(1, height - 1) - 1,
-        ],
-        dim=-1,
-    )
-    return F.grid_sample(image, places[None], mode=mode, padding_mode="border", align_corners=True)
+    step = flow.new_tensor([2 / max(1, width - 1), 2 / max(1, height - 1)])
+    places = torch.addcmul(_own_places(height, width), flow.movedim(1, -1), step)
+    return F.grid_sample(image, places, mode=mode, padding_mode="border", align_corners=True)
+
+
+@lru_cache(maxsize=2 * _LEVELS)
+def _own_places(height: int, width: int) -> Tensor:
+    """Where each pixel is, `(1, H, W, 2)` as `grid_sample` counts; the same for every frame of a clip."""
+    y, x = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
 
 
 def _step(now: Tensor, moved: Tensor) -> Tensor:
@@ -65,14 +66,39 @@ def _step(now: Tensor, moved: Tensor) -> Tensor:
     right = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     off = moved - now
-    xx, xy, yy, xt, yt = (
-        _mean(product) for product in (right * right, right * down, down * down, right * off, down * off)
-    )
+    products = torch.cat([right * right, right * down, down * down, right * off, down * off], dim=1)
+    xx, xy, yy, xt, yt = mean_around(products).split(1, dim=1)
     xx, yy = xx + _DAMPING, yy + _DAMPING
     det = xx * yy - xy * xy
     step = torch.cat([xy * yt - yy * xt, xy * xt - xx * yt], dim=1) / det
-    return _mean(step.clamp(-1, 1), 3)
+    return mean_around(step.clamp(-1, 1), 3)
 
 
-def _mean(values: Tensor, side: int = _WINDOW) -> Tensor:
-    return F.avg_pool2d(values, side, stride=1, padding=side // 2, count_include_pad=False)
+def mean_around(values: Tensor, side: int = _WINDOW) -> Tensor:
+    """The mean of the pixels around each, `(B, C, H, W)`; pooling does the same in several times as long."""
+    around = side // 2
+    sums = _sums(_sums(F.pad(values, (around,) * 4), side, -1), side, -2)
+    return sums * _shares(*values.shape[-2:], side)
+
+
+def _sums(values: Tensor, side: int, dim: int) -> Tensor:
+    """Sums of neighbours: of two, of two of these, and so on, so that nine take four additions."""
+    length = values.shape[dim] - side + 1
+    total, start, block, size = None, 0, values, 1
+    while size <= side:
+        if side & size:
+            part = block.narrow(dim, start, length)
+            total, start = part if total is None else total + part, start + size
+        if 2 * size <= side:
+            rest = block.shape[dim] - size
+            block = block.narrow(dim, 0, rest) + block.narrow(dim, size, rest)
+        size *= 2
+    assert total is not None
+    return total
+
+
+@lru_cache(maxsize=4 * _LEVELS)
+def _shares(height: int, width: int, side: int) -> Tensor:
+    """One over how many pixels of an image are around each."""
+    ones = torch.ones(1, 1, height, width)
+    return 1 / _sums(_sums(F.pad(ones, (side // 2,) * 4), side, -1), side, -2)

@@ -17,7 +17,7 @@ from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.outputs import mark_if_new, mark_results
 from kornia_srgan.photos.photo import Frame, Metadata, Pixels, raster_of
 from kornia_srgan.video.clip import Clip
-from kornia_srgan.video.colour import depth_of, from_rgb
+from kornia_srgan.video.colour import depth_of, from_rgb, in_8_bits
 from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.mux import write_clip
 from kornia_srgan.video.options import VideoOptions
@@ -156,7 +156,7 @@ class PicturesSink:
         """Write a picture."""
         del pts
         if self._clip.depth <= 8 and pixels.dtype == np.uint16:  # steadied frames
-            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            pixels = in_8_bits(pixels)
         path = self.path(self._number)
         if not self._whole:
             mark_results([path])

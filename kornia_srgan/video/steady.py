@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kornia_srgan.photos.photo import Pixels, white_of
-from kornia_srgan.video.motion import luma, motion, shifted
+from kornia_srgan.video.motion import luma, mean_around, motion, shifted
 
 _MOST = 0.85  # share of the previous result at full strength
 _NOISE = (2 / 255, 10 / 255)  # least and greatest estimate of the noise
 _AROUND = 5
+_WHITE = 65535
 
 
 class Steadier:
@@ -56,13 +57,12 @@ class Steadier:
         if self._small is not None and self._result is not None and self._small.shape == now.shape:
             flow = motion(luma(now), luma(self._small))
             trust = self._weight * _agreement(now, shifted(self._small, flow))
-            size = fresh.shape[-2:]
-            factors = flow.new_tensor([size[1] / now.shape[-1], size[0] / now.shape[-2]])[:, None, None]
-            large = F.interpolate(flow, size=size, mode="bilinear", align_corners=False) * factors
-            moved = shifted(self._result, large, "bicubic").clamp(0, 1)
-            fresh += F.interpolate(trust, size=size, mode="bilinear", align_corners=False) * (moved - fresh)
-        steady = fresh[0].movedim(0, -1).mul(65535).round().numpy().astype(np.uint16)
-        self._small, self._result = now, _unit(steady)
+            large, weight = _enlarged(flow, trust, fresh)
+            moved = shifted(self._result, large, "bicubic").clamp_(0, 1)
+            fresh = torch.lerp(fresh, moved, weight)
+        codes = fresh.mul_(_WHITE).round_()
+        steady = codes[0].movedim(0, -1).to(torch.uint16, memory_format=torch.contiguous_format).numpy()
+        self._small, self._result = now, codes.div_(_WHITE)
         return steady
 
 
@@ -82,30 +82,29 @@ def flicker(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
         flow = motion(luma(now), luma(before))
         trust = _agreement(now, shifted(before, flow))
         new, old = _unit(frames[number]), _unit(frames[number - 1])
-        size = new.shape[-2:]
-        factors = flow.new_tensor([size[1] / now.shape[-1], size[0] / now.shape[-2]])[:, None, None]
-        large = F.interpolate(flow, size=size, mode="bilinear", align_corners=False) * factors
-        weight = F.interpolate(trust, size=size, mode="bilinear", align_corners=False)
+        large, weight = _enlarged(flow, trust, new)
         off = (new - shifted(old, large, "bicubic")) * 255
         total += float((weight * off.square()).sum())
         places += 3 * float(weight.sum())
     return (total / places) ** 0.5 if places else 0.0
 
 
+def _enlarged(flow: Tensor, trust: Tensor, result: Tensor) -> tuple[Tensor, Tensor]:
+    """Motion and trust of the small frames for the size of a result."""
+    height, width = result.shape[-2:]
+    factors = flow.new_tensor([width / flow.shape[-1], height / flow.shape[-2]])[:, None, None]
+    both = torch.cat([flow * factors, trust], dim=1)
+    large = F.interpolate(both, size=(height, width), mode="bilinear", align_corners=False)
+    return large[:, :2], large[:, 2:]
+
+
 def _agreement(now: Tensor, moved: Tensor) -> Tensor:
     """Where two input frames agree apart from noise: `(1, 1, H, W)` in [0, 1]."""
-    off = F.avg_pool2d(
-        (now - moved).abs().mean(1, keepdim=True),
-        _AROUND,
-        stride=1,
-        padding=_AROUND // 2,
-        count_include_pad=False,
-    )
+    off = mean_around((now - moved).abs().mean(1, keepdim=True), _AROUND)
     noise = (2 * off.median()).clamp(*_NOISE)
     return torch.exp(-((off / noise) ** 2))
 
 
 def _unit(pixels: Pixels) -> Tensor:
-    return (
-        torch.from_numpy(pixels.astype(np.float32) / white_of(pixels.dtype)).movedim(-1, 0)[None].contiguous()
-    )
+    planes = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).movedim(-1, 0)[None]
+    return planes.to(torch.float32, memory_format=torch.contiguous_format).div_(white_of(pixels.dtype))

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
-from kornia_srgan.video.motion import motion, shifted
+from kornia_srgan.video.colour import in_8_bits
+from kornia_srgan.video.motion import mean_around, motion, shifted
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
 from kornia_srgan.video.steady import Steadier, flicker
@@ -92,3 +94,17 @@ def test_a_whole_clip_is_steadied(tmp_path):
         )
         figures.append(flicker(decoded(target), clean))
     assert figures[1] < 0.75 * figures[0]
+
+
+@pytest.mark.parametrize("side", [3, 5, 9])
+def test_means_are_those_of_pooling(side):
+    values = torch.rand(2, 3, 11, 17, generator=torch.Generator().manual_seed(0))
+    pooled = torch.nn.functional.avg_pool2d(
+        values, side, stride=1, padding=side // 2, count_include_pad=False
+    )
+    torch.testing.assert_close(mean_around(values, side), pooled)
+
+
+def test_16_bits_in_8_are_rounded():
+    every = np.arange(65536, dtype=np.uint16)
+    assert np.array_equal(in_8_bits(every), np.rint(every / 257).astype(np.uint8))
