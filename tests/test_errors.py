@@ -58,6 +58,21 @@ def test_what_is_missing_is_a_file_not_found(tmp_path):
         assert str(tmp_path) in caught.value.where
 
 
+def test_errors_of_files_say_which_file(tmp_path):
+    from kornia_srgan.config.io import load_config
+    from kornia_srgan.data.images import read_rgb
+    from kornia_srgan.weights.files import load_weights
+
+    for name, read in (("a.safetensors", load_weights), ("a.yaml", load_config), ("a.png", read_rgb)):
+        path = tmp_path / name
+        for content in (b"", b"a: [", b"\x00" * 100):
+            path.write_bytes(content)
+            with pytest.raises(errors.UserError) as caught:
+                read(path)
+            assert caught.value.where == str(path)
+            assert str(path) in str(caught.value)
+
+
 def test_a_problem_is_told_in_one_line() -> None:
     assert one_line(OSError("no\n  space\tleft")) == "no space left"
     assert one_line(ValueError("a b c"), 3) == "a b"

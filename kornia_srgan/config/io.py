@@ -51,7 +51,7 @@ def parse_config(raw: Mapping[str, Any], source: str = "config") -> TrainConfig:
     try:
         return TrainConfig.model_validate(dict(raw))
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(error)}") from None
+        raise ConfigError(f"{source}: {_explain(error)}", where=source) from None
 
 
 def dump_config(config: TrainConfig) -> str:
@@ -73,7 +73,7 @@ def _parse_value(text: str, where: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError:
-        raise ConfigError(f"{where}: the value is not YAML") from None
+        raise ConfigError(f"{where}: the value is not YAML", where=where) from None
 
 
 def _read(source: str | Path) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def _read(source: str | Path) -> dict[str, Any]:
         if str(source) not in names:
             raise ConfigError(
                 f"unknown recipe '{source}'{did_you_mean(str(source), names) or ';'} "
-                f"packaged: {', '.join(names)}; or give the path of a .yaml file"
+                f"packaged: {', '.join(names)}; or give the path of a .yaml file",
+                where=source,
             )
         text = (files("kornia_srgan") / "recipes" / f"{source}.yaml").read_text("utf-8")
     elif path.is_file():
@@ -91,15 +92,21 @@ def _read(source: str | Path) -> dict[str, Any]:
     elif path.stem in recipe_names() and str(path.parent) in (".", "recipes"):
         return _read(path.stem)  # `recipes/srgan.yaml` names the packaged one from anywhere
     else:
-        raise ConfigError(f"config file not found: {path}; packaged recipes: {', '.join(recipe_names())}")
+        raise ConfigError(
+            f"config file not found: {path}; packaged recipes: {', '.join(recipe_names())}", where=path
+        )
     try:
         raw = yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{source}:{line} is not valid YAML: {getattr(error, 'problem', error)}") from None
+        raise ConfigError(
+            f"{source}:{line} is not valid YAML: {getattr(error, 'problem', error)}", where=source
+        ) from None
     if not isinstance(raw, dict):
-        raise ConfigError(f"{source}: expected keys such as 'generator:' and 'stages:', found none")
+        raise ConfigError(
+            f"{source}: expected keys such as 'generator:' and 'stages:', found none", where=source
+        )
     return raw
 
 

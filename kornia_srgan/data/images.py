@@ -191,4 +191,4 @@ def _unreadable(path: str | Path, error: Exception) -> ImageError:
         reason = "it is not an image in a format that Pillow knows"
     else:
         reason = one_line(error)
-    return ImageError(f"cannot read image '{path}': {reason}")
+    return ImageError(f"cannot read image '{path}': {reason}", where=path)

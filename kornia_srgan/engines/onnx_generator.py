@@ -155,5 +155,5 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}", where=path) from None
     return OnnxGenerator(data, chosen, provider, name=str(path))

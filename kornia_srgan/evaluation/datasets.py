@@ -65,14 +65,15 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     folder = locate_set(folder)
     if not folder.is_dir():
         problem = "is a file; give the folder it is in" if folder.exists() else "does not exist"
-        raise DataError(f"evaluation folder {folder} {problem}")
+        raise DataError(f"evaluation folder {folder} {problem}", where=folder)
     found = _one_set(folder, scale)
     if found:
         return [found]
     sets = [s for child in _sets_in(folder) if (s := _one_set(child, scale))]
     if not sets:
         raise DataError(
-            f"no images in {folder}; expected HR images, or HR/ with LRx{scale}/, or a folder of such sets"
+            f"no images in {folder}; expected HR images, or HR/ with LRx{scale}/, or a folder of such sets",
+            where=folder,
         )
     return sets
 

@@ -85,7 +85,8 @@ def _check_fits(
 ) -> None:
     if any(not 0 <= have - want < scale for have, want in zip(made, wanted, strict=True)):
         raise DataError(
-            f"{path} has {made[0]}x{made[1]} pixels; {image.name} at x{scale} has {wanted[0]}x{wanted[1]}"
+            f"{path} has {made[0]}x{made[1]} pixels; {image.name} at x{scale} has {wanted[0]}x{wanted[1]}",
+            where=path,
         )
 
 

@@ -12,7 +12,7 @@ from urllib.error import URLError
 from torch import Tensor
 
 from kornia_srgan.environment import package_version, require_extra
-from kornia_srgan.errors import ArgumentError, OfflineError, WeightsError
+from kornia_srgan.errors import ArgumentError, OfflineError, WeightsError, WeightsNotFoundError
 from kornia_srgan.explain import one_line
 
 _BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
@@ -130,7 +130,9 @@ def _from_file(net: str, path: Path) -> Any:
     try:
         network.features.load_state_dict(convolutions)
     except RuntimeError as error:
-        raise WeightsError(f"{path} does not hold torchvision's {net}: {one_line(error, 200)}") from None
+        raise WeightsError(
+            f"{path} does not hold torchvision's {net}: {one_line(error, 200)}", where=path
+        ) from None
     return network.eval()
 
 
@@ -143,9 +145,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise WeightsError(f"backbone {path} does not exist") from None
+        raise WeightsNotFoundError(f"backbone {path} does not exist", where=path) from None
     except Exception as error:  # damaged files raise anything
-        raise WeightsError(f"backbone {path} cannot be read: {one_line(error, 200)}") from None
+        raise WeightsError(f"backbone {path} cannot be read: {one_line(error, 200)}", where=path) from None
 
 
 def _version(backbone: str | None) -> str:

@@ -83,14 +83,14 @@ def load_weights(path: str | Path, *, kind: str | None = "generator") -> tuple[W
     path = Path(path)
     spec = read_spec(path)
     if kind is not None and spec.kind != kind:
-        raise WeightsError(f"{path} holds a {spec.kind} ('{spec.name}'), expected a {kind}")
+        raise WeightsError(f"{path} holds a {spec.kind} ('{spec.name}'), expected a {kind}", where=path)
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged: {one_line(error)}") from None
+        raise WeightsError(f"{path} is damaged: {one_line(error)}", where=path) from None
     if tensor_hash(tensors) != spec.tensor_hash:
         raise WeightsError(
-            f"{path} is damaged: its tensors do not match the hash in its header; fetch it again"
+            f"{path} is damaged: its tensors do not match the hash in its header; fetch it again", where=path
         )
     check_finite(tensors, path)
     return spec, tensors
@@ -136,7 +136,8 @@ def load_into(module: nn.Module, state: Mapping[str, Tensor], where: str | Path)
     if parts:
         name = type(module).__name__
         raise WeightsError(
-            f"{where}: the weights belong to another architecture than {name}: {', '.join(parts)}"
+            f"{where}: the weights belong to another architecture than {name}: {', '.join(parts)}",
+            where=where,
         )
     module.load_state_dict(dict(state), strict=True)
 
@@ -158,7 +159,9 @@ def load_matching(module: nn.Module, state: Mapping[str, Tensor], where: str | P
     own = module.state_dict()
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     if not fitting:
-        raise WeightsError(f"{where}: none of its {len(state)} tensors fits {type(module).__name__}")
+        raise WeightsError(
+            f"{where}: none of its {len(state)} tensors fits {type(module).__name__}", where=where
+        )
     module.load_state_dict(fitting, strict=False)
     return [k for k in own if k not in fitting]
 

@@ -34,7 +34,8 @@ class HubFile:
         name, _, file = rest.partition("/")
         if not owner or not name or (at and not revision):
             raise WeightsError(
-                f"'{source}': expected {PREFIX}owner/name[@revision], or {PREFIX}owner/name/FILE"
+                f"'{source}': expected {PREFIX}owner/name[@revision], or {PREFIX}owner/name/FILE",
+                where=source,
             )
         return cls(f"{owner}/{name}", file or FILE, revision or None)
 
@@ -69,7 +70,7 @@ def fetch_from_hub(source: str) -> Path:
     except LocalEntryNotFoundError as error:  # offline, or the server failed
         raise offline_error(str(wanted)) from error
     except HFValidationError as error:
-        raise WeightsError(f"'{source}' is not a name on the Hub: {one_line(error)}") from None
+        raise WeightsError(f"'{source}' is not a name on the Hub: {one_line(error)}", where=source) from None
     except HfHubHTTPError as error:
         raise_hub_error(error, wanted)
     except OSError as error:

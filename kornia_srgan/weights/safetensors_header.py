@@ -45,17 +45,19 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise weights_not_found(path) from None
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}", where=path) from None
     try:
         header = json.loads(text)
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise WeightsError(f"{path} is damaged: its header is not that of a safetensors file") from None
+        raise WeightsError(
+            f"{path} is damaged: its header is not that of a safetensors file", where=path
+        ) from None
     if size < expected:
-        raise WeightsError(f"{path} is truncated: {size} of {expected} bytes; fetch it again")
+        raise WeightsError(f"{path} is truncated: {size} of {expected} bytes; fetch it again", where=path)
     if size > expected:
-        raise WeightsError(f"{path} is damaged: {size - expected} bytes follow its last tensor")
+        raise WeightsError(f"{path} is damaged: {size - expected} bytes follow its last tensor", where=path)
     return header
 
 
@@ -63,11 +65,14 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
     if start[8:9] != b"{" or length > _LARGEST_HEADER:
         if start.startswith(_PICKLE_STARTS):
             raise WeightsError(
-                f"{path} is a PyTorch pickle, not safetensors; `kornia-srgan convert {path}` imports it"
+                f"{path} is a PyTorch pickle, not safetensors; `kornia-srgan convert {path}` imports it",
+                where=path,
             )
-        raise WeightsError(f"{path} is not a safetensors file{' (it is empty)' if not size else ''}")
+        raise WeightsError(
+            f"{path} is not a safetensors file{' (it is empty)' if not size else ''}", where=path
+        )
     if 8 + length > size:
-        raise WeightsError(f"{path} is truncated: it ends inside its header; fetch it again")
+        raise WeightsError(f"{path} is truncated: it ends inside its header; fetch it again", where=path)
 
 
 def other_kind(path: Path) -> str | None:
@@ -114,6 +119,7 @@ def spec_in(header: Mapping[str, Any], path: Path) -> WeightSpec:
     if not isinstance(text, str):
         raise WeightsError(
             f"{path} is safetensors without a '{METADATA_KEY}' description in its header; "
-            f"`kornia-srgan convert {path}` imports weights of other projects"
+            f"`kornia-srgan convert {path}` imports weights of other projects",
+            where=path,
         )
     return WeightSpec.from_json(text, str(path))

@@ -72,17 +72,22 @@ class WeightSpec:
         try:
             raw = json.loads(text)
         except (ValueError, RecursionError):
-            raise WeightsError(f"{where}: the header is damaged: its description is not JSON") from None
+            raise WeightsError(
+                f"{where}: the header is damaged: its description is not JSON", where=where
+            ) from None
         if not isinstance(raw, dict):
-            raise WeightsError(f"{where}: the header is damaged: its description is not a mapping")
+            raise WeightsError(
+                f"{where}: the header is damaged: its description is not a mapping", where=where
+            )
         version = raw.get("format_version")
         if isinstance(version, int) and version > FORMAT_VERSION and _is_intact(raw):
             raise WeightsError(
                 f"{where}: written in format version {version}, this kornia_srgan reads up to "
-                f"{FORMAT_VERSION}; upgrade it with `pip install -U kornia-srgan`"
+                f"{FORMAT_VERSION}; upgrade it with `pip install -U kornia-srgan`",
+                where=where,
             )
         if not _is_intact(raw):
-            raise WeightsError(f"{where}: the header is damaged: its checksum does not match")
+            raise WeightsError(f"{where}: the header is damaged: its checksum does not match", where=where)
         return _from_fields(raw, where)
 
 
@@ -121,13 +126,14 @@ _TYPES: dict[str, type] = {
 def _from_fields(raw: Mapping[str, Any], where: str) -> WeightSpec:
     for name in ("name", "args", "scale"):
         if name not in raw:
-            raise WeightsError(f"{where}: the header lacks '{name}'")
+            raise WeightsError(f"{where}: the header lacks '{name}'", where=where)
     # A field that this version does not know was added without changing the meaning of the others.
     known = {f.name: raw[f.name] for f in fields(WeightSpec) if f.name in raw}
     for name, value in known.items():
         if not isinstance(value, _TYPES[name]) or isinstance(value, bool):
             raise WeightsError(
-                f"{where}: the header's '{name}' should be of type {_TYPES[name].__name__}, got {value!r}"
+                f"{where}: the header's '{name}' should be of type {_TYPES[name].__name__}, got {value!r}",
+                where=where,
             )
     if "value_range" in known:
         known["value_range"] = _value_range(known["value_range"], where)
@@ -135,7 +141,9 @@ def _from_fields(raw: Mapping[str, Any], where: str) -> WeightSpec:
         known["data_range"] = _value_range(known["data_range"], where)
     known["data_range"] = tuple(known.get("data_range", ()))
     if known["scale"] < 1:
-        raise WeightsError(f"{where}: the header's 'scale' should be at least 1, got {known['scale']}")
+        raise WeightsError(
+            f"{where}: the header's 'scale' should be at least 1, got {known['scale']}", where=where
+        )
     return WeightSpec(**known)
 
 
@@ -144,5 +152,5 @@ def _value_range(value: list[Any], where: str) -> tuple[float, float]:
         case [int() | float() as low, int() | float() as high] if low < high:
             return float(low), float(high)
     raise WeightsError(
-        f"{where}: the header's 'value_range' should be two numbers, low and high, got {value}"
+        f"{where}: the header's 'value_range' should be two numbers, low and high, got {value}", where=where
     )

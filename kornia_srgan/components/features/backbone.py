@@ -154,7 +154,9 @@ def _from_file(model: str, path: Path, options: Mapping[str, Any]) -> nn.Module:
             if missing
             else ("its shapes differ")
         )
-        raise WeightsError(f"{path} does not hold weights of timm's '{model}': {detail}") from error
+        raise WeightsError(
+            f"{path} does not hold weights of timm's '{model}': {detail}", where=path
+        ) from error
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -165,7 +167,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise WeightsError(
-            f"weights '{path}': no such file; give 'timm', 'random', 'package:NAME' or the path of a file"
+            f"weights '{path}': no such file; give 'timm', 'random', 'package:NAME' or the path of a file",
+            where=path,
         )
     try:
         if path.suffix == ".safetensors":
@@ -178,7 +181,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 content = content[wrapper]
         return {key.removeprefix("module."): value for key, value in content.items()}
     except Exception as error:  # torch, pickle and safetensors raise all kinds
-        raise WeightsError(f"{path} cannot be read as a weight file: {one_line(error, 200)}") from error
+        raise WeightsError(
+            f"{path} cannot be read as a weight file: {one_line(error, 200)}", where=path
+        ) from error
 
 
 def fits_state(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:

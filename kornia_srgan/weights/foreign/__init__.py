@@ -114,11 +114,15 @@ def _read_layout(state: State, path: Path) -> tuple[str, Converted]:
     try:
         return layout.name, layout.read(state)
     except WeightsError as error:
-        raise WeightsError(f"{path} looks like {layout.name}, but {error}") from None
+        raise WeightsError(f"{path} looks like {layout.name}, but {error}", where=path) from None
     except KeyError as error:
-        raise WeightsError(f"{path} looks like {layout.name}, but lacks its layer {error}") from None
+        raise WeightsError(
+            f"{path} looks like {layout.name}, but lacks its layer {error}", where=path
+        ) from None
     except (IndexError, ValueError, RuntimeError, ZeroDivisionError):
-        raise WeightsError(f"{path} looks like {layout.name}, but its tensors have other shapes") from None
+        raise WeightsError(
+            f"{path} looks like {layout.name}, but its tensors have other shapes", where=path
+        ) from None
 
 
 def _ask_spandrel(state: State, path: Path, own: WeightsError) -> tuple[str, Converted]:
@@ -150,8 +154,12 @@ def _find_layout(state: State, where: str) -> Layout:
     close = [_difference(layout, state) for layout in ranked[:2] if layout.likeness(state) > 0]
     known = ", ".join(layout.name for layout in LAYOUTS)
     if close:
-        raise WeightsError(f"{where} has no known layout; closest: {'; '.join(close)}. Known: {known}")
-    raise WeightsError(f"{where} has no known layout (first key '{next(iter(state))}'). Known: {known}")
+        raise WeightsError(
+            f"{where} has no known layout; closest: {'; '.join(close)}. Known: {known}", where=where
+        )
+    raise WeightsError(
+        f"{where} has no known layout (first key '{next(iter(state))}'). Known: {known}", where=where
+    )
 
 
 def _difference(layout: Layout, state: State) -> str:

@@ -100,7 +100,9 @@ def find_state(content: Any, where: str) -> RawWeights:
         keys = (
             ", ".join(map(str, list(content)[:5])) if isinstance(content, Mapping) else type(content).__name__
         )
-        raise WeightsError(f"{where} holds no state dict of tensors; it holds: {keys or 'nothing'}")
+        raise WeightsError(
+            f"{where} holds no state dict of tensors; it holds: {keys or 'nothing'}", where=where
+        )
     left_out += [str(key) for key in content if key not in state]
     state = clean_keys(state)
     prefix = _first(_GENERATORS, {match[1] for match in map(_PREFIX.match, state) if match})
@@ -136,7 +138,7 @@ def _read(path: Path) -> Any:
         with open(path, "rb") as file:
             start = file.read(9)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}", where=path) from None
     try:
         if start[8:] == b"{":
             return load_file(path)
@@ -148,7 +150,7 @@ def _read(path: Path) -> Any:
     except WeightsError:
         raise
     except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+        raise WeightsError(f"{path} is damaged: {' '.join(str(error).split())}", where=path) from None
     except Exception as error:  # torch raises RuntimeError, OSError, EOFError, UnpicklingError and others
         raise _explain(error, path) from None
 
@@ -173,7 +175,8 @@ def _refuse_program(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
             raise WeightsError(
-                f"{path} is a TorchScript program, not weights; import the state dict it was made of"
+                f"{path} is a TorchScript program, not weights; import the state dict it was made of",
+                where=path,
             )
 
 
@@ -183,6 +186,9 @@ def _explain(error: Exception, path: Path) -> WeightsError:
     if "Weights only load failed" in text and wanted:
         return WeightsError(
             f"{path} is refused: its pickle asks for '{wanted[1]}', which weights do not need; nothing of it "
-            "was run. A file that holds only a state dict can be imported"
+            "was run. A file that holds only a state dict can be imported",
+            where=path,
         )
-    return WeightsError(f"{path} is neither safetensors nor a whole PyTorch checkpoint; fetch it again")
+    return WeightsError(
+        f"{path} is neither safetensors nor a whole PyTorch checkpoint; fetch it again", where=path
+    )
