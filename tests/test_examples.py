@@ -36,6 +36,7 @@ def test_ray_enlarges_a_bucket_once(bucket, capfd, monkeypatch):
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'kornia-srgan[ray]'")
     pytest.importorskip("ray.data", reason="ray.data is not installed: pip install 'kornia-srgan[ray]'")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else the other tests leave its workers no time
     weights = save_tiny_weights(bucket)
     (bucket / "in/bad.png").write_bytes(b"no picture")
     script = example("ray_upscale")

@@ -15,7 +15,7 @@ from typing import Any
 from kornia_srgan.batch.worker import Task
 from kornia_srgan.errors import UserError
 
-_FAREWELL = 20.0  # seconds for workers to end
+_FAREWELL = 120.0  # seconds for workers to end: on a busy machine their last rows take a while
 
 
 class LostError(UserError):

@@ -48,9 +48,9 @@ def this_launch(environ: Mapping[str, str] = os.environ) -> Launch | None:
     )
 
 
-def announce(address: Any, key: bytes) -> None:
-    """For the first process: tell the others where the crew is."""
-    _store().set(_KEY, json.dumps([address, key.hex()]))
+def announce(address: Any, key: bytes, *, own_devices: bool = True) -> None:
+    """For the first process: tell the others where the crew is, and whether each takes a GPU of its own."""
+    _store().set(_KEY, json.dumps([address, key.hex(), own_devices]))
 
 
 def dismiss() -> None:
@@ -72,8 +72,8 @@ def follow() -> None:
     text = store.get(_KEY).decode()
     if not text or launch is None:
         return
-    os.environ.update(own_device(launch.local_rank))
-    address, key = json.loads(text)
+    address, key, own_devices = json.loads(text)
+    os.environ.update(own_device(launch.local_rank) if own_devices else {})
     join_crew(address, bytes.fromhex(key))
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -127,9 +128,15 @@ def _come(listener: Listener, processes: list[subprocess.Popen[bytes]], count: i
     came: SimpleQueue[Connection] = SimpleQueue()
 
     def accept() -> None:
-        for _ in range(count):
-            with contextlib.suppress(OSError, EOFError):  # a stranger without the key, or the end
+        left = count
+        while left:
+            try:
                 came.put(listener.accept())
+                left -= 1
+            except (AuthenticationError, ConnectionError, EOFError):  # a stranger without the key
+                continue
+            except OSError:  # closed, because one did not come
+                return
 
     threading.Thread(target=accept, name="accepting", daemon=True).start()
     connections: list[Connection] = []

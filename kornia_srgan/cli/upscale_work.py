@@ -174,10 +174,16 @@ def crew_of(
         launched: Whether a launcher started others, which wait for this one.
         quiet: Nothing is printed.
     """
+    from functools import partial
+
     from kornia_srgan.batch.muster import Start, started
 
     own_devices = device in ("auto", "cuda")
     if launched:
+        if count is not None:
+            raise typer.BadParameter(
+                "the launcher starts the processes; leave it out", param_hint="--num-processes"
+            )
         from kornia_srgan.batch.launcher import announce, this_launch
 
         launch = this_launch()
@@ -191,7 +197,8 @@ def crew_of(
                 quiet=quiet,
                 host=launch.host,
             )
-            with started(start, announce, launch.local_rank) as crew:
+            telling = partial(announce, own_devices=own_devices)
+            with started(start, telling, launch.local_rank) as crew:
                 yield crew
             return
     if count is None or count == 1:
