@@ -38,6 +38,18 @@ def test_a_halo_around_what_is_blended_is_thrown_away():
         assert_near(blended, generator(image), "layer")
 
 
+def test_what_is_blended_is_part_of_the_halo():
+    """A tile is computed with its halo around it and no more, which is what `tile` was chosen by."""
+    sizes = []
+
+    def watched(piece):
+        sizes.append(tuple(piece.shape[-2:]))
+        return Nearest(2)(piece)
+
+    together(watched, torch.rand(1, 3, 60, 60), Tiling(16, 7, 2, blend=4))
+    assert max(sizes) == (16 + 2 * 7, 16 + 2 * 7)
+
+
 @pytest.mark.parametrize("vertical", [False, True])
 def test_tiles_that_differ_fade_linearly(vertical):
     """Each tile is as bright as its number: over a seam a ramp, elsewhere flat."""

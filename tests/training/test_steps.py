@@ -115,3 +115,29 @@ def test_make_batch_makes_lr_from_the_augmented_hr() -> None:
     assert torch.equal(batch.hr.mul(255).round().sum((1, 2, 3)), images.float().sum((1, 2, 3)))
     again = make_batch(images, range(8), scale=4, resizer=resizer, augmentations=[Dihedral()])
     assert torch.equal(again.hr, batch.hr)
+
+
+def test_adversarial_losses_see_float32_whatever_the_discriminator_computes_in() -> None:
+    """In half precision a mean of logits, as relativistic losses take it, would be rounded."""
+    seen: list[torch.dtype] = []
+
+    class Watching(nn.Module):
+        needs_real = True
+
+        def generator(self, fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+            seen.extend((fake.dtype, real.dtype))
+            return fake.mean() - real.mean()
+
+        def discriminator(self, real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            seen.extend((real.dtype, fake.dtype))
+            return real.mean(), fake.mean()
+
+    class Half(Judge):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images).half()
+
+    sr, hr = torch.rand(2, 2, 3, 12, 12)
+    kwargs = {"adversarial": Watching(), "discriminator": Half()}
+    generator_loss(sr, hr, [NamedLoss("l1", 1.0, L1Loss())], adversarial_weight=1.0, **kwargs)
+    discriminator_loss(hr, sr, **kwargs)
+    assert seen == [torch.float32] * 4
