@@ -54,7 +54,8 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
     for text in inputs:
         path = Path(text)
         if not path.is_dir() and os.path.lexists(path):
-            sources.setdefault(os.path.abspath(path), Source(path))
+            if os.path.abspath(path) not in sources:
+                sources[os.path.abspath(path)] = _named(path)
             continue
         base, found = _search(text, path, recursive)
         if not found.files:
@@ -67,6 +68,15 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
             sources.setdefault(os.path.abspath(file), Source(file, file.parent.relative_to(base)))
         left_out |= dict.fromkeys(found.left_out)
     return Sources(tuple(sources.values()), tuple(left_out))
+
+
+def _named(path: Path) -> Source:
+    """A file that was named; a pipe is read at once, because it can be read only once."""
+    if path.is_fifo():
+        return Source(path, data=path.read_bytes())
+    if path.exists() and not path.is_file():
+        raise DataError(f"'{path}' is a device or a socket, not a picture", where=str(path))
+    return Source(path)
 
 
 def _search(text: str, path: Path, recursive: bool) -> tuple[Path, Found]:

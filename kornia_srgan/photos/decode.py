@@ -41,7 +41,7 @@ _READERS: dict[str, Callable[[bytes, int], Decoded]] = {
     "FITS": read_fits,
 }
 _UNKNOWN_KIND = re.compile(
-    r"cannot read this|not supported|unsupported|unknown (mode|pixel|compression)", re.I
+    r"cannot read this|not supported|unsupported|unknown (mode|pixel|compression)|codec configuration", re.I
 )
 _ANIMATED = {"GIF", "PNG", "WEBP", "AVIF"}
 

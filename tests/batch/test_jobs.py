@@ -327,3 +327,15 @@ def test_two_files_overlap_unless_they_are_large():
     assert overlapping([job(1.0)], 4) == 1
     assert overlapping([job(1.0), job(12.0)], 4) == 1
     assert overlapping([job(1.0), job(12.0)], 2) == 2
+
+
+def test_a_named_pipe_is_read_once_and_a_device_is_refused(tmp_path):
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"a picture",))
+    writer.start()
+    (source,) = find_sources([str(pipe), str(pipe)]).files
+    writer.join()
+    assert (source.path, source.content) == (pipe, b"a picture")
+    with pytest.raises(DataError, match="a device or a socket"):
+        find_sources(["/dev/null"])
