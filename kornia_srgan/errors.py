@@ -94,6 +94,10 @@ class OfflineError(UserError, ConnectionError):
     """Something must be downloaded and the network cannot be reached."""
 
 
+class NetworkError(KorniaSRGANError, ConnectionError):
+    """A server failed, though it was asked several times."""
+
+
 class TrainingError(KorniaSRGANError, RuntimeError):
     """Training could not continue."""
 

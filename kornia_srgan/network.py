@@ -9,6 +9,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 PROBE_SECONDS = 3.0
+PIPE = "pipe:"
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name of data is an address, or a command after `pipe:`, not a path."""
+    return "://" in name or name.startswith(PIPE)
 
 
 def is_offline() -> bool:

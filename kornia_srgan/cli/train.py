@@ -22,8 +22,10 @@ def command(
         str | None, typer.Option("--config", metavar="FILE", help="The recipe as an option.")
     ] = None,
     data: Annotated[
-        list[Path] | None,
-        typer.Option("--data", metavar="DIR", help="Folder of photographs; repeatable."),
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="DIR|URL", help="Folder of photographs, or address of tar shards; repeatable."
+        ),
     ] = None,
     hr: HrOption = None,
     lr: LrOption = None,
@@ -50,6 +52,7 @@ def command(
     Photographs of any size and format can be used.
     """
     from kornia_srgan.config.io import load_config, recipe_names
+    from kornia_srgan.network import is_remote
     from kornia_srgan.registry.plugins import load_plugins
 
     source = config or recipe
@@ -60,8 +63,10 @@ def command(
         )
     load_plugins(plugin or [])
     values: dict[str, object] = {}
-    if data:
-        values["data.folders"] = [str(folder) for folder in data]
+    for key, wanted in (("data.shards", True), ("data.folders", False)):
+        names = [name for name in data or () if is_remote(name) is wanted]
+        if names:
+            values[key] = names
     pairs = as_pairs(hr, lr)
     if pairs:
         values["data.pairs"] = [{"hr": str(large), "lr": str(small)} for large, small in pairs]

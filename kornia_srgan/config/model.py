@@ -142,6 +142,14 @@ class Data(Model):
     pairs: tuple[Pair, ...] = Field(
         default=(), description="HR images that bring their own LR images; `--hr` and `--lr` set it."
     )
+    shards: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses of tar shards that are streamed, such as "
+        "`s3://bucket/train-{000..099}.tar`, or commands after `pipe:`; `--data` sets it too.",
+    )
+    shuffle_buffer: int = Field(
+        default=1000, ge=0, description="Images held to be mixed (shards), over all processes."
+    )
     range: tuple[float, float] | None = Field(
         default=None,
         description="Stored values that become 0 and 1, such as [0, 10000]: for data of any depth, read as "
@@ -152,15 +160,17 @@ class Data(Model):
     )
     crop: PositiveInt = Field(default=96, description="Side of an HR crop in pixels; a multiple of scale.")
     crops_per_image: PositiveInt = Field(
-        default=1, description="Crops taken from one decoded image before the next (cache none)."
+        default=1, description="Crops taken from one decoded image before the next (cache none, shards)."
     )
     weighting: Literal["area", "uniform"] = Field(
-        default="area", description="Draw an image once per whole crop that fits into it (area), or once."
+        default="area",
+        description="Draw an image once per whole crop that fits into it (area), or once; those of shards "
+        "always once.",
     )
     cache: Cache = Field(
         default="auto", description="Where to keep decoded images: none, ram or device; auto decides."
     )
-    workers: int = Field(default=2, ge=0, description="Number of decoding processes (cache none).")
+    workers: int = Field(default=2, ge=0, description="Number of decoding processes (cache none, shards).")
     resizer: ComponentField = Field(default=Component(name="matlab_bicubic"), description="Makes LR from HR.")
     degradation: ComponentField | None = Field(
         default=None, description="Makes LR with blur, noise and compression, instead of the resizer."
@@ -168,6 +178,16 @@ class Data(Model):
     augmentations: tuple[ComponentField, ...] = Field(
         default=(Component(name="dihedral"),), description="Applied to HR crops on the device, in order."
     )
+
+    @model_validator(mode="after")
+    def _shards_stand_alone(self) -> Data:
+        if self.shards and (self.folders or self.pairs):
+            raise ValueError(
+                "'shards' are streamed and cannot be mixed with 'folders' or 'pairs'; put all into shards"
+            )
+        if self.shards and self.cache in ("ram", "device"):
+            raise ValueError(f"'shards' are streamed, never kept: cache '{self.cache}' must be none or auto")
+        return self
 
 
 class Train(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -39,7 +39,7 @@ class CropSource(Protocol):
 
     @property
     def num_images(self) -> int:
-        """Image files that can be decoded, as far as is known."""
+        """Image files that can be decoded, as far as is known; 0 for streams."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class CropSource(Protocol):
 
     @property
     def epoch_samples(self) -> int:
-        """Crops in one pass over the data."""
+        """Crops in one pass over the data; 0 for streams."""
         ...
 
     @property
@@ -65,4 +65,21 @@ class CropSource(Protocol):
         Rank r gets crops `r * batch_size // world_size` up to the next rank's of each step, so that all ranks
         together see what one process sees, and starting at step s is resuming at it.
         """
+        ...
+
+
+@runtime_checkable
+class StreamedSource(CropSource, Protocol):
+    """A source that cannot go to any step at once, only on from where it stood.
+
+    `batches` from another step than that reads all that comes before.
+    """
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """Where this process goes on after the last batch that it was given; plain values for JSON."""
+        ...
+
+    def restore(self, position: dict[str, Any]) -> None:
+        """Go on from there: from the batch of that step, for crops of any size."""
         ...

@@ -46,8 +46,7 @@ class Samples:
 
     def corner(self, i: int, height: int, width: int, crop: int, grid: int = 1) -> tuple[int, int]:
         """Top left corner of crop i in an image of that size, each position on the grid equally likely."""
-        row, column = int(self.rows[i]), int(self.columns[i])
-        return row % ((height - crop) // grid + 1) * grid, column % ((width - crop) // grid + 1) * grid
+        return corner_of(int(self.rows[i]), int(self.columns[i]), height, width, crop, grid)
 
     def good(self, bad: Sequence[bool] | np.ndarray) -> np.ndarray:
         """Index of each sample's image; where that is bad, of the next good one from its spare on.
@@ -70,6 +69,17 @@ class Samples:
         if bad[image]:
             raise DataError(f"none of the {count} images can be decoded")
         return image
+
+
+def corner_of(row: int, column: int, height: int, width: int, crop: int, grid: int = 1) -> tuple[int, int]:
+    """Top left corner of a crop from 64 random bits for each, every position on the grid equally likely."""
+    return row % ((height - crop) // grid + 1) * grid, column % ((width - crop) // grid + 1) * grid
+
+
+def draw_crop(seed: int, k: int) -> tuple[int, int, int]:
+    """64 random bits each for the row and the column of crop number k, and its seed below 2**63."""
+    row, column, own = (int(draw_numbers(seed, s, np.array([k]))[0]) for s in (_ROW, _COLUMN, _SEED))
+    return row, column, own >> 1
 
 
 class CropPlan:

@@ -47,15 +47,27 @@ class Checkpoint:
         path: Its folder.
         progress: The progress of its run.
         identity: The identity of its run; see `check_identity`.
+        positions: Where each process stood in streamed data; none for other data.
     """
 
     path: Path
     progress: Progress
     identity: dict[str, Any]
+    positions: tuple[dict[str, Any], ...] = ()
+
+    def position(self, rank: int) -> dict[str, Any] | None:
+        """Where a process stood in streamed data, if it was."""
+        return self.positions[rank] if self.positions else None
 
 
 def save_checkpoint(
-    folder: Path, progress: Progress, identity: dict[str, Any], accelerator: Accelerator, *, keep_last: int
+    folder: Path,
+    progress: Progress,
+    identity: dict[str, Any],
+    accelerator: Accelerator,
+    *,
+    keep_last: int,
+    positions: tuple[dict[str, Any], ...] = (),
 ) -> Checkpoint:
     """Write a checkpoint under a temporary name, rename it when it is complete, and prune the oldest.
 
@@ -65,6 +77,7 @@ def save_checkpoint(
         identity: What a resumed run must match, see `check_identity`.
         accelerator: Saves the networks, optimizers, scaler and averages.
         keep_last: How many to keep.
+        positions: Where each process stands in streamed data.
 
     Returns:
         The checkpoint, under its final name.
@@ -81,8 +94,9 @@ def save_checkpoint(
         partial.mkdir(parents=True, exist_ok=True)
         accelerator.save_state(str(partial))
         if accelerator.is_main_process:
-            text = json.dumps({"progress": asdict(progress), "identity": identity}, indent=1)
-            (partial / _STATE).write_text(text, "utf-8")
+            state = {"progress": asdict(progress), "identity": identity}
+            state |= {"positions": positions} if positions else {}
+            (partial / _STATE).write_text(json.dumps(state, indent=1), "utf-8")
             for file in partial.iterdir():
                 _flush(file)
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -98,7 +112,7 @@ def save_checkpoint(
         for old in _complete(folder)[:-keep_last]:
             shutil.rmtree(old, ignore_errors=True)
     accelerator.wait_for_everyone()
-    return Checkpoint(final, progress, identity)
+    return Checkpoint(final, progress, identity, positions)
 
 
 def _why_not_written(error: Exception, folder: Path) -> str:
@@ -128,7 +142,8 @@ def newest_checkpoint(folder: Path) -> Path | None:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read the folder of a complete checkpoint."""
     state = json.loads((path / _STATE).read_text("utf-8"))
-    return Checkpoint(path, Progress(**state["progress"]), state["identity"])
+    positions = tuple(state.get("positions", ()))
+    return Checkpoint(path, Progress(**state["progress"]), state["identity"], positions)
 
 
 def check_identity(checkpoint: Checkpoint, expected: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 
 from kornia_srgan._version import __version__
 from kornia_srgan.config.model import Stage, TrainConfig
+from kornia_srgan.data.stream import shard_name
 from kornia_srgan.training.stage_data import stage_batch, stage_crop
 from kornia_srgan.weights.hub import PREFIX
 
@@ -23,7 +24,9 @@ def run_identity(config: TrainConfig, processes: int) -> dict[str, Any]:
     raw = config.model_dump(mode="json")
     data, loop = raw["data"], raw["train"]
     for section, keys in (
-        (data, ("folders", "pairs", "cache", "workers", *(() if config.data.pairs else ("pair_share",)))),
+        (data, ("folders", "pairs", "shards", "cache", "workers")),
+        (data, () if config.data.pairs else ("pair_share",)),
+        (data, () if config.data.shards else ("shuffle_buffer",)),
         (loop, ("log_every", "checkpoint_every", "keep_last", "trackers", "detect_anomaly")),
         (raw, ("name", "summary", "validation", "license", "plugins", "init")),
     ):
@@ -68,8 +71,9 @@ def training_facts(config: TrainConfig, images: int, accelerator: Accelerator) -
         "data": [
             *(folder.name for folder in config.data.folders),
             *(f"{pair.hr.name} with {pair.lr.name}" for pair in config.data.pairs),
+            *(shard_name(shards) for shards in config.data.shards),
         ],
-        "images": images,
+        **({"images": images} if images else {}),  # of streams nobody counts them
         "precision": str(accelerator.mixed_precision),
         "processes": accelerator.num_processes,
         "device": _device_name(accelerator.device),

@@ -113,6 +113,7 @@ def check_strategy(accelerator: Accelerator) -> None:
 
 def _sharding_error(strategy: str) -> ConfigError:
     return ConfigError(
-        f"accelerate's {strategy} shards networks, which the two networks of a GAN do not go through here; "
-        "choose multi-GPU (DDP), with train.accumulate for large generators"
+        f"accelerate's {strategy} shards networks: no process has the tensors whole, which the running "
+        "average, validation and weight files need; choose multi-GPU (DDP), for large generators with "
+        "train.accumulate and train.precision=bf16"
     )

@@ -57,7 +57,7 @@ def train(
         UserError: If config, components, data or output are wrong; always before the first step.
         TrainingError: If training cannot continue.
     """
-    if not (config.data.folders or config.data.pairs):
+    if not (config.data.folders or config.data.pairs or config.data.shards):
         raise ConfigError(
             "data.folders: no folder of photographs; give --data DIR, or --hr DIR --lr DIR for pairs"
         )

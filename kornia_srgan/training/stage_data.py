@@ -10,8 +10,10 @@ import torch
 from kornia_srgan.assembly import Components
 from kornia_srgan.config.model import Stage, TrainConfig
 from kornia_srgan.contracts import PairAugmentation
-from kornia_srgan.data.batch import CropSource
+from kornia_srgan.data.batch import CropSource, StreamedSource
+from kornia_srgan.data.pixels import PixelFormat
 from kornia_srgan.data.source import open_crops
+from kornia_srgan.data.stream import StreamSource, open_shards
 from kornia_srgan.errors import ConfigError
 
 
@@ -72,6 +74,16 @@ class StageData:
     source: CropSource
     identity: dict[str, Any]
 
+    @property
+    def position(self) -> dict[str, Any] | None:
+        """Where a streamed source stands; None for others, which need no memory of it."""
+        return self.source.position if isinstance(self.source, StreamedSource) else None
+
+    def go_on_from(self, position: dict[str, Any] | None) -> None:
+        """Have a streamed source go on from there."""
+        if position is not None and isinstance(self.source, StreamedSource):
+            self.source.restore(position)
+
 
 class StageCrops:
     """Opens the data for one stage after another.
@@ -91,6 +103,10 @@ class StageCrops:
     def open(self, index: int) -> StageData:
         """The data of stage `index`, opened anew; stages with crops of one size can share it."""
         data, crop = self._config.data, self.crop(index)
+        if data.shards:
+            stream = self._open_stream(crop)
+            facts = {"data.shards": len(stream.plan.shards), "data.fingerprint": stream.fingerprint}
+            return StageData(crop, stream, facts)
         source = open_crops(
             data.folders,
             crop=crop,
@@ -108,6 +124,20 @@ class StageCrops:
         )
         identity = {"data.images": source.num_images, "data.fingerprint": source.fingerprint}
         return StageData(crop, source, identity)
+
+    def _open_stream(self, crop: int) -> StreamSource:
+        data = self._config.data
+        return open_shards(
+            data.shards,
+            crop=crop,
+            scale=self._config.scale,
+            workers=data.workers,
+            crops_per_image=data.crops_per_image,
+            shuffle_buffer=data.shuffle_buffer,
+            seed=self._config.train.seed,
+            device=self._device,
+            pixels=PixelFormat(self._config.channels, data.range),
+        )
 
     def crop(self, index: int) -> int:
         """Side of the crops of stage `index`."""

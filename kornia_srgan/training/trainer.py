@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from timm.utils import ModelEmaV3
 from torch import nn
 
@@ -117,6 +118,7 @@ class Trainer:
         data = self._open_data(index)
         if load is not None:
             self.accelerator.load_state(str(load.path))
+            data.go_on_from(load.position(self.accelerator.process_index))
         else:
             self._save(progress)  # the stage's own start, to roll back to
         self.journal.begin_stage(
@@ -143,7 +145,9 @@ class Trainer:
     def _open_data(self, index: int) -> StageData:
         """That of the stage before, or, where its crops have another size, new data once that is let go."""
         if self._data is not None and self._data.crop != self.crops.crop(index):
-            self._data = None
+            position, self._data = self._data.position, None
+            self._data = self.crops.open(index)
+            self._data.go_on_from(position)
         self._data = self._data or self.crops.open(index)
         return self._data
 
@@ -250,6 +254,8 @@ class Trainer:
                 "train.grad_clip, or find the operation with train.detect_anomaly=true"
             )
         self.accelerator.load_state(str(checkpoint.path))
+        if self._data is not None:
+            self._data.go_on_from(checkpoint.position(self.accelerator.process_index))
         progress = replace(checkpoint.progress, lr_factor=lr_factor * ROLLBACK_LR_FACTOR)
         self.journal.rewind(progress.total, step=progress.step, keep_events=True)
         self.journal.say(
@@ -279,12 +285,14 @@ class Trainer:
 
     def _save(self, progress: Progress) -> None:
         assert self._data is not None
+        position = self._data.position
         self._checkpoint = save_checkpoint(
             self.folder.checkpoints,
             progress,
             {**self.identity, **self._data.identity},
             self.accelerator,
             keep_last=self.train.keep_last,
+            positions=() if position is None else tuple(gather_object([position])),
         )
 
     def _finish_stage(self, stage: ActiveStage, components: StageComponents, progress: Progress) -> Progress:
