@@ -326,3 +326,27 @@ def test_a_clip_that_is_cut_off_says_so(tmp_path):
     outcome = enlarge_clip(tmp_path / "cut.mkv", tmp_path / "d.mkv", Twice(), quick())
     assert outcome.frames < 45
     assert any("it may be cut off" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize(
+    ("codec", "decoder", "suffix"),
+    [
+        ("av1", "libdav1d", ".mp4"),
+        ("av1", "libdav1d", ".webm"),
+        ("vp9", "vp9", ".webm"),
+        ("prores", "prores", ".mov"),
+    ],
+)
+def test_other_codecs_out_and_in(tmp_path, codec, decoder, suffix):
+    source = make_clip(tmp_path / "a.mp4", pts=UNEVEN[:4])
+    first, second = tmp_path / f"b{suffix}", tmp_path / "c.mp4"
+    preset = "12" if codec == "av1" else None
+    assert enlarge_clip(source, first, Twice(), VideoOptions(codec=codec, preset=preset)).frames == 4
+    with av.open(str(first)) as clip:
+        assert clip.streams.video[0].codec_context.name == decoder
+    enlarge_clip(first, second, Twice(), quick())
+    assert len(times(second)) == 4
+    if suffix != ".webm":  # whose times are in milliseconds
+        assert times(second) == times(first) == times(source)
+    for before, after in zip(decoded(source), decoded(second), strict=True):
+        assert np.abs(before.repeat(4, 0).repeat(4, 1).astype(int) - after).mean() < 4
