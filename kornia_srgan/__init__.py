@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kornia_srgan.errors import KorniaSRGANError, UserError
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.export import export_generator
+    from kornia_srgan.inference.files import upscale_file
     from kornia_srgan.inference.kornia_module import SuperResolve, as_kornia
     from kornia_srgan.inference.picture import enlarge
     from kornia_srgan.inference.upscaler import Upscaler
@@ -89,6 +90,7 @@ __all__ = [
     "read_spec",
     "save_weights",
     "train",
+    "upscale_file",
     "write_photo",
 ]
 
@@ -108,6 +110,7 @@ _HOMES = {
     ),
     "evaluation.evaluate": ("evaluate",),
     "export": ("export_generator",),
+    "inference.files": ("upscale_file",),
     "inference.kornia_module": (
         "SuperResolve",
         "as_kornia",

@@ -167,7 +167,7 @@ def assemble(config: TrainConfig) -> Components:
         config.scale,
         license=config.license,
         channels=config.channels,
-        data_range=config.data.range or ((0.0, 255.0) if config.channels == 1 else ()),
+        data_range=config.data.range or (),
     )
     note = _initialise(generator, spec, config.init) if config.init else ""
     if config.channels != 3:

@@ -247,12 +247,17 @@ class DegradationStage(Protocol):
 class Metric(Protocol):
     """Scores images `(B, C, H, W)` in [0, 1] against references of the same shape: `(B,)`, float64.
 
-    `on` selects the input: `protocol`, the channels of the evaluation protocol, or `rgb`. Images are
-    quantised to 8 bits and cropped by the protocol's border. No-reference metrics ignore `references`.
+    `on` selects the input: `protocol`, the channels of the evaluation protocol; `rgb`; or `stored`, all
+    channels in proportion to the stored values. Images are quantised to 8 bits (but for the protocol `bands`)
+    and cropped by the protocol's border. No-reference metrics ignore `references`.
     """
 
-    on: Literal["protocol", "rgb"]
     higher_is_better: bool
+
+    @property
+    def on(self) -> Literal["protocol", "rgb", "stored"]:
+        """The input."""
+        ...
 
     def __call__(self, images: Tensor, references: Tensor) -> Tensor:
         """The score of each image."""

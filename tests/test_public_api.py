@@ -49,6 +49,7 @@ PUBLIC = {
     "read_spec",
     "save_weights",
     "train",
+    "upscale_file",
     "write_photo",
 }
 

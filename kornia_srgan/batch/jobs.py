@@ -13,6 +13,7 @@ from kornia_srgan.batch.sources import Source
 from kornia_srgan.errors import UserError
 from kornia_srgan.photos.formats import FORMATS, Format, default_format, format_of
 from kornia_srgan.photos.header import peek_header
+from kornia_srgan.rasters.read import NUMPY
 
 Existing = Literal["overwrite", "skip"]
 
@@ -112,7 +113,8 @@ def _file_job(source: Source, output: Path, form: Format | None) -> Job:
 def _folder_job(source: Source, output: Path, naming: Naming, form: Format | None) -> Job:
     header = peek_header(source.content)
     form = form or (default_format(header) if header else FORMATS["PNG"])
-    target = output / source.below / (naming.stem(source.path) + form.suffixes[0])
+    array = source.path.suffix.lower() == NUMPY
+    target = output / source.below / (naming.stem(source.path) + (NUMPY if array else form.suffixes[0]))
     return Job(source.content, target, form, str(source.path), header.megapixels if header else 0.0)
 
 

@@ -14,7 +14,10 @@ from kornia_srgan.batch.desk import Desk, StoppedError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
 from kornia_srgan.explain import one_line
+from kornia_srgan.inference.files import is_scene
 from kornia_srgan.inference.picture import Enlarger, enlarge, tuned_for
+from kornia_srgan.inference.rescale import Rescaler
+from kornia_srgan.inference.scenes import SceneReport, upscale_scene
 from kornia_srgan.inference.tiling import is_out_of_memory
 from kornia_srgan.photos.decode import MAX_PIXELS, read_photo
 from kornia_srgan.photos.encode import write_photo
@@ -164,6 +167,8 @@ def _run(
         return _run_claimed(job, enlarger, options, max_pixels=max_pixels, on_rows=on_rows, desk=desk)
     start = time.perf_counter()
     try:
+        if isinstance(enlarger, Rescaler) and is_scene(enlarger.upscaler, job.source, job.target):
+            return _run_scene(job, enlarger, on_rows, desk)
         photo = read_photo(job.source, max_pixels=max_pixels, name=job.label)
         # Where the network computes, for it is computed too.
         chosen = desk.ask(lambda: tuned_for(photo, enlarger)).result() if desk else tuned_for(photo, enlarger)
@@ -187,6 +192,20 @@ def _run_claimed(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: An
             return _run(replace(job, claim=False), enlarger, options, **rest)
     except ImageError as error:
         return Outcome(job, "failed", error)
+
+
+def _run_scene(job: Job, enlarger: Rescaler, on_rows: OnRows, desk: Desk | None) -> Outcome:
+    """Enlarge a map, or an image of several bands, in windows."""
+    start = time.perf_counter()
+
+    def work() -> SceneReport:
+        return upscale_scene(enlarger, job.source, job.target, name=job.label, on_window=on_rows)
+
+    done = desk.ask(work).result() if desk else work()
+    height, width = done.source
+    seconds = time.perf_counter() - start
+    notes = job.notes + done.notes
+    return Outcome(job, "done", None, notes, width, height, height * width / 1e6, seconds, done.restore)
 
 
 def _named(error: Exception, label: str) -> Exception:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kornia_srgan.errors import DataError, DataNotFoundError
-from kornia_srgan.photos.find import Found, LeftOut, find_files, find_matches, in_words, pattern_base
+from kornia_srgan.photos.find import (
+    Found,
+    LeftOut,
+    find_files,
+    find_matches,
+    in_words,
+    looks_like_picture,
+    pattern_base,
+)
+from kornia_srgan.rasters.read import NUMPY
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,16 @@ class Sources:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
+def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool = False) -> Sources:
     """Find the input files from files, folders (searched for pictures) and glob patterns, sorted.
 
     Each folder is entered once, even with cycles of symbolic links. Results of earlier runs and folders of
     training runs are skipped. A file that is named explicitly is always used.
+
+    Args:
+        inputs: Files, folders and patterns.
+        recursive: Search subfolders.
+        arrays: `.npy` files in folders count too.
 
     Raises:
         DataError: If an input does not exist, or a folder has no picture.
@@ -57,7 +71,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True) -> Sources:
             if os.path.abspath(path) not in sources:
                 sources[os.path.abspath(path)] = _named(path)
             continue
-        base, found = _search(text, path, recursive)
+        base, found = _search(text, path, recursive, arrays)
         if not found.files:
             more = f"; left out: {in_words(found.left_out)}" if found.left_out else ""
             if not path.is_dir() and not found.left_out:
@@ -79,10 +93,15 @@ def _named(path: Path) -> Source:
     return Source(path)
 
 
-def _search(text: str, path: Path, recursive: bool) -> tuple[Path, Found]:
+def _search(text: str, path: Path, recursive: bool, arrays: bool) -> tuple[Path, Found]:
     """The files of a folder or pattern, and the folder that the output tree is relative to."""
     if path.is_dir():
-        return path, find_files(path, recursive=recursive, broken_links=True)
+        wanted = _picture_or_array if arrays else looks_like_picture
+        return path, find_files(path, wanted, recursive=recursive, broken_links=True)
     if glob.has_magic(text):
         return pattern_base(path), find_matches(path, lambda _: True, broken_links=True)
     return path, Found(())
+
+
+def _picture_or_array(path: Path) -> bool:
+    return path.suffix.lower() == NUMPY or looks_like_picture(path)

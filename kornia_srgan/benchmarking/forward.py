@@ -163,7 +163,8 @@ def _measure(
     draft: _Draft, network: Network, plan: Plan, engines: Sequence[Engine], device: torch.device
 ) -> None:
     """Fill in the runs of a case, this package's first."""
-    shape = (draft.facts["batch"], 3, draft.facts["height"], draft.facts["width"])
+    facts = draft.facts
+    shape = (facts["batch"], network.spec.channels, facts["height"], facts["width"])
     try:
         images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         images = images.to(device, pick_dtype(draft.facts["dtype"]))
@@ -231,8 +232,8 @@ def _counted(count: Callable[[nn.Module, Tensor], int], module: nn.Module, image
 def _check(output: Tensor, reference: _Ready | None, work: Work) -> None:
     """Refuse an image of another size, one that is not finite, and one that is not the reference."""
     scale = work.network.spec.scale
-    batch, _, height, width = work.images.shape
-    if output.shape != (batch, 3, scale * height, scale * width):
+    batch, channels, height, width = work.images.shape
+    if output.shape != (batch, channels, scale * height, scale * width):
         raise KorniaSRGANError(f"it gave {tuple(output.shape)} for {tuple(work.images.shape)} at x{scale}")
     if not torch.isfinite(output).all():
         raise KorniaSRGANError("its output is not finite")

@@ -40,7 +40,7 @@ def command(
 
     require_gradio()
     load_plugins(plugin or ())
-    choices = choices_of(weights or ())
+    choices = choices_of(weights or (), photographs=True)
     with listen(host, port) as listener, working_folder() as folder:
         from kornia_srgan.demo.page import CSS, build_page
         from kornia_srgan.demo.service import Service

@@ -72,6 +72,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.weights.foreign import import_weights, is_foreign
     from kornia_srgan.weights.locate import locate_weights
+    from kornia_srgan.weights.spec import in_words
 
     try:
         names = ", ".join(get_registry(source).names())
@@ -90,6 +91,8 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
         arguments = ", ".join(f"{key}={value}" for key, value in spec.args.items())
         origin = spec.training.get("imported_from") or spec.training.get("recipe")
         lines = [f"generator: {spec.name} x{spec.scale} ({arguments})"]
+        if spec.channels != 3 or spec.data_range:
+            lines.append(f"images:    {in_words(spec.channels, spec.data_range)}")
         lines += [f"made from: {origin}"] if origin else []
         lines += [f"licence:   {spec.license or 'not stated'}"]
     geometry = geometry_of(module)

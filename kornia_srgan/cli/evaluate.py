@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,12 +19,15 @@ from kornia_srgan.cli.options import (
 )
 
 DEFAULT_METRICS = ("psnr", "ssim", "niqe")
+BAND_METRICS = ("psnr", "ssim", "sam", "ergas")
+GREY_METRICS = ("psnr", "ssim")
 BASELINE = "bicubic"
 
 if TYPE_CHECKING:
     import torch
 
     from kornia_srgan.contracts import Generator
+    from kornia_srgan.data.pixels import PixelFormat
     from kornia_srgan.evaluation.pictures import CropSheets
     from kornia_srgan.evaluation.report import Report
 
@@ -51,20 +54,28 @@ def command(
         typer.Option(metavar="NAME=DIR", help="Images enlarged by another tool; repeatable."),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="ledig-y, basicsr-rgb, ntire-y, realsr, photo [default: ledig-y]")
+        str | None,
+        typer.Option(help="ledig-y, basicsr-rgb, ntire-y, realsr, photo, bands [default: ledig-y, or bands]"),
     ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[:ARG=VALUE,...]",
             help="psnr, ssim, niqe, lpips, dists, sam, ergas, ntire, or any metric of pyiqa; repeatable "
-            "[default: psnr, ssim, niqe]",
+            "[default: psnr, ssim, niqe; for other channels than RGB psnr, ssim, sam, ergas]",
         ),
     ] = None,
     scale: Annotated[
         int | None,
         typer.Option(
             min=2, help="Scale of --images, and of the packaged weights if --weights is missing [default: 4]"
+        ),
+    ] = None,
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2,1,0",
+            help="With other channels than RGB: the bands, from 0, that metrics of RGB and --crops get.",
         ),
     ] = None,
     device: DeviceOption = "auto",
@@ -128,7 +139,7 @@ def command(
     """
     from kornia_srgan.errors import UserError
     from kornia_srgan.evaluation.evaluate import evaluate
-    from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
+    from kornia_srgan.evaluation.protocols import get_protocol
     from kornia_srgan.optimize.device import pick_device
     from kornia_srgan.registry.plugins import load_plugins
 
@@ -140,7 +151,7 @@ def command(
     speeds = outputs.read_benchmark()
     if from_file:
         scoring = {"--data": data, "--weights": weights, "--images": images, "--protocol": protocol,
-                   "--metric": metric, "--scale": scale, "--crops": crops, "--crop": crop,
+                   "--metric": metric, "--scale": scale, "--bands": bands, "--crops": crops, "--crop": crop,
                    "--crops-by": crops_by, "--crops-best": crops_best, "--crop-size": crop_size}  # fmt: skip
         if given := [name for name, value in scoring.items() if value]:
             raise UserError(f"--from shows what was scored; leave out {', '.join(given)}")
@@ -148,12 +159,15 @@ def command(
         return
     if not data:
         raise UserError("nothing to score: give --data DIR, or --from FILE.json for figures at hand")
-    get_protocol(protocol or DEFAULT_PROTOCOL)
+    if protocol:
+        get_protocol(protocol)
+    shown = _shown_bands(bands)
     sheets = _sheets(crops, crop or [], crops_by, crops_best, crop_size)
     load_plugins(plugin or ())
     where = pick_device(device)
     folders = _folders(images or [])
-    models = _load(_sources(weights, scale, alone=not folders), where)
+    models, pixels = _load(_sources(weights, scale, alone=not folders), where)
+    usual = _usual_metrics(pixels, shown, sheets)
     if against and against not in (BASELINE, *models, *folders):
         raise UserError(f"--against {against}: rows are {', '.join((BASELINE, *models, *folders))}")
     with console(stderr=True).status("evaluating") as status:
@@ -161,9 +175,11 @@ def command(
             models,
             data,
             images=folders,
-            protocol=protocol or DEFAULT_PROTOCOL,
-            metrics=metric or DEFAULT_METRICS,
+            protocol=protocol,
+            metrics=metric or usual,
             scale=scale,
+            pixels=pixels,
+            shown=shown,
             device=where,
             progress=lambda model, dataset: status.update(f"{model}: {dataset}"),
             on_result=sheets.add if sheets else None,
@@ -249,13 +265,58 @@ def _sources(weights: list[str] | None, scale: int | None, *, alone: bool) -> li
     return found
 
 
-def _load(sources: list[str], device: torch.device) -> dict[str, Generator]:
-    """The generators by unique short names."""
+def _shown_bands(text: str | None) -> tuple[int, ...] | None:
+    """The bands of `--bands`."""
+    from kornia_srgan.errors import UserError
+
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        raise UserError(f"--bands {text}: expected three numbers from 0 on, such as 2,1,0")
+    return tuple(map(int, parts))
+
+
+def _usual_metrics(
+    pixels: PixelFormat, shown: tuple[int, ...] | None, sheets: CropSheets | None
+) -> tuple[str, ...]:
+    """The metrics without `--metric`.
+
+    Raises:
+        UserError: If `--bands` or `--crops` does not fit the weights.
+    """
+    from kornia_srgan.data.pixels import RGB
+    from kornia_srgan.errors import UserError
+
+    if pixels == RGB and shown is not None:
+        raise UserError("--bands: these weights are for RGB; it is for weights of other channels")
+    if pixels != RGB and pixels.channels > 1 and shown is None and sheets is not None:
+        raise UserError("--crops: the weights are not for RGB; choose the bands to show with --bands 2,1,0")
+    return DEFAULT_METRICS if pixels == RGB else BAND_METRICS if pixels.channels > 1 else GREY_METRICS
+
+
+def _load(sources: list[str], device: torch.device) -> tuple[dict[str, Generator], PixelFormat]:
+    """The generators by unique short names, and what they are for.
+
+    Raises:
+        UserError: If some are for other channels or another range than others.
+    """
     from kornia_srgan.assembly import load_generator
+    from kornia_srgan.data.pixels import RGB, PixelFormat
+    from kornia_srgan.errors import UserError
 
     stems = [Path(source).stem for source in sources]
     names = [stem if stems.count(stem) == 1 else source for stem, source in zip(stems, sources, strict=True)]
-    return {
-        name: load_generator(source, device=device).module  # pyright: ignore[reportReturnType]
-        for name, source in zip(names, sources, strict=True)
-    }
+    models: dict[str, Any] = {}
+    found: dict[PixelFormat, str] = {}
+    for name, source in zip(names, sources, strict=True):
+        loaded = load_generator(source, device=device)
+        stated = loaded.spec.data_range
+        kind = PixelFormat(loaded.spec.channels, (stated[0], stated[1]) if stated else None)
+        found.setdefault(kind, name)
+        models[name] = loaded.module
+    if len(found) > 1:
+        raise UserError(
+            f"{' and '.join(found.values())} are for images of other channels or ranges; evaluate them apart"
+        )
+    return models, next(iter(found), RGB)

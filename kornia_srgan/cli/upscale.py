@@ -171,7 +171,6 @@ def command(
     """
     from kornia_srgan.cli.clip_options import container_meant, identity_of, picture_format
     from kornia_srgan.cli.quiet import libraries_silenced
-    from kornia_srgan.cli.upscale_scenes import is_for_scenes, upscale_scenes
     from kornia_srgan.cli.upscale_video import clips_in_folders, enlarge_clips, split_clips
     from kornia_srgan.cli.upscale_view import failure_reason, list_left_out, make_report, show_note
     from kornia_srgan.cli.upscale_work import (
@@ -179,8 +178,10 @@ def command(
         crew_of,
         enlarge_pictures,
         exit_with,
+        format_for,
         restore_of,
         sources_of,
+        state_range,
         tile_of,
     )
 
@@ -195,21 +196,6 @@ def command(
         from kornia_srgan.registry.plugins import load_plugins
         from kornia_srgan.video.options import VideoOptions, parse_pairs, parse_rate, parse_time
 
-        if weights is not None and is_for_scenes(weights):
-            load_plugins(plugin or ())
-            photographic = {
-                "--then": bool(then),
-                "--ensemble": ensemble,
-                "--color-fix": color_fix,
-                "--scale": scale is not None,
-                "--width": width is not None,
-                "--long-side": long_side is not None,
-                "--format": file_format is not None,
-                "--quality": quality is not None,
-                "--json": json_file is not None,
-                "--num-processes": num_processes is not None or launched,
-            }
-            return upscale_scenes(weights, inputs, output, device=device, ignored=photographic, quiet=quiet)
         if json_file is not None:
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
@@ -233,7 +219,8 @@ def command(
             existing="overwrite" if overwrite else "skip",
         )
         part = parse_share(share)
-        found = sources_of(others, recursive)
+        arrays = weights is not None and state_range(weights)
+        found = sources_of(others, recursive, arrays=arrays)
         left_out = (*found.left_out, *clips_in_folders(others, recursive=recursive))
         sources = found.files
         check_output(output, len(sources), len(clips))
@@ -256,6 +243,7 @@ def command(
             provider=provider,
         )
         show_note(upscaler, quiet)
+        form = format_for(upscaler, form, output, clips)
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
         crew = stack.enter_context(

@@ -126,8 +126,42 @@ def tile_of(text: str) -> int | Literal["auto"]:
         raise typer.BadParameter(str(error), param_hint="--tile") from error
 
 
-def sources_of(inputs: list[str], recursive: bool) -> Sources:
-    """The pictures that are meant."""
+def state_range(weights: str) -> bool:
+    """Whether weights state the range of their data, so that they are not for photographs."""
+    from kornia_srgan.weights.files import read_spec
+    from kornia_srgan.weights.foreign import is_foreign
+    from kornia_srgan.weights.locate import locate_weights
+
+    if not weights.lower().endswith(".safetensors"):
+        return False
+    path = locate_weights(weights)
+    return not is_foreign(path) and bool(read_spec(path).data_range)
+
+
+def format_for(upscaler: Upscaler, form: Format | None, output: Path, clips: Sequence[str]) -> Format | None:
+    """The format of all results: the one that was asked for; TIFF for data of a stated range.
+
+    Raises:
+        UserError: If such data is asked for as something else, or there is a video.
+    """
+    from kornia_srgan.errors import UserError
+    from kornia_srgan.photos.formats import FORMATS
+    from kornia_srgan.weights.spec import in_words
+
+    if upscaler.data_range is None:
+        return form
+    what = f"the weights are for images of {in_words(upscaler.channels, upscaler.data_range)}"
+    tiff = FORMATS["TIFF"]
+    if clips:
+        raise UserError(f"{clips[0]} is a video, and {what}")
+    by_name = output.suffix.lower() if output.suffix and not output.is_dir() else ""
+    if (form or tiff) is not tiff or by_name not in ("", ".npy", *tiff.suffixes):
+        raise UserError(f"{what}, which are written as .tif or .npy")
+    return tiff
+
+
+def sources_of(inputs: list[str], recursive: bool, *, arrays: bool = False) -> Sources:
+    """The pictures that are meant; with `arrays` also the `.npy` files in folders."""
     import sys
 
     from kornia_srgan.batch.sources import Source, Sources, find_sources
@@ -135,7 +169,7 @@ def sources_of(inputs: list[str], recursive: bool) -> Sources:
     if not inputs:
         return Sources(())
     if STREAM not in inputs:
-        return find_sources(inputs, recursive=recursive)
+        return find_sources(inputs, recursive=recursive, arrays=arrays)
     if len(inputs) > 1:
         raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
     return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))

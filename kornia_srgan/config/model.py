@@ -229,6 +229,10 @@ class Validation(Model):
     )
     every: PositiveInt = Field(default=1000, description="Steps between validations.")
     images: int = Field(default=4, ge=0, description="Number of images in the validation picture.")
+    bands: tuple[int, int, int] | None = Field(
+        default=None,
+        description="Bands, from 0, that the picture shows as red, green and blue; by default the first.",
+    )
 
 
 class TrainConfig(Model):
@@ -266,6 +270,10 @@ class TrainConfig(Model):
             raise ValueError(
                 f"channels {self.channels} needs data.range, the values that are black and white, "
                 "such as [0, 10000]"
+            )
+        if any(not 0 <= band < self.channels for band in self.validation.bands or ()):
+            raise ValueError(
+                f"validation.bands {list(self.validation.bands or ())}: the last is {self.channels - 1}"
             )
         names = [s.name for s in self.stages]
         if len(set(names)) != len(names):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from kornia_srgan.data.images import read_rgb, read_size
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.find import looks_like_picture
 from kornia_srgan.rasters.read import NUMPY, raster_size, read_raster
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _LEVELS = 65535
@@ -35,6 +37,8 @@ class PixelFormat:
     @property
     def dtype(self) -> torch.dtype:
         """uint8 for photographs; otherwise int16 with `65535 v - 32768` for v in [0, 1]."""
+        import torch
+
         return torch.uint8 if self.range is None else torch.int16
 
     @property
@@ -85,6 +89,8 @@ RGB = PixelFormat()
 
 def unit_values(pixels: Tensor) -> Tensor:
     """Convert crops to float32 in [0, 1]."""
+    import torch
+
     if pixels.dtype == torch.int16:
         return pixels.float().add_(_HALF).div_(_LEVELS)
     return pixels.float().div_(255)

@@ -20,6 +20,7 @@ from kornia_srgan.engines.sessions import EngineName, check_engine, installed_en
 from kornia_srgan.environment import cache_folder, package_version
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.optimize.optimize import optimize_for_inference
 
 _GAIN = 1.1
@@ -98,7 +99,9 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Modul
 
 @torch.inference_mode()
 def _seconds(generator: nn.Module, dtype: Any) -> float:
-    image: Tensor = torch.rand(1, 3, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
+    image: Tensor = torch.rand(
+        1, bands_of(generator), _SIDE, _SIDE, generator=torch.Generator().manual_seed(0)
+    )
     image = image.to(dtype if isinstance(dtype, torch.dtype) else torch.float32)
     image = image.contiguous(memory_format=torch.channels_last)
     generator(image)

@@ -20,6 +20,8 @@ from kornia_srgan.engines.sessions import (
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import UserError, WeightsError, WeightsNotFoundError
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
+from kornia_srgan.weights.safetensors_header import METADATA_KEY
+from kornia_srgan.weights.spec import WeightSpec
 
 SUFFIX = ".onnx"
 _PROBE = 16
@@ -28,7 +30,7 @@ _TRIES = 3  # pictures of noise: an activation may stop in one what it lets thro
 
 
 class OnnxGenerator(nn.Module):
-    """Maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)` by ONNX Runtime or OpenVINO.
+    """Maps `(B, C, h, w)` in [0, 1] to `(B, C, scale*h, scale*w)` by ONNX Runtime or OpenVINO.
 
     It accepts any floating dtype on any device; the engine computes in float32. Files of `export_generator`
     contain their scale, halo and alignment; scale and halo of other files are measured. There are no
@@ -39,6 +41,10 @@ class OnnxGenerator(nn.Module):
         engine: The engine.
         provider: The execution provider of ONNX Runtime, see `open_session`.
         name: The name in messages.
+
+    Attributes:
+        bands: The channels of its images; others than 3 only in files of `export_generator`.
+        data_range: The stored values that 0 and 1 stand for; empty for photographs.
 
     Raises:
         UserError: If the file is not a usable network.
@@ -52,8 +58,10 @@ class OnnxGenerator(nn.Module):
         self.engine = engine
         self._session: Session = open_session(data, engine, provider)
         sizes, told = self._session.sizes, self._session.metadata
-        if len(sizes) != 4 or sizes[1] not in (3, None):
+        self.data_range = _data_range(told.get(METADATA_KEY, ""), name)
+        if len(sizes) != 4 or (sizes[1] not in (3, None) and METADATA_KEY not in told):
             raise UserError(f"{name} takes {list(sizes)}; a generator takes (batch, 3, height, width)")
+        self.bands = sizes[1] or 3
         if sizes[2] is not None or sizes[3] is not None:
             raise UserError(
                 f"{name} takes {sizes[2]} x {sizes[3]} pixels only; export it with free height and width"
@@ -63,11 +71,17 @@ class OnnxGenerator(nn.Module):
         self.halo = _halo(told["halo"]) if "halo" in told else self._measured_halo()
 
     def _measured_scale(self, name: str) -> int:
-        shape = self._run(np.zeros((1, 3, _PROBE, _PROBE), np.float32)).shape
+        shape = self._run(np.zeros((1, self.bands, _PROBE, _PROBE), np.float32)).shape
         scale = shape[-1] / _PROBE
-        if len(shape) != 4 or shape[1] != 3 or shape[-2] != shape[-1] or scale != int(scale) or scale < 1:
+        if (
+            len(shape) != 4
+            or shape[1] != self.bands
+            or shape[-2] != shape[-1]
+            or scale != int(scale)
+            or scale < 1
+        ):
             raise UserError(
-                f"{name} makes {shape} of (1, 3, {_PROBE}, {_PROBE}), which is not an enlarged picture"
+                f"{name} makes {shape} of (1, {self.bands}, {_PROBE}, {_PROBE}), which is no enlarged image"
             )
         return int(scale)
 
@@ -85,7 +99,7 @@ class OnnxGenerator(nn.Module):
     def _reach(self, length: int, *, upright: bool) -> int:
         random, centre, reach = np.random.default_rng(0), length // 2, 0
         for _ in range(_TRIES):
-            noise = random.random((1, 3, _PROBE, length), np.float32)
+            noise = random.random((1, self.bands, _PROBE, length), np.float32)
             changed = noise.copy()
             changed[..., centre] = 4 * (1 - changed[..., centre])  # beyond what a picture holds: it must show
             pair = [np.ascontiguousarray(x.swapaxes(2, 3) if upright else x) for x in (noise, changed)]
@@ -98,7 +112,7 @@ class OnnxGenerator(nn.Module):
         return self._session.run(images.astype(np.float16 if self._session.half else np.float32, copy=False))
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)`; one picture at a time if the file has a fixed batch of one."""
+        """Enlarge `(B, C, h, w)`; one picture at a time if the file has a fixed batch of one."""
         height, width = lr.shape[-2:]
         whole = lr.detach().to("cpu", torch.float32)
         if self.align > 1:  # exported for multiples, two at least
@@ -125,6 +139,11 @@ class OnnxGenerator(nn.Module):
 
 def _again(data: bytes, engine: EngineName, provider: str | None, name: str) -> OnnxGenerator:
     return OnnxGenerator(data, engine, provider, name=name)
+
+
+def _data_range(description: str, name: str) -> tuple[float, ...]:
+    """The stored values that 0 and 1 stand for, by the header that an exported file contains."""
+    return WeightSpec.from_json(description, name).data_range if description else ()
 
 
 def _halo(text: str) -> int | None:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.known_sets import locate_set
@@ -27,6 +28,9 @@ logger = logging.getLogger("kornia_srgan")
 _HR_NAMES = ("hr", "gt", "gtmod12", "original", "hr_images", "target")
 _SRF = re.compile(r"^(?P<stem>.+)_SRF_(?P<scale>\d+)_(?P<kind>HR|LR)$", re.IGNORECASE)
 _REALSR = re.compile(r"^(?P<stem>.+)_(?P<kind>HR|LR(?P<scale>\d+))$", re.IGNORECASE)
+
+
+SizeOf: TypeAlias = Callable[[Path], "tuple[int, int] | None"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,13 @@ class EvalSet:
         return "files" if self.images[0].lr else "matlab_bicubic"
 
 
-def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
+def find_sets(folder: str | Path, scale: int, *, arrays: bool = False) -> list[EvalSet]:
     """The sets in a folder, or the folder as one set.
 
     Args:
         folder: A set, a folder of sets, or the name of a known set.
         scale: The scale of LR images to use; other scales are ignored.
+        arrays: `.npy` files are images too.
 
     Raises:
         DataError: If the folder is missing or holds no images, or an LR folder lacks an image.
@@ -66,10 +71,10 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     if not folder.is_dir():
         problem = "is a file; give the folder it is in" if folder.exists() else "does not exist"
         raise DataError(f"evaluation folder {folder} {problem}", where=folder)
-    found = _one_set(folder, scale)
+    found = _one_set(folder, scale, arrays)
     if found:
         return [found]
-    sets = [s for child in _sets_in(folder) if (s := _one_set(child, scale))]
+    sets = [s for child in _sets_in(folder) if (s := _one_set(child, scale, arrays))]
     if not sets:
         raise DataError(
             f"no images in {folder}; expected HR images, or HR/ with LRx{scale}/, or a folder of such sets",
@@ -78,17 +83,19 @@ def find_sets(folder: str | Path, scale: int) -> list[EvalSet]:
     return sets
 
 
-def check_sizes(found: EvalSet, smallest: int) -> None:
+def check_sizes(found: EvalSet, smallest: int, size_of: SizeOf | None = None) -> None:
     """Check that no image is too small, before any work.
 
     Args:
         found: The set.
         smallest: The smallest side that can be scored.
+        size_of: Width and height of a file; by default `picture_size`.
 
     Raises:
         DataError: If an HR image is smaller; it names the first, and how many there are.
     """
-    sizes = {image.hr: picture_size(image.hr) for image in found.images}
+    size_of = size_of or picture_size
+    sizes = {image.hr: size_of(image.hr) for image in found.images}
     small = [(path, size) for path, size in sizes.items() if size and min(size) < smallest]
     if small:
         path, (width, height) = small[0]
@@ -110,20 +117,22 @@ def picture_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def _one_set(folder: Path, scale: int) -> EvalSet | None:
-    from_suffixes = _srf_set(folder, scale) or _realsr_set(folder, scale)
+def _one_set(folder: Path, scale: int, arrays: bool) -> EvalSet | None:
+    from_suffixes = _srf_set(folder, scale, arrays) or _realsr_set(folder, scale, arrays)
     if from_suffixes:
         return from_suffixes
     hr_folder = _hr_folder(folder)
     if hr_folder is not None:
-        lr_folder = next((f for f in _lr_folders(folder, hr_folder, scale) if images_in(f)), None)
-        images = images_in(hr_folder)
+        lr_folder = next(
+            (f for f in _lr_folders(folder, hr_folder, scale) if images_in(f, arrays=arrays)), None
+        )
+        images = images_in(hr_folder, arrays=arrays)
     else:
         lr_folder = None
-        images = images_in(folder)
+        images = images_in(folder, arrays=arrays)
     if not images:
         return None
-    by_stem = _by_stem(images_in(lr_folder), scale) if lr_folder else {}
+    by_stem = _by_stem(images_in(lr_folder, arrays=arrays), scale) if lr_folder else {}
     missing = [p.name for p in images if by_stem and p.stem.lower() not in by_stem]
     if missing:
         raise DataError(
@@ -141,10 +150,10 @@ def _set_name(folder: Path) -> str:
     return f"{folder.parent.name} {folder.name}" if folder.name.isdigit() else folder.name
 
 
-def _srf_set(folder: Path, scale: int) -> EvalSet | None:
+def _srf_set(folder: Path, scale: int, arrays: bool) -> EvalSet | None:
     """A set whose file names carry scale and kind, in the folder or its `image_SRF_<scale>`."""
     below = folder / f"image_SRF_{scale}"
-    files = images_in(below if below.is_dir() else folder)
+    files = images_in(below if below.is_dir() else folder, arrays=arrays)
     found: dict[str, dict[str, Path]] = {}
     for path in files:
         match = _SRF.match(path.stem)
@@ -158,11 +167,11 @@ def _srf_set(folder: Path, scale: int) -> EvalSet | None:
     return EvalSet(_set_name(folder), scale, images) if images else None
 
 
-def _realsr_set(folder: Path, scale: int) -> EvalSet | None:
+def _realsr_set(folder: Path, scale: int, arrays: bool) -> EvalSet | None:
     """A set whose files end in `_HR` and `_LR<scale>`, side by side; HR alone if LR is of another scale."""
     hr: dict[str, Path] = {}
     lr: dict[int, dict[str, Path]] = {}
-    for path in images_in(folder):
+    for path in images_in(folder, arrays=arrays):
         if match := _REALSR.match(path.stem):
             home = lr.setdefault(int(match["scale"]), {}) if match["scale"] else hr
             home[match["stem"]] = path
@@ -240,8 +249,17 @@ def _sets_in(folder: Path) -> list[Path]:
     return [f for f in folders if str(f) not in ours]
 
 
-def images_in(folder: Path, *, results: bool = False) -> list[Path]:
-    """The images directly in a folder; results of `upscale` among others only if they are what is judged."""
-    from kornia_srgan.photos.find import find_files
+def images_in(folder: Path, *, results: bool = False, arrays: bool = False) -> list[Path]:
+    """The images directly in a folder.
 
-    return list(find_files(folder, recursive=False, results=results).files)
+    Args:
+        folder: The folder.
+        results: Results of `upscale` among others count, because they are what is judged.
+        arrays: `.npy` files count.
+    """
+    from kornia_srgan.photos.find import find_files, looks_like_picture
+
+    def wanted(path: Path) -> bool:
+        return (arrays and path.suffix.lower() == ".npy") or looks_like_picture(path)
+
+    return list(find_files(folder, wanted, recursive=False, results=results).files)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.errors import DataError
-from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, picture_size
+from kornia_srgan.evaluation.datasets import EvalImage, EvalSet
 from kornia_srgan.evaluation.folders import ImageFolder
-from kornia_srgan.evaluation.pairs import read_image
+from kornia_srgan.evaluation.pairs import bicubic, image_size, read_image
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from kornia_srgan.contracts import Generator
 
 BASELINE = "bicubic"
-# What an entrant makes of an image: from LR on the CPU to SR on the CPU, both RGB `(1, 3, H, W)`.
+# What an entrant makes of an image: from LR on the CPU to SR on the CPU, both `(1, C, H, W)`.
 Entrant = Callable[["EvalImage", "Tensor"], "Tensor"]
 
 
@@ -28,6 +29,7 @@ def make_entrants(
     found: EvalSet,
     level: str,
     device: str | torch.device,
+    pixels: PixelFormat = RGB,
 ) -> dict[str, Entrant]:
     """Create all rows, bicubic first.
 
@@ -37,13 +39,16 @@ def make_entrants(
         found: The set.
         level: The level of its LR images, or empty.
         device: The device of the models.
+        pixels: What is read of each file.
 
     Raises:
         DataError: If a folder lacks an image, or one has another size.
     """
-    bicubic = _network(_Bicubic(found.scale), "cpu")
+    bicubic = _network(_Bicubic(found.scale, pixels), "cpu")
     networks = {name: _network(model, device) for name, model in models.items()}
-    others = {name: _made_elsewhere(folder.pair(found, level), found) for name, folder in folders.items()}
+    others = {
+        name: _made_elsewhere(folder.pair(found, level), found, pixels) for name, folder in folders.items()
+    }
     return {BASELINE: bicubic, **networks, **others}
 
 
@@ -57,7 +62,7 @@ def _network(model: Generator, device: str | torch.device) -> Entrant:
     return enlarge
 
 
-def _made_elsewhere(files: Mapping[str, Path], found: EvalSet) -> Entrant:
+def _made_elsewhere(files: Mapping[str, Path], found: EvalSet, pixels: PixelFormat) -> Entrant:
     """Reads what another tool made; of a size that HR had before it was cropped, the top left.
 
     Raises:
@@ -65,14 +70,14 @@ def _made_elsewhere(files: Mapping[str, Path], found: EvalSet) -> Entrant:
     """
     scale = found.scale
     for image in found.images:
-        made, true = picture_size(files[image.name]), picture_size(image.hr)
+        made, true = image_size(files[image.name], pixels), image_size(image.hr, pixels)
         if made and true and sorted(made) != sorted(true):  # one of them may be turned when it is read
             _check_fits(
                 files[image.name], made, image, (true[0] - true[0] % scale, true[1] - true[1] % scale), scale
             )
 
     def read(image: EvalImage, lr: Tensor) -> Tensor:
-        sr = read_image(files[image.name])
+        sr = read_image(files[image.name], pixels)
         height, width = (side * scale for side in lr.shape[-2:])
         _check_fits(files[image.name], (sr.shape[-1], sr.shape[-2]), image, (width, height), scale)
         return sr[..., :height, :width]
@@ -93,11 +98,9 @@ def _check_fits(
 class _Bicubic:
     """The baseline: MATLAB's bicubic enlargement."""
 
-    def __init__(self, scale: int) -> None:
-        from kornia_srgan.registry.catalog import RESIZERS
-
+    def __init__(self, scale: int, pixels: PixelFormat) -> None:
         self.scale = scale
-        self._resize = RESIZERS.create("matlab_bicubic")
+        self._resize = bicubic(pixels)
 
     def __call__(self, lr: Tensor) -> Tensor:
         height, width = lr.shape[-2:]

@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, check_sizes, find_sets
 from kornia_srgan.evaluation.entrants import BASELINE, Entrant, make_entrants
 from kornia_srgan.evaluation.folders import ImageFolder
 from kornia_srgan.evaluation.known_sets import Check, bicubic_note, check_set
-from kornia_srgan.evaluation.pairs import load_pair
+from kornia_srgan.evaluation.pairs import image_size, load_pair
 from kornia_srgan.evaluation.protocols import (
+    BANDS_PROTOCOL,
     DEFAULT_METRICS,
     DEFAULT_PROTOCOL,
+    BandsView,
     ScoringProtocol,
+    bands_view,
     get_protocol,
     make_metrics,
+    without_unfit,
 )
 from kornia_srgan.evaluation.report import ImageScore, Report, Row
 
@@ -36,7 +41,7 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class ImageResult:
-    """An enlarged image and its HR image, both RGB `(1, 3, H, W)` on the CPU."""
+    """An enlarged image and its HR image on the CPU: RGB `(1, 3, H, W)`, or the bands that are shown."""
 
     model: str
     dataset: str
@@ -55,6 +60,8 @@ class _Task:
     level: Level | None
     protocol: ScoringProtocol
     metrics: Mapping[str, Metric]
+    pixels: PixelFormat
+    view: BandsView
 
     @property
     def name(self) -> str:
@@ -68,7 +75,7 @@ class _Task:
             for seed, path in enumerate(sorted(image.lr or image.hr for image in self.found.images))
         }
         for image in self.found.images:
-            lr, hr = load_pair(image, self.found.scale)
+            lr, hr = load_pair(image, self.found.scale, self.pixels)
             if self.level:
                 lr = self.level(lr, seeds[image.lr or image.hr])
             yield image, lr, hr
@@ -76,7 +83,7 @@ class _Task:
     def score(self, image: EvalImage, sr: Tensor, hr: Tensor) -> dict[str, float]:
         """The scores of one enlarged image."""
         try:
-            return self.protocol.score(sr, hr, scale=self.found.scale, metrics=self.metrics)
+            return self.protocol.score(sr, hr, scale=self.found.scale, metrics=self.metrics, view=self.view)
         except UserError as error:
             raise UserError(f"{self.found.name}, {image.name}: {error}") from error
 
@@ -86,9 +93,11 @@ def evaluate(
     data: str | Path | Sequence[str | Path],
     *,
     images: Mapping[str, str | Path] | None = None,
-    protocol: str = DEFAULT_PROTOCOL,
+    protocol: str | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     scale: int | None = None,
+    pixels: PixelFormat = RGB,
+    shown: tuple[int, ...] | None = None,
     device: str | torch.device = "cpu",
     progress: Progress | None = None,
     on_result: Callable[[ImageResult], None] | None = None,
@@ -103,10 +112,14 @@ def evaluate(
         models: Generators on `device`, by the names of their rows. Each is scored at its own scale.
         data: Folders or names of known sets.
         images: Folders of images enlarged by other tools, by the names of their rows; see `folders`.
-        protocol: A name of `protocols.PROTOCOLS`.
+        protocol: A name of `protocols.PROTOCOLS`; by default `ledig-y`, for other pixels than RGB `bands`.
         metrics: Names of registered metrics or of pyiqa's.
         scale: The scale of `images`, and of the baseline without a model; by default that of the models, or
             4.
+        pixels: What the models are for: `PixelFormat(4, (0, 10000))` reads TIFF, GeoTIFF and `.npy` of four
+            bands, 0 and 10000 being 0 and 1.
+        shown: The bands, from 0, that metrics of RGB and `on_result` get as red, green and blue. Without them
+            such metrics are left out, which the notes of the report say.
         device: The device of the models. Scores are computed on the CPU, in float64 for built-in metrics.
         progress: Called with row and set before each image.
         on_result: Called with each enlarged image, image by image; such as `CropSheets.add`.
@@ -119,8 +132,13 @@ def evaluate(
             HR image.
         UserError: If there is no such protocol or metric, or two rows have the same name.
     """
-    scoring = get_protocol(protocol)
-    made = make_metrics(metrics)
+    scoring = _protocol_for(pixels, protocol)
+    made, view, left_out = make_metrics(metrics), BandsView(), ""
+    if pixels != RGB:
+        _check_bands(models, pixels, shown)
+        shown = (0, 0, 0) if pixels.channels == 1 else shown
+        made, left_out = without_unfit(made, pixels.channels, shown)
+        view = bands_view(pixels, shown)
     folders = {name: ImageFolder(name, folder) for name, folder in (images or {}).items()}
     _check_names(models, folders)
     own = sorted({int(model.scale) for model in models.values()})
@@ -130,22 +148,26 @@ def evaluate(
     for factor in sorted({*own, common} if folders else (own or [common])):
         at_scale = {name: model for name, model in models.items() if int(model.scale) == factor}
         at_hand = folders if factor == common else {}
-        sets = _sets(data, factor)
-        tasks = [_Task(found, level, scoring, made) for found in sets for level in scoring.levels or (None,)]
+        sets = _sets(data, factor, arrays=pixels.range is not None)
+        levels = scoring.levels or (None,)
+        tasks = [_Task(found, level, scoring, made, pixels, view) for found in sets for level in levels]
         for found in sets:
             _check_lr(found, scoring)
-            check_sizes(found, scoring.smallest(factor))
-        for found in sets:
+            check_sizes(found, scoring.smallest(factor), lambda path: image_size(path, pixels))
+        for found in sets if pixels == RGB else ():
             if found.name not in checks and (check := check_set(found.name, [i.hr for i in found.images])):
                 checks[found.name] = check
         entrants = [  # of all first: what is missing shows before any work
-            make_entrants(at_scale, at_hand, task.found, task.level.name if task.level else "", device)
+            make_entrants(
+                at_scale, at_hand, task.found, task.level.name if task.level else "", device, pixels
+            )
             for task in tasks
         ]
         for task, entrant in zip(tasks, entrants, strict=True):
             parameters = {name: _parameters_of(model) for name, model in at_scale.items()}
             rows += _evaluate_set(task, entrant, parameters, progress, on_result)
-    notes = [note for check in checks.values() for note in check.notes] + _baseline_notes(rows, scoring.id)
+    notes = [note for check in checks.values() for note in check.notes]
+    notes += [left_out] if left_out else _baseline_notes(rows, scoring.id)
     directions = {name: metric.higher_is_better for name, metric in made.items()}
     return Report(scoring.id, tuple(rows), _versions(made), directions, checks, tuple(notes))
 
@@ -163,11 +185,45 @@ def _check_names(models: Mapping[str, object], folders: Mapping[str, object]) ->
         raise UserError(f"two rows would be called '{twice[0]}'; give the images another name")
 
 
-def _sets(data: str | Path | Sequence[str | Path], scale: int) -> list[EvalSet]:
+def _protocol_for(pixels: PixelFormat, name: str | None) -> ScoringProtocol:
+    """The protocol of that name, or the usual one.
+
+    Raises:
+        UserError: If there is none, or it is for RGB and the images are not.
+    """
+    if pixels == RGB:
+        return get_protocol(name or DEFAULT_PROTOCOL)
+    found = get_protocol(name or BANDS_PROTOCOL)
+    if found.channels != "bands":
+        raise UserError(
+            f"protocol '{found.name}' is for RGB photographs, these weights are not; take {BANDS_PROTOCOL}"
+        )
+    return found
+
+
+def _check_bands(models: Mapping[str, Generator], pixels: PixelFormat, shown: tuple[int, ...] | None) -> None:
+    """Refuse generators of other channels, and bands that are not there.
+
+    Raises:
+        UserError: If there are any.
+    """
+    from kornia_srgan.contracts import StatesBands
+
+    for name, model in models.items():
+        bands = model.bands if isinstance(model, StatesBands) else 3
+        if bands != pixels.channels:
+            raise UserError(f"{name} takes {bands} channels, the images have {pixels.channels}")
+    if shown is not None and (len(shown) != 3 or not all(0 <= band < pixels.channels for band in shown)):
+        raise UserError(
+            f"bands {', '.join(map(str, shown))}: choose three, each from 0 to {pixels.channels - 1}"
+        )
+
+
+def _sets(data: str | Path | Sequence[str | Path], scale: int, *, arrays: bool) -> list[EvalSet]:
     sources = [data] if isinstance(data, str | Path) else list(data)
     if not sources:
         raise DataError("no evaluation folder was given")
-    found = [one for source in sources for one in find_sets(source, scale)]
+    found = [one for source in sources for one in find_sets(source, scale, arrays=arrays)]
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
@@ -209,7 +265,8 @@ def _evaluate_set(
             metrics = task.score(image, sr, hr)
             scores[name].append(ImageScore(image.name, metrics))
             if on_result:
-                on_result(ImageResult(name, task.name, task.found.scale, image.name, sr, hr, metrics))
+                seen = (task.view.rgb(sr), task.view.rgb(hr))
+                on_result(ImageResult(name, task.name, task.found.scale, image.name, *seen, metrics))
     found = task.found
     return [
         Row(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kornia_srgan.contracts import Metric
+    from kornia_srgan.data.pixels import PixelFormat
 
 DEFAULT_METRICS = ("psnr", "ssim")
 SSIM_WINDOW = 11
@@ -23,16 +24,38 @@ _SOURCES = ("backbone", "pretrained_model_path", "device")
 
 
 @dataclass(frozen=True)
+class BandsView:
+    """What metrics are given of images of other channels than RGB.
+
+    Attributes:
+        shown: The bands, from 0, that are red, green and blue.
+        low: The stored value that is 0, in units of the range.
+    """
+
+    shown: tuple[int, ...] | None = None
+    low: float = 0.0
+
+    def rgb(self, images: Tensor) -> Tensor:
+        """The chosen bands, quantised to 8 bits."""
+        return images if self.shown is None else _quantise(images[:, list(self.shown)])
+
+    def stored(self, images: Tensor) -> Tensor:
+        """In proportion to the stored values."""
+        return images + self.low
+
+
+@dataclass(frozen=True)
 class ScoringProtocol:
     """How one image is scored.
 
-    Both images are quantised to 8 bits, a border is removed on each side, and the rest is compared.
+    Both images are quantised to 8 bits (not those of `bands`), a border is removed on each side, and the rest
+    is compared.
 
     Attributes:
         name: The name for `--protocol`.
         version: Increased whenever a score would change.
         summary: One-line description.
-        channels: `y`: studio-range BT.601 luma; `rgb`: mean over the three channels.
+        channels: `y`: studio-range BT.601 luma; `rgb`: mean over the three channels; `bands`: mean over all.
         border: Border in HR pixels; None for `scale` pixels.
         needs_lr: Whether the set must have its own LR images.
         levels: Degradations of the LR images; each level is scored as a separate set.
@@ -41,7 +64,7 @@ class ScoringProtocol:
     name: str
     version: int
     summary: str
-    channels: Literal["y", "rgb"]
+    channels: Literal["y", "rgb", "bands"]
     border: int | None = None
     needs_lr: bool = False
     levels: tuple[Level, ...] = ()
@@ -60,25 +83,39 @@ class ScoringProtocol:
         return f"{self.name}/v{self.version}"
 
     def score(
-        self, sr: Tensor, hr: Tensor, *, scale: int, metrics: Mapping[str, Metric] | None = None
+        self,
+        sr: Tensor,
+        hr: Tensor,
+        *,
+        scale: int,
+        metrics: Mapping[str, Metric] | None = None,
+        view: BandsView | None = None,
     ) -> dict[str, float]:
         """Score one image.
 
         Args:
-            sr: The result, RGB `(1, 3, H, W)` near [0, 1].
-            hr: The HR image, RGB `(1, 3, H, W)` in [0, 1].
+            sr: The result, `(1, C, H, W)` near [0, 1]; RGB but for `bands`.
+            hr: The HR image, the same in [0, 1].
             scale: The upscaling factor of `sr`.
             metrics: The metrics by the names of their scores; by default PSNR (peak 255) and SSIM.
+            view: For `bands`: what metrics of RGB and of stored values are given.
         """
         from kornia_srgan.evaluation.metrics import luma
 
-        rgb = tuple(_cut_border(_quantise(image), self._border(scale)) for image in (sr, hr))
-        scored = tuple(luma(image) for image in rgb) if self.channels == "y" else rgb
+        prepare = _unit if self.channels == "bands" else _quantise
+        whole = tuple(_cut_border(prepare(image), self._border(scale)) for image in (sr, hr))
+        scored = tuple(luma(image) for image in whole) if self.channels == "y" else whole
+        view = view or BandsView()
+        seen = {
+            "protocol": scored,
+            "rgb": tuple(map(view.rgb, whole)),
+            "stored": tuple(map(view.stored, whole)),
+        }
         metrics = make_metrics(DEFAULT_METRICS) if metrics is None else metrics
         scores: dict[str, float] = {}
         for name, metric in metrics.items():
             own = metric.for_scale(scale) if isinstance(metric, ScaledMetric) else metric
-            scores[name] = own(*(scored if own.on == "protocol" else rgb)).item()
+            scores[name] = own(*seen[own.on]).item()
         return scores
 
 
@@ -108,9 +145,16 @@ PROTOCOLS = {
             "y",
             levels=PHOTO_LEVELS,
         ),
+        ScoringProtocol(
+            "bands",
+            1,
+            "Data of any channels and depth: all of them, not quantised, a border of `scale` pixels removed",
+            "bands",
+        ),
     )
 }
 DEFAULT_PROTOCOL = "ledig-y"
+BANDS_PROTOCOL = "bands"
 
 
 def get_protocol(name: str) -> ScoringProtocol:
@@ -172,6 +216,39 @@ def _label(name: str, arguments: Mapping[str, object]) -> str:
     """The name with the arguments that change what is measured: not the file or the device it comes from."""
     shown = {key: value for key, value in arguments.items() if key not in _SOURCES}
     return name + "".join(f"{',' if index else ':'}{k}={v}" for index, (k, v) in enumerate(shown.items()))
+
+
+def bands_view(pixels: PixelFormat, shown: tuple[int, ...] | None) -> BandsView:
+    """The view of images that are read by that format."""
+    low, high = pixels.range or (0.0, 1.0)
+    return BandsView(shown, low / (high - low))
+
+
+def without_unfit(
+    metrics: Mapping[str, Metric], channels: int, shown: tuple[int, ...] | None
+) -> tuple[dict[str, Metric], str]:
+    """The metrics that can score images of so many channels, and a note on the others; empty for none.
+
+    Args:
+        metrics: The metrics by name.
+        channels: Of the images.
+        shown: The bands that are red, green and blue, if they were chosen.
+    """
+    from kornia_srgan.evaluation.spectral import SAM
+
+    lacking = [name for name, metric in metrics.items() if metric.on == "rgb" and shown is None]
+    single = [name for name, metric in metrics.items() if isinstance(metric, SAM) and channels == 1]
+    notes = [
+        f"left out: {', '.join(names)} ({why})"
+        for names, why in ((lacking, "of RGB; choose three bands"), (single, "of two channels or more"))
+        if names
+    ]
+    kept = {name: metric for name, metric in metrics.items() if name not in (*lacking, *single)}
+    return kept, "; ".join(notes)
+
+
+def _unit(images: Tensor) -> Tensor:
+    return images.double().clamp(0, 1)
 
 
 def _quantise(images: Tensor) -> Tensor:

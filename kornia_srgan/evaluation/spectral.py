@@ -61,9 +61,9 @@ def ergas(image: Tensor | np.ndarray, reference: Tensor | np.ndarray, *, scale: 
 
 
 class SAM:
-    """`sam` as a component, on RGB; 0 for equal images, lower is better."""
+    """`sam` as a component, on stored values; 0 for equal images, lower is better."""
 
-    on: Literal["protocol", "rgb"] = "rgb"
+    on: Literal["protocol", "rgb", "stored"] = "stored"
     higher_is_better = False
 
     def __call__(self, images: Tensor, references: Tensor) -> Tensor:
@@ -72,13 +72,13 @@ class SAM:
 
 
 class ERGAS:
-    """`ergas` as a component, on RGB; 0 for equal images, lower is better.
+    """`ergas` as a component, on stored values; 0 for equal images, lower is better.
 
     Args:
         scale: The factor that images are enlarged by; None for that of the images that are scored.
     """
 
-    on: Literal["protocol", "rgb"] = "rgb"
+    on: Literal["protocol", "rgb", "stored"] = "stored"
     higher_is_better = False
 
     def __init__(self, *, scale: int | None = None) -> None:

@@ -20,11 +20,20 @@ def cubic_taps(size_in: int, size_out: int) -> Taps:
 
 
 def resample_bands(
-    bands: Iterator[Pixels], size_in: tuple[int, int], size_out: tuple[int, int]
+    bands: Iterator[Pixels],
+    size_in: tuple[int, int],
+    size_out: tuple[int, int],
+    limits: tuple[float, float] | None = None,
 ) -> Iterator[Pixels]:
     """Bands of a picture of `size_in` as bands of the picture resized to `size_out` = (height, width).
 
     Only the rows that the kernel still needs are kept in memory.
+
+    Args:
+        bands: The picture from top to bottom.
+        size_in: Its height and width.
+        size_out: Those of the result.
+        limits: The lowest and highest value of the result; by default black and white of the dtype.
     """
     if size_in == size_out:
         yield from bands
@@ -39,7 +48,7 @@ def resample_bands(
         available = start + len(kept)
         ready = done + int(np.searchsorted(last[done:], available, side="left"))
         if ready > done:
-            yield _stored(_down(kept, start, rows, done, ready), band.dtype)
+            yield _stored(_down(kept, start, rows, done, ready), band.dtype, limits)
             done = ready
         needed = int(first[done:].min()) if done < len(first) else available
         kept, start = kept[needed - start :], needed
@@ -59,6 +68,8 @@ def _down(kept: NDArray[np.float32], start: int, taps: Taps, begin: int, end: in
     return result
 
 
-def _stored(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Pixels:
-    values = values.clip(0, white_of(dtype))
-    return (values.round() if dtype.kind == "u" else values).astype(dtype)
+def _stored(values: NDArray[np.float32], dtype: np.dtype[Any], limits: tuple[float, float] | None) -> Pixels:
+    low, high = limits or (0.0, white_of(dtype))
+    if dtype.kind == "f":
+        return values.clip(low, high).astype(dtype)
+    return values.astype(np.float64).round().clip(low, high).astype(dtype)

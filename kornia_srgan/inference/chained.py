@@ -9,20 +9,21 @@ from torch import Tensor, nn
 
 from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.geometry import geometry_of, supported_dtypes
+from kornia_srgan.geometry import bands_of, geometry_of, supported_dtypes
 
 
 class Chained(nn.Module):
     """Several generators in sequence; intermediate images are clamped to [0, 1].
 
-    Maps `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`, where `scale` is the product of their scales.
+    Maps `(B, C, h, w)` in [0, 1] to `(B, C, scale*h, scale*w)`, where `scale` is the product of their scales.
     Tiles pass through all generators with one halo for the combined receptive field.
 
     Args:
         generators: At least two, in order.
 
     Raises:
-        ArgumentError: If there are fewer, or one does not state its scale.
+        ArgumentError: If there are fewer, or one does not state its scale, or they take different
+            numbers of channels.
     """
 
     def __init__(self, generators: Sequence[nn.Module]) -> None:
@@ -34,15 +35,23 @@ class Chained(nn.Module):
         for generator in generators[1:]:
             whole = _joined(whole, geometry_of(generator))
         self.scale, self.halo, self.align, self.blend = whole.scale, whole.halo, whole.align, whole.blend
+        self.bands = _common_bands(generators)
         common = set.intersection(*(set(supported_dtypes(g)) for g in generators))
         self.supported_dtypes = tuple(d for d in supported_dtypes(generators[0]) if d in common)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)` in [0, 1]."""
+        """Enlarge `(B, C, h, w)` in [0, 1]."""
         image = lr
         for index, generator in enumerate(self.generators):
             image = generator(image.clamp(0, 1) if index else image)
         return image
+
+
+def _common_bands(generators: Sequence[nn.Module]) -> int:
+    counts = [bands_of(generator) for generator in generators]
+    if len(set(counts)) > 1:
+        raise ArgumentError(f"a chain needs generators of one number of channels, got {counts}")
+    return counts[0]
 
 
 def _joined(first: Geometry, second: Geometry) -> Geometry:

@@ -11,55 +11,73 @@ from kornia_srgan.errors import NotFiniteError
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.streaming.streamer import Streamer
 from kornia_srgan.inference.tiling import Run, is_out_of_memory
-from kornia_srgan.inference.values import from_unit, is_finite, to_unit
+from kornia_srgan.inference.values import PhotoValues, Values, is_finite
+
+PHOTOGRAPH = PhotoValues()
 
 
 @torch.inference_mode()
 def compute_tile(
-    generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor
+    generator: nn.Module,
+    device: torch.device,
+    dtype: torch.dtype,
+    piece: Tensor,
+    values: Values = PHOTOGRAPH,
+    bands: int = 3,
 ) -> Tensor | None:
-    """Enlarge one piece, `(1, 1 or 3, h, w)`; the result is on the CPU, or None if it has NaN or infinity."""
-    output = forward_unit(generator, to_unit(piece.to(device), dtype))
-    return from_unit(output, piece.dtype).cpu() if is_finite(output) else None
+    """Enlarge one piece, `(1, 1 or bands, h, w)`.
+
+    The result is on the CPU, or None if it has NaN or infinity.
+    """
+    output = forward_unit(generator, values.to_unit(piece.to(device), dtype), bands)
+    return values.from_unit(output, piece.dtype).cpu() if is_finite(output) else None
 
 
 @torch.inference_mode()
-def compute_strips(streamer: Streamer, dtype: torch.dtype, image: Tensor) -> Iterator[Tensor]:
-    """Enlarge `(1, 1 or 3, h, w)` in bands; stop early without memory, or at NaN or infinity."""
-    bands = streamer.enlarge(image, lambda strip: _as_rgb(to_unit(strip, dtype)))
+def compute_strips(
+    streamer: Streamer, dtype: torch.dtype, image: Tensor, values: Values = PHOTOGRAPH, bands: int = 3
+) -> Iterator[Tensor]:
+    """Enlarge `(1, 1 or bands, h, w)` in strips; stop early without memory, or at NaN or infinity."""
+    strips = streamer.enlarge(image, lambda strip: _as_taken(values.to_unit(strip, dtype), bands))
     while True:
         try:
-            output = next(bands, None)
+            output = next(strips, None)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return
         if output is None or not is_finite(output):
             return
-        yield from_unit(_as_before(output, image), image.dtype)
+        yield values.from_unit(_as_before(output, image), image.dtype)
 
 
-def forward_unit(generator: nn.Module, unit: Tensor) -> Tensor:
-    """Enlarge `(B, 1 or 3, h, w)` in [0, 1]; grey is enlarged as RGB and the three channels are averaged."""
-    return _as_before(generator(_as_rgb(unit)), unit)
+def forward_unit(generator: nn.Module, unit: Tensor, bands: int = 3) -> Tensor:
+    """Enlarge `(B, 1 or bands, h, w)` in [0, 1].
+
+    Grey is enlarged as RGB by generators for RGB, and the three channels are averaged.
+    """
+    return _as_before(generator(_as_taken(unit, bands)), unit)
 
 
 class Pieces:
-    """Enlarges pieces of stored values, `(1, 1 or 3, h, w)`: a `tiling.Run`.
+    """Enlarges pieces of stored values, `(1, 1 or bands, h, w)`: a `tiling.Run`.
 
     Args:
         networks: The copies of the generator; the one in float32 is used where the dtype overflows.
+        values: What stored values mean.
+        bands: The generator's channels.
     """
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, values: Values = PHOTOGRAPH, bands: int = 3) -> None:
         self._networks, self.device = networks, networks.device
+        self._values, self._bands = values, bands
 
     def __call__(self, piece: Tensor) -> Tensor:
         """The enlarged piece, on the CPU, of the same dtype."""
         networks = self._networks
-        result = compute_tile(networks.fast, self.device, networks.dtype, piece)
+        result = self._computed(networks.fast, self.device, networks.dtype, piece)
         if result is None and networks.exact is not networks.fast:
-            result = compute_tile(networks.exact, self.device, torch.float32, piece)
+            result = self._computed(networks.exact, self.device, torch.float32, piece)
         return checked_finite(result)
 
     @property
@@ -68,7 +86,13 @@ class Pieces:
         return None if self.device.type == "cpu" else self._on_cpu
 
     def _on_cpu(self, piece: Tensor) -> Tensor:
-        return checked_finite(compute_tile(self._networks.spare, torch.device("cpu"), torch.float32, piece))
+        cpu = torch.device("cpu")
+        return checked_finite(self._computed(self._networks.spare, cpu, torch.float32, piece))
+
+    def _computed(
+        self, generator: nn.Module, device: torch.device, dtype: torch.dtype, piece: Tensor
+    ) -> Tensor | None:
+        return compute_tile(generator, device, dtype, piece, self._values, self._bands)
 
 
 def checked_finite(result: Tensor | None) -> Tensor:
@@ -84,9 +108,9 @@ def checked_finite(result: Tensor | None) -> Tensor:
     return result
 
 
-def _as_rgb(unit: Tensor) -> Tensor:
-    rgb = unit.expand(-1, 3, -1, -1) if unit.shape[1] == 1 else unit
-    return rgb.contiguous(memory_format=torch.channels_last)
+def _as_taken(unit: Tensor, bands: int) -> Tensor:
+    taken = unit.expand(-1, bands, -1, -1) if unit.shape[1] == 1 else unit
+    return taken.contiguous(memory_format=torch.channels_last)
 
 
 def _as_before(output: Tensor, image: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.inference.tiling import is_out_of_memory
 
 _DEEP = 64  # halos up to this are taken as they are
@@ -39,7 +40,7 @@ def practical_halo(generator: nn.Module, halo: int | None) -> int | None:
 def _reach(generator: nn.Module, length: int) -> int | None:
     """The reach to the left and right, measured on a low and long image; None if that is too short."""
     reference = next(generator.parameters(), torch.zeros(()))
-    noise = torch.rand(1, 3, _STRIP, length, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(1, bands_of(generator), _STRIP, length, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(False), torch.enable_grad():
         image = noise.to(reference.device, reference.dtype).requires_grad_()
         output: Tensor = generator(image)

@@ -17,11 +17,13 @@ from kornia_srgan.engines.choice import with_engine
 from kornia_srgan.engines.onnx_generator import SUFFIX, read_onnx
 from kornia_srgan.engines.sessions import check_engine
 from kornia_srgan.errors import ArgumentError, WeightsError
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolate_networks
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, locate_weights, zoo_names
+from kornia_srgan.weights.spec import in_words
 
 P = ParamSpec("P")
 MadeT = TypeVar("MadeT")
@@ -41,15 +43,43 @@ def load_network(
     Raises:
         WeightsError: If there are no such weights or they are damaged.
     """
-    if source is not None and Path(source).suffix.lower() == SUFFIX:
-        return read_onnx(source, engine, provider)
-    loaded = load_generator(source if source is not None else CLEAN_WEIGHTS)
-    if loaded.spec.channels != 3 or loaded.spec.data_range:
+    module, data_range = load_with_range(source, engine, provider)
+    if bands_of(module) != 3 or data_range:
         raise WeightsError(
-            f"{source} is for data of {loaded.spec.channels} channels, not for photographs; "
-            "`kornia-srgan upscale` takes TIFF, GeoTIFF and .npy files with it"
+            f"{source} is for images of {in_words(bands_of(module), data_range)}, not for RGB photographs; "
+            "`Upscaler` and `kornia-srgan upscale` take them"
         )
-    return loaded.module
+    return module
+
+
+def load_with_range(
+    source: str | Path | None = None, engine: str = "torch", provider: str | None = None
+) -> tuple[nn.Module, tuple[float, ...]]:
+    """Load a generator for images of any channels, and the range of their values; see `load_network`.
+
+    Returns:
+        The generator, and the stored values that 0 and 1 stand for: empty for photographs.
+    """
+    if source is not None and Path(source).suffix.lower() == SUFFIX:
+        generator = read_onnx(source, engine, provider)
+        return generator, generator.data_range
+    loaded = load_generator(source if source is not None else CLEAN_WEIGHTS)
+    return loaded.module, loaded.spec.data_range
+
+
+@dataclass(frozen=True)
+class Built:
+    """What an `Upscaler` is made of.
+
+    Attributes:
+        generator: The wrapped generator.
+        dial: If `restore` is chosen for each picture.
+        data_range: The stored values that 0 and 1 stand for; None for photographs.
+    """
+
+    generator: nn.Module
+    dial: AutoDial | None = None
+    data_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +114,8 @@ class Recipe:
         """Whether `restore` and `sharp` have an effect on these weights."""
         return self.family is not None
 
-    def build(self) -> tuple[nn.Module, AutoDial | None]:
-        """Load and wrap the generator; also return the dial if `restore` is chosen for each picture.
+    def build(self) -> Built:
+        """Load and wrap the generator.
 
         Raises:
             WeightsError: If weights do not exist, are damaged, or do not fit together.
@@ -94,10 +124,12 @@ class Recipe:
         """
         if self.family is None:
             self._check_no_dial()
-            return self._around(self._served(self._fixed())), None
+            generator, stated = self._fixed()
+            made = self._around(self._served(generator), stated)
+            return Built(made, data_range=(stated[0], stated[1]) if stated else None)
         dial = Dial.of(self.family, sharp=self.sharp != 0)
         if self.restore != "auto":
-            return self._around(self._served(dial.at(self.restore, self.sharp))), None
+            return Built(self._around(self._served(dial.at(self.restore, self.sharp))))
         if self.engine not in ("torch", "auto"):
             check_engine(self.engine)
             raise ArgumentError(
@@ -106,7 +138,7 @@ class Recipe:
                 where="engine",
             )
         auto = AutoDial(dial, sharp=self.sharp, around=self._around)
-        return auto.network(0.0), auto
+        return Built(auto.network(0.0), auto)
 
     def _check_no_dial(self) -> None:
         for name, is_set in (("restore", self.restore != "auto"), ("sharp", self.sharp != 0)):
@@ -115,20 +147,26 @@ class Recipe:
                 having = ", ".join(f.photo for f in FAMILIES if name == "restore" or f.gan is not None)
                 raise ArgumentError(f"{name} is not supported by {told}; use {having}", where=name)
 
-    def _fixed(self) -> nn.Module:
+    def _fixed(self) -> tuple[nn.Module, tuple[float, ...]]:
         if self.interpolate is None:
-            return load_network(self.source, self.engine, self.provider)
+            return load_with_range(self.source, self.engine, self.provider)
         if self.source is not None:
             raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
         first, second, share = self.interpolate
-        return interpolate_networks(load_network(first), load_network(second), share)
+        (a, stated), (b, other) = load_with_range(first), load_with_range(second)
+        _check_alike(second, (bands_of(b), other), (bands_of(a), stated))
+        return interpolate_networks(a, b, share), stated
 
     def _served(self, generator: nn.Module) -> nn.Module:
         return with_engine(generator, self.engine, self.provider, dtype=self.dtype)
 
-    def _around(self, generator: nn.Module) -> nn.Module:
+    def _around(self, generator: nn.Module, stated: tuple[float, ...] = ()) -> nn.Module:
         if self.then:
-            more = (self._served(load_network(source, self.engine, self.provider)) for source in self.then)
+            more: list[nn.Module] = []
+            for source in self.then:
+                network, other = load_with_range(source, self.engine, self.provider)
+                _check_alike(source, (bands_of(network), other), (bands_of(generator), stated))
+                more.append(self._served(network))
             generator = Chained([generator, *more])
         if self.ensemble:
             generator = SelfEnsemble(generator)
@@ -147,6 +185,16 @@ class Recipe:
         if between is not None:
             between = (_absolute(between[0]), _absolute(between[1]), between[2])
         return replace(self, source=source, interpolate=between, then=tuple(map(_absolute, self.then)))
+
+
+def _check_alike(
+    source: str | Path, found: tuple[int, tuple[float, ...]], wanted: tuple[int, tuple[float, ...]]
+) -> None:
+    """Refuse weights for other images than those that they are used together with."""
+    if found != wanted:
+        raise WeightsError(
+            f"{source} is for images of {in_words(*found)}, the other weights for {in_words(*wanted)}"
+        )
 
 
 def _absolute(source: str | Path) -> str | Path:

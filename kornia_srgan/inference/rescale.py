@@ -111,7 +111,7 @@ class Rescaler:
             source = pixels if number == 0 else np.concatenate(list(bands))
             bands = self.upscaler.bands(source)
             height, width = self.upscaler.size(height, width)
-        yield from resample_bands(bands, (height, width), target)
+        yield from resample_bands(bands, (height, width), target, self.upscaler.limits(pixels.dtype))
 
     def _passes(self, size: tuple[int, int], target: tuple[int, int]) -> int:
         """How often the generator runs until the picture is at least as large as requested."""

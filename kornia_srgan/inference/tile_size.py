@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.memory import free_memory
 
 _CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
@@ -92,7 +93,7 @@ def bytes_per_pixel(generator: nn.Module, device: torch.device, dtype: torch.dty
     leaves = [module for module in generator.modules() if not any(module.children())]
     handles = [leaf.register_forward_hook(note) for leaf in leaves]
     try:
-        probe = torch.zeros(1, 3, _PROBE, _PROBE, device=device, dtype=dtype)
+        probe = torch.zeros(1, bands_of(generator), _PROBE, _PROBE, device=device, dtype=dtype)
         output = generator(probe.contiguous(memory_format=torch.channels_last))
     finally:
         for handle in handles:

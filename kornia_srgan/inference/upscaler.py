@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 from kornia_srgan.engines.choice import computed_elsewhere, with_engine
 from kornia_srgan.errors import ImageError
-from kornia_srgan.geometry import geometry_of
-from kornia_srgan.inference.compute import Pieces, compute_strips, forward_unit
+from kornia_srgan.geometry import bands_of, geometry_of
+from kornia_srgan.inference.calls import Calls
+from kornia_srgan.inference.compute import PHOTOGRAPH, Pieces, compute_strips
 from kornia_srgan.inference.dial import AutoDial
+from kornia_srgan.inference.gaps import empty_again, fill_gaps
 from kornia_srgan.inference.halo import practical_halo
+from kornia_srgan.inference.intake import check_channels
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.origin import Origin, is_known_elsewhere
 from kornia_srgan.inference.parts import Part, parts_of, trimmed
@@ -26,7 +29,7 @@ from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.values import check_range, check_tensor, fill_array, planes_of
+from kornia_srgan.inference.values import StatedValues, Values
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
 Pixels = NDArray[Any]
@@ -34,19 +37,23 @@ _Asked = tuple[int | Literal["auto"], bool]
 ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
 
 
-class Upscaler:
+class Upscaler(Calls):
     """Enlarges pictures of any size with a generator, in strips of rows or in tiles without seams.
 
     A call takes and returns the same type, dtype and device:
 
     - a PIL image, whose mode is kept if possible, see `kornia_srgan.inference.picture.enlarge_pil`;
     - an array `(H, W)`, `(H, W, 1)` or `(H, W, 3)` of `uint8`, `uint16` or floating point in [0, 1];
-    - a tensor `(B, C, H, W)` with C of 1 or 3, of the same dtypes.
+    - a tensor `(B, C, H, W)` or `(C, H, W)` with C of 1 or 3, of the same dtypes.
 
     One channel is grey: it is enlarged as RGB, and the three channels are averaged. Results are clamped to
     the range of the dtype. NaN and infinity are computed again in float32. An `Upscaler` is immutable, so
     threads can share it. It can be pickled: one of `from_pretrained` as names, paths and options, with its
     weights loaded once per process; any other with its weights.
+
+    Weights for N channels take arrays `(H, W, N)` (for N = 1 also `(H, W)`) and tensors of N channels. With
+    a stated range the values are those of the data, in any integer or floating dtype: 0 to 10000, say. NaN is
+    a pixel without data, and stays one. `upscale_file` enlarges whole files, also larger than memory.
 
     Args:
         generator: An `nn.Module` that is a `contracts.Generator`. It is copied, and the original is not
@@ -59,10 +66,14 @@ class Upscaler:
         compile: Use `torch.compile`, which compiles once per tile shape; not yet measured on a GPU.
         engine: `torch`, `onnxruntime`, `openvino`, or `auto`; see `engines.choice.with_engine`.
         provider: For ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino.
+        data_range: The stored values that are 0 and 1 to the generator, such as (0, 10000); None for
+            photographs.
         dial: If given, each picture gets its own network, chosen by `restore_amount`; `generator` is then the
             network for clean pictures.
 
     Attributes:
+        channels: The channels of the generator's images, by its attribute `bands`; 3 without one.
+        data_range: As given.
         restore: How much noise and compression is removed, in [0, 1]; None for generators without this
             setting, and if it is chosen for each picture.
 
@@ -88,11 +99,14 @@ class Upscaler:
         dial: AutoDial | None = None,
         engine: str = "torch",
         provider: str | None = None,
+        data_range: tuple[float, float] | None = None,
     ) -> None:
         check_tile(tile)
         generator = with_engine(generator, engine, provider, dtype=dtype)
         if device in (None, "auto") and computed_elsewhere(generator):
             device, dtype = "cpu", torch.float32
+        self.channels, self.data_range = bands_of(generator), data_range
+        self._values: Values = StatedValues(*data_range) if data_range else PHOTOGRAPH
         geometry = geometry_of(generator, measure=tile != 0)
         self.scale = geometry.scale
         self.device = pick_device(device)
@@ -104,7 +118,7 @@ class Upscaler:
             mixed=isinstance(dtype, str) and dtype == "auto",
             compile=compile,
         )
-        self._pieces = Pieces(self._networks)
+        self._pieces = Pieces(self._networks, self._values, self.channels)
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         whole = tile != 0 and geometry.halo is None
@@ -141,18 +155,19 @@ class Upscaler:
             WeightsError: If weights do not exist, are damaged, or do not fit together.
             ArgumentError: If an argument cannot be used.
         """
-        generator, dial = recipe.build()
+        built = recipe.build()
         made = cls(
-            generator,
+            built.generator,
             tile=recipe.tile,
             device=recipe.device,
             dtype=recipe.dtype,
             compile=recipe.compile,
-            dial=dial,
+            dial=built.dial,
+            data_range=built.data_range,
         )
         if recipe.has_dial and recipe.restore != "auto":
             made.restore = recipe.restore
-        if cls is Upscaler and is_known_elsewhere(generator):
+        if cls is Upscaler and is_known_elsewhere(built.generator):
             made._origin = Origin.of(recipe)
         return made
 
@@ -227,13 +242,20 @@ class Upscaler:
         """Yield the enlarged pixels from top to bottom, some rows at a time, to bound memory.
 
         Args:
-            pixels: `(H, W, 1)` or `(H, W, 3)`, `uint8`, `uint16` or floating point in [0, 1].
+            pixels: `(H, W, C)`; see the class for channels and values.
 
         Yields:
             `(rows, scale*W, C)` of the same dtype.
         """
         if self._dial is not None:
             yield from self.tuned(pixels).bands(pixels)
+            return
+        check_channels(pixels.shape[-1], self.channels, self.data_range)
+        gaps = np.isnan(pixels).transpose(2, 0, 1) if self.data_range and pixels.dtype.kind == "f" else None
+        if gaps is not None and gaps.any():
+            filled = fill_gaps(np.moveaxis(pixels, -1, 0), gaps, sum(self.data_range or ()) / 2)
+            whole = self.bands(np.ascontiguousarray(np.moveaxis(filled, 0, -1), pixels.dtype))
+            yield from empty_again(whole, gaps, self.scale)
             return
         if not pixels.flags.writeable:  # torch warns of these, although nothing is written
             pixels = pixels.copy()
@@ -262,12 +284,16 @@ class Upscaler:
         fits = self._streamer is not None and self._streamer.memory(width) <= stream_budget()
         return self._streamer if fits else None
 
+    def limits(self, dtype: np.dtype[Any]) -> tuple[float, float]:
+        """The lowest and highest value of a result of that dtype."""
+        return self._values.limits(dtype)
+
     def _bands(self, image: Tensor) -> Iterator[Tensor]:
-        check_range(image)
+        self._values.check(image)
         done = 0
         streamer = self._streamer_of(image.shape[-1])
         if streamer is not None:
-            for band in compute_strips(streamer, self.dtype, image):
+            for band in compute_strips(streamer, self.dtype, image, self._values, self.channels):
                 done += band.shape[-2]
                 yield band
         # What is left, where memory ran out or the dtype could not hold the numbers; else all.
@@ -281,34 +307,6 @@ class Upscaler:
     def _tiles(self, image: Tensor, start: int, stop: int | None = None) -> Iterator[Tensor]:
         run = self._pieces
         return upscale_bands(run, image, self._tiling, last_resort=run.spare, start=start, stop=stop)
-
-    def _array(self, pixels: Pixels) -> Pixels:
-        planes = planes_of(pixels)
-        height, width, channels = planes.shape
-        output = np.empty((self.scale * height, self.scale * width, channels), planes.dtype)
-        fill_array(output, self.bands(planes))
-        return output.reshape(*output.shape[:2], *pixels.shape[2:])
-
-    def _tensor(self, images: Tensor, differentiable: bool) -> Tensor:
-        check_tensor(images, differentiable=differentiable)
-        if self._dial is not None:
-            return torch.cat(
-                [self._tuned_to(image)._tensor(image, differentiable) for image in images.split(1)]
-            )
-        if differentiable:
-            check_range(images.detach())
-            output = forward_unit(self.generator, images.to(self.device, self.dtype))
-            return output.to(images.device, images.dtype)
-        height, width = self.size(*images.shape[-2:])
-        output = images.new_empty((*images.shape[:2], height, width))
-        for index, image in enumerate(images.detach().split(1)):
-            fill_array(output[index].movedim(1, 0), (band[0].movedim(1, 0) for band in self._bands(image)))
-        return output
-
-    def _tuned_to(self, image: Tensor) -> Upscaler:
-        """The upscaler for one image of a batch, `(1, C, H, W)`."""
-        values = image.detach()[0].movedim(0, -1).cpu()
-        return self.tuned((values.float() if values.is_floating_point() else values).numpy())
 
 
 @lru_cache(maxsize=8)

@@ -1,16 +1,17 @@
-"""Converts between stored pixel values and the generators' [0, 1]."""
+"""Converts between stored pixel values and the generators' [0, 1]: of photographs, or of a stated range."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.photos.photo import Pixels
+from kornia_srgan.photos.photo import Pixels, white_of
 
 ArrayT = TypeVar("ArrayT", Pixels, Tensor)
 _WHITE = {torch.uint8: 255, torch.uint16: 65535}
@@ -27,6 +28,102 @@ def from_unit(values: Tensor, dtype: torch.dtype) -> Tensor:
     white = _WHITE.get(dtype)
     clamped = values.clamp(0, 1)
     return clamped.to(dtype) if white is None else (clamped.float() * white).round().to(dtype)
+
+
+class Values(Protocol):
+    """What stored values mean to a generator."""
+
+    def to_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """Stored values as the generator takes them."""
+        ...
+
+    def from_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """What a generator gives, as stored values of a dtype."""
+        ...
+
+    def unclamped(self, values: Tensor) -> Tensor:
+        """What a generator gives, in stored units of the same floating dtype; gradients flow through it."""
+        ...
+
+    def check(self, image: Tensor) -> None:
+        """Raise `ImageError` for values that cannot be meant."""
+        ...
+
+    def check_dtype(self, dtype: torch.dtype) -> None:
+        """Raise `ImageError` for a dtype that cannot be meant."""
+        ...
+
+    def limits(self, dtype: np.dtype[Any]) -> tuple[float, float]:
+        """The lowest and highest value that a result of that dtype may have."""
+        ...
+
+
+class PhotoValues:
+    """Black is 0; white is the largest integer of the dtype, or 1."""
+
+    def to_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """See `to_unit`."""
+        return to_unit(values, dtype)
+
+    def from_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """See `from_unit`."""
+        return from_unit(values, dtype)
+
+    def unclamped(self, values: Tensor) -> Tensor:
+        """As it is: floating point is [0, 1] in files too."""
+        return values
+
+    def check(self, image: Tensor) -> None:
+        """See `check_range`."""
+        check_range(image)
+
+    def check_dtype(self, dtype: torch.dtype) -> None:
+        """See `check_dtype`."""
+        check_dtype(dtype)
+
+    def limits(self, dtype: np.dtype[Any]) -> tuple[float, float]:
+        """From black to white."""
+        return 0.0, white_of(dtype)
+
+
+@dataclass(frozen=True)
+class StatedValues:
+    """`low` is 0 and `high` is 1, in every dtype; values beyond are kept as far as the dtype holds them."""
+
+    low: float
+    high: float
+
+    def to_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """Stored values, with `low` as 0 and `high` as 1."""
+        return ((values.to(torch.float32) - self.low) / (self.high - self.low)).to(dtype)
+
+    def from_unit(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """Back to stored values; integers are rounded and clamped to what their dtype holds."""
+        stored = self.unclamped(values.float())
+        if dtype.is_floating_point:
+            return stored.to(dtype)
+        info = torch.iinfo(dtype)
+        return stored.round().double().clamp_(info.min, info.max).to(dtype)
+
+    def unclamped(self, values: Tensor) -> Tensor:
+        """Back to stored units."""
+        return values * (self.high - self.low) + self.low
+
+    def check(self, image: Tensor) -> None:
+        """Refuse infinity."""
+        if image.dtype.is_floating_point and bool(image.isinf().any()):
+            raise ImageError("the image holds infinity; write NaN where there is no data")
+
+    def check_dtype(self, dtype: torch.dtype) -> None:
+        """Refuse complex numbers and truth values."""
+        if dtype.is_complex or dtype == torch.bool:
+            raise ImageError(f"an image of {str(dtype).removeprefix('torch.')} has no values in a range")
+
+    def limits(self, dtype: np.dtype[Any]) -> tuple[float, float]:
+        """All that the dtype holds."""
+        if dtype.kind == "f":
+            return -np.inf, np.inf
+        return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
 
 
 def check_dtype(dtype: torch.dtype) -> None:
@@ -70,7 +167,7 @@ def is_finite(values: Tensor) -> bool:
     return bool(torch.isfinite(values.sum(dtype=torch.float32))) or bool(torch.isfinite(values).all())
 
 
-def check_array_dtype(pixels: Pixels) -> None:
+def check_array_dtype(pixels: Pixels, values: Values) -> None:
     """Raise `ImageError` unless an array is of a dtype that an image may have."""
     try:
         dtype = torch.from_numpy(np.empty(0, pixels.dtype)).dtype
@@ -78,31 +175,7 @@ def check_array_dtype(pixels: Pixels) -> None:
         raise ImageError(
             f"an array of {pixels.dtype} is not an image; use uint8, uint16 or float32"
         ) from error
-    check_dtype(dtype)
-
-
-def planes_of(pixels: Pixels) -> Pixels:
-    """An array of a grey or RGB image as `(H, W, 1 or 3)` in this machine's byte order.
-
-    Raises:
-        ImageError: If it has another shape or dtype.
-    """
-    channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
-    if channels not in (1, 3) or 0 in pixels.shape:
-        raise ImageError(f"an array must be (H, W), (H, W, 1) or (H, W, 3) and not empty, not {pixels.shape}")
-    native = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
-    check_array_dtype(native)
-    return native.reshape(*native.shape[:2], channels)
-
-
-def check_tensor(images: Tensor, *, differentiable: bool = False) -> None:
-    """Raise `ImageError` unless a tensor is a batch of images, of a shape and dtype that images may have."""
-    if differentiable and not images.dtype.is_floating_point:
-        raise ImageError(f"only floating-point tensors are differentiable, not {images.dtype}")
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape[-2:]:
-        shape = tuple(images.shape)
-        raise ImageError(f"a tensor must be (B, 1 or 3, H, W) and not empty, not {shape}")
-    check_dtype(images.dtype)
+    values.check_dtype(dtype)
 
 
 def fill_array(output: ArrayT, bands: Iterator[ArrayT]) -> None:

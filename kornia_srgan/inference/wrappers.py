@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.geometry import geometry_of, supported_dtypes
+from kornia_srgan.geometry import bands_of, geometry_of, supported_dtypes
 from kornia_srgan.weights.blend import mix_tensors, same_tensors
 
 
@@ -23,7 +23,7 @@ class _Around(nn.Module):
         geometry = geometry_of(generator)
         self.scale, self.align = geometry.scale, geometry.align
         self.halo = None if geometry.halo is None else geometry.halo + more_halo
-        self.blend = geometry.blend
+        self.blend, self.bands = geometry.blend, bands_of(generator)
         self.supported_dtypes = supported_dtypes(generator)
 
 
@@ -37,7 +37,7 @@ class SelfEnsemble(_Around):
     """
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`."""
+        """Enlarge `(B, C, h, w)` in [0, 1] to `(B, C, scale*h, scale*w)`."""
         total = torch.zeros((), dtype=lr.dtype, device=lr.device)
         for turned in (False, True):
             for axes in ((), (-1,), (-2,), (-2, -1)):
@@ -66,7 +66,7 @@ class ColorFix(_Around):
         self.register_buffer("kernel", kernel / kernel.sum(), persistent=False)
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)` in [0, 1] to `(B, 3, scale*h, scale*w)`."""
+        """Enlarge `(B, C, h, w)` in [0, 1] to `(B, C, scale*h, scale*w)`."""
         sr = self.generator(lr)
         missing = self._blurred(lr - F.avg_pool2d(sr, self.scale))
         return sr + F.interpolate(missing, scale_factor=float(self.scale), mode="bilinear")

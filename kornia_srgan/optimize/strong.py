@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.ops.fused import Tail
 from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.precise import PreciseConv2d, with_rests
@@ -37,7 +38,7 @@ def keep_strong_channels(low: nn.Module, exact: nn.Module) -> bool:
     hooks = [t.register_forward_pre_hook(lambda part, args: inputs.update({part: args[0]})) for t in tails]
     try:
         with torch.inference_mode():
-            exact(made_photograph())
+            exact(made_photograph(bands=bands_of(exact)))
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from kornia_srgan.environment import require_extra
+from kornia_srgan.environment import install_command, require_extra
 from kornia_srgan.errors import ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.c_messages import c_messages, damage_note, first_of
@@ -20,7 +20,7 @@ from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_o
 
 _RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
 _DNG_VERSION = 50706
-_GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 _UNSPECIFIED = 0
 _YCBCR, _REFERENCE, _FULL_RANGE = 6, 532, (0, 255, 128, 255, 128, 255)
@@ -75,23 +75,22 @@ class TiffReader:
             ImageError: If there are any.
         """
         for page in self.pages:
-            extra = _spare_bands(page)
-            colours = page.samplesperpixel - extra
-            kinds = [int(e) for e in page.extrasamples]
-            # Without a word on it a fourth band is taken for transparency, as all programs do.
-            if extra <= 0 or (extra == 1 and (not kinds or kinds[0] != _UNSPECIFIED)):
-                continue
-            raise ImageError(
-                f"it has {page.samplesperpixel} bands, {colours} of them colours, and does not say that "
-                "the rest is transparency (infrared? a mask?); only these two are enlarged: write "
-                "the other bands to files of their own, or take weights trained with "
-                f"channels {page.samplesperpixel}"
-            )
+            if has_unknown_bands(page):
+                count = page.samplesperpixel
+                raise ImageError(
+                    f"it has {count} bands, {count - _spare_bands(page)} of them colours, and does not say "
+                    "that the rest is transparency (infrared? a mask?); with the extra geo "
+                    f"({install_command('geo')}) `upscale` keeps them in a TIFF of one page, and weights "
+                    f"trained with channels {count} enlarge them"
+                )
 
     def notes(self) -> tuple[str, ...]:
         """What it says that is not kept."""
-        geo = [self.first.tags[code].name for code in _GEO_TAGS if code in self.first.tags]
-        notes = [f"its map position (GeoTIFF) is left out: {', '.join(geo)}"] if geo else []
+        geo = [self.first.tags[code].name for code in GEO_TAGS if code in self.first.tags]
+        notes = [
+            f"its map position (GeoTIFF) is left out: {', '.join(geo)}; a TIFF of one page keeps it with the "
+            f"extra geo ({install_command('geo')})"
+        ] if geo else []  # fmt: skip
         if self.broken:
             notes.append("what it says of further pages is damaged and left out")
         notes += damage_note(self.damage)
@@ -215,6 +214,14 @@ def _is_sound(deflated: bytes) -> bool:
     except zlib.error:
         return False
     return True
+
+
+def has_unknown_bands(page: tifffile.TiffPage) -> bool:
+    """Whether a page has bands besides its colours that it does not call transparency."""
+    extra = _spare_bands(page)
+    kinds = [int(e) for e in page.extrasamples]
+    # Without a word on it a fourth band is taken for transparency, as all programs do.
+    return extra > 1 or (extra == 1 and bool(kinds) and kinds[0] == _UNSPECIFIED)
 
 
 def _spare_bands(page: tifffile.TiffPage) -> int:

@@ -70,8 +70,13 @@ def has_opacity(dataset: DatasetReader) -> bool:
 
 
 @contextmanager
-def opened(source: Source, name: str) -> Iterator[DatasetReader]:
+def opened(source: Source, name: str, driver: str | None = None) -> Iterator[DatasetReader]:
     """Open a file, or its bytes, by rasterio.
+
+    Args:
+        source: The file.
+        name: Its name in messages.
+        driver: The only one of GDAL's drivers that may open it; by default any.
 
     Raises:
         ImageError: If GDAL cannot read it.
@@ -85,9 +90,9 @@ def opened(source: Source, name: str) -> Iterator[DatasetReader]:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             if isinstance(source, str | Path):
-                dataset = rasterio.open(source)
+                dataset = rasterio.open(source, driver=driver)
             else:
-                dataset = rasterio.MemoryFile(source.read()).open()
+                dataset = rasterio.MemoryFile(source.read()).open(driver=driver)
         except (RasterioError, OSError) as error:
             raise unreadable(name, error) from error
         with dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ from kornia_srgan.rasters.read import (
     read_with_gaps,
     unreadable,
 )
+from kornia_srgan.rasters.stored import Gaps, stored
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
-Gaps: TypeAlias = "np.ndarray | None"
-_BLOCK = 512
+BLOCK = 512  # side of the blocks of a TIFF that is written
+_CACHE = 256  # megabytes of blocks that GDAL keeps; its own default is a twentieth of the memory
 _LOSSLESS = ("deflate", "lzw", "zstd", "lerc_zstd", "packbits", "lzma")
 
 
@@ -61,6 +63,10 @@ class Window:
         return Window(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
 
 
+Part: TypeAlias = "tuple[Window, np.ndarray, Gaps]"
+"""A window of the result, its values `(bands, H, W)` and where there are none."""
+
+
 class Scene(Protocol):
     """An opened image."""
 
@@ -75,6 +81,11 @@ class Scene(Protocol):
 
     def windows(self, side: int) -> Iterator[Window]:
         """Yield windows of a given side, row by row."""
+        ...
+
+    @property
+    def colours(self) -> tuple[int, ...]:
+        """The bands, from 0, that are red, green and blue, or the grey one; empty where it does not say."""
         ...
 
     def notes(self, target: Path) -> tuple[str, ...]:
@@ -107,6 +118,11 @@ class ArrayScene(_Common):
         """See `Scene`."""
         return np.array(self._array[:, window.top : window.bottom, window.left : window.right], np.float64)
 
+    @property
+    def colours(self) -> tuple[int, ...]:
+        """See `Scene`."""
+        return ()
+
     def notes(self, target: Path) -> tuple[str, ...]:
         """See `Scene`."""
         return ()
@@ -115,11 +131,14 @@ class ArrayScene(_Common):
 class RasterScene(_Common):
     """A file that GDAL reads."""
 
-    def __init__(self, dataset: DatasetReader) -> None:
+    def __init__(self, dataset: DatasetReader, name: str) -> None:
         self.dataset = dataset
+        self.name = name
         self.bands, self.height, self.width = dataset.count, dataset.height, dataset.width
         if len(set(dataset.dtypes)) > 1:
-            raise ImageError(f"{dataset.name}: its bands have different types, {', '.join(dataset.dtypes)}")
+            raise ImageError(
+                f"cannot read '{name}': its bands have different types, {', '.join(dataset.dtypes)}"
+            )
         self.dtype = np.dtype(dataset.dtypes[0])
 
     def read(self, window: Window) -> np.ndarray:
@@ -128,7 +147,16 @@ class RasterScene(_Common):
         try:
             return read_with_gaps(self.dataset, where, np.float64)
         except Exception as error:  # GDAL raises its own
-            raise unreadable(self.dataset.name, error) from error
+            raise unreadable(self.name, error) from error
+
+    @property
+    def colours(self) -> tuple[int, ...]:
+        """See `Scene`."""
+        names = [kind.name for kind in self.dataset.colorinterp]
+        if {"red", "green", "blue"} <= set(names):
+            return tuple(names.index(name) for name in ("red", "green", "blue"))
+        # GDAL calls the first of several bands of unknown kind grey.
+        return (0,) if names in (["gray"], ["gray", "alpha"]) else ()
 
     def notes(self, target: Path) -> tuple[str, ...]:
         """See `Scene`."""
@@ -141,51 +169,68 @@ class RasterScene(_Common):
             MaskFlags.per_dataset in flags for flags in source.mask_flag_enums
         )
         lost = {
-            "its ground control points": bool(source.gcps[0]),
+            "its reduced copies (overviews; gdaladdo makes them anew)": bool(source.overviews(1)),
             "its rational polynomial coefficients (RPC)": source.rpcs is not None,
             "its mask (it has no value for no data; what it hides is written as 0)": masked,
         }
-        return tuple(f"{what} is left out" for what, there in lost.items() if there)
+        return tuple(f"left out: {what}" for what, there in lost.items() if there)
 
 
 @contextmanager
-def open_scene(source: str | Path) -> Iterator[ArrayScene | RasterScene]:
+def open_scene(source: str | Path | bytes, name: str = "") -> Iterator[ArrayScene | RasterScene]:
     """Open a file for reading windows.
+
+    Args:
+        source: A path, or the bytes of a TIFF: a server gets them from strangers, and other formats of GDAL
+            may name files of this machine.
+        name: Of bytes, for messages.
 
     Raises:
         ImageError: If it cannot be read.
         MissingExtraError: If rasterio is not installed and the file is not a `.npy`.
     """
+    if isinstance(source, bytes):
+        with opened(io.BytesIO(source), name, "GTiff") as dataset, _little_cache():
+            yield RasterScene(dataset, name)
+        return
     path = Path(source)
     if is_numpy(path):
         yield ArrayScene(path)
         return
-    with opened(path, str(path)) as dataset:
-        yield RasterScene(dataset)
+    with opened(path, str(path)) as dataset, _little_cache():
+        yield RasterScene(dataset, str(path))
+
+
+@contextmanager
+def _little_cache() -> Iterator[None]:
+    import rasterio
+
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE):
+        yield
 
 
 def write_scene(
     scene: ArrayScene | RasterScene,
     target: str | Path,
-    scale: int,
-    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+    size: tuple[int, int],
+    results: Iterable[Part],
 ) -> None:
     """Write enlarged windows to a file, atomically.
 
     Args:
         scene: The original; its dtype, georeference and band names are kept.
         target: `.tif` or `.npy`.
-        scale: The upscaling factor.
-        results: Windows of the scene, their enlarged values `(bands, H, W)`, and the mask of no data.
+        size: Height and width of the result.
+        results: Windows of the result, their values `(bands, H, W)`, and the mask of no data.
 
     Raises:
         ImageError: If the file cannot be written or has another suffix.
     """
     path = Path(target)
     if path.suffix.lower() == NUMPY:
-        _write_array(scene, path, scale, results)
+        _write_array(scene, path, size, results)
     elif path.suffix.lower() in (".tif", ".tiff"):
-        _write_tiff(scene, path, scale, results)
+        _write_tiff(scene, path, size, results)
     else:
         raise ImageError(f"{path}: images of several bands are written as .tif or .npy")
 
@@ -193,10 +238,10 @@ def write_scene(
 def _write_array(
     scene: ArrayScene | RasterScene,
     path: Path,
-    scale: int,
-    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+    size: tuple[int, int],
+    results: Iterable[Part],
 ) -> None:
-    shape: tuple[int, ...] = (scene.bands, scene.height * scale, scene.width * scale)
+    shape: tuple[int, ...] = (scene.bands, *size)
     last = isinstance(scene, ArrayScene) and scene.last and not scene.flat
     flat = isinstance(scene, ArrayScene) and scene.flat
     shape = (*shape[1:], shape[0]) if last else shape[1:] if flat else shape
@@ -204,16 +249,16 @@ def _write_array(
         array = np.lib.format.open_memmap(temporary, "w+", dtype=scene.dtype, shape=shape)
         planes = np.moveaxis(array, -1, 0) if last else array[None] if flat else array
         for window, values, gaps in results:
-            to = window.scaled(scale)
-            planes[:, to.top : to.bottom, to.left : to.right] = stored(values, scene.dtype, gaps, None)
+            rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
+            planes[:, rows, columns] = stored(values, scene.dtype, gaps, None)
         array.flush()
 
 
 def _write_tiff(
     scene: ArrayScene | RasterScene,
     path: Path,
-    scale: int,
-    results: Iterable[tuple[Window, np.ndarray, Gaps]],
+    size: tuple[int, int],
+    results: Iterable[Part],
 ) -> None:
     import rasterio
 
@@ -221,23 +266,24 @@ def _write_tiff(
         "driver": "GTiff",
         "dtype": scene.dtype.name,
         "count": scene.bands,
-        "height": scene.height * scale,
-        "width": scene.width * scale,
+        "height": size[0],
+        "width": size[1],
         "tiled": True,
-        "blockxsize": _BLOCK,
-        "blockysize": _BLOCK,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
         "compress": "deflate",
         "BIGTIFF": "IF_SAFER",
     }
     nodata = None
     if isinstance(scene, RasterScene):
         source, place = scene.dataset, scene.dataset.transform
+        across, down = scene.width / size[1], scene.height / size[0]
         nodata = source.nodata
         used = source.compression.name.lower() if source.compression else ""
         profile |= {
             "crs": source.crs,
             "transform": type(place)(
-                place.a / scale, place.b / scale, place.c, place.d / scale, place.e / scale, place.f
+                place.a * across, place.b * down, place.c, place.d * across, place.e * down, place.f
             ),
             "nodata": nodata,
             "compress": used if used in _LOSSLESS else "deflate",
@@ -247,13 +293,21 @@ def _write_tiff(
         if isinstance(scene, RasterScene):
             _describe(scene.dataset, dataset)
         for window, values, gaps in results:
-            to = window.scaled(scale)
-            where = ((to.top, to.bottom), (to.left, to.right))
+            where = ((window.top, window.bottom), (window.left, window.right))
             dataset.write(stored(values, scene.dtype, gaps, nodata), window=where)
 
 
 def _describe(source: DatasetReader, target: Any) -> None:
-    """Copy the names, units, tags and colours of bands."""
+    """Copy the ground control points, and the names, units, tags and colours of bands."""
+    points, crs = source.gcps
+    if points:
+        from rasterio.control import GroundControlPoint
+
+        down, across = target.height / source.height, target.width / source.width
+        moved = [
+            GroundControlPoint(p.row * down, p.col * across, p.x, p.y, p.z, p.id, p.info) for p in points
+        ]
+        target.gcps = (moved, crs)
     target.descriptions = source.descriptions
     target.scales, target.offsets, target.units = source.scales, source.offsets, source.units
     target.colorinterp = source.colorinterp
@@ -261,27 +315,3 @@ def _describe(source: DatasetReader, target: Any) -> None:
     for band in source.indexes:
         tags = {k: v for k, v in source.tags(band).items() if not k.startswith("STATISTICS_")}
         target.update_tags(band, **tags)
-
-
-def stored(values: np.ndarray, dtype: np.dtype[Any], gaps: Gaps, nodata: float | None) -> np.ndarray:
-    """Convert values to the dtype of the file; a value equal to `nodata` is moved by the smallest step.
-
-    Args:
-        values: `(bands, H, W)`.
-        dtype: The dtype of the file.
-        gaps: The mask of no data.
-        nodata: The value that means no data; if there is none, NaN or 0 is written.
-    """
-    if dtype.kind == "f":
-        result = values.astype(dtype)
-        if gaps is not None:
-            result[gaps] = np.nan if nodata is None else nodata
-        return result
-    limits = np.iinfo(dtype)
-    result = np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
-    if nodata is not None and limits.min <= nodata <= limits.max:
-        mark = dtype.type(nodata)
-        result[result == mark] = mark + 1 if mark < limits.max else mark - 1
-    if gaps is not None:
-        result[gaps] = 0 if nodata is None else nodata
-    return result

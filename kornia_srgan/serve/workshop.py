@@ -20,6 +20,7 @@ from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import Format, WriteOptions, default_format
 from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.photo import Pixels
+from kornia_srgan.photos.signature import TIFF_MAGIC
 
 _KEPT = 4  # upscalers that stay loaded
 
@@ -238,6 +239,8 @@ class Workshop:
         enlarger = _Limited(self._upscaler(order.making), order.wanted, self._max_result)
         header = peek_header(order.data)
         form = order.form or (default_format(header) if header else _lossless())
+        if enlarger.upscaler.data_range is not None:
+            form = _data_format(order)
         job = Job(order.data, folder / f"result{form.suffixes[0]}", form, "the picture", target_label="it")
         outcome = run_job(
             job, enlarger, order.options, max_pixels=self._max_pixels, on_rows=self._watcher(ticket)
@@ -270,6 +273,23 @@ class Workshop:
             )
         self._ready.move_to_end(making)
         return self._ready[making]
+
+
+def _data_format(order: Order) -> Format:
+    """The format of data of a stated range.
+
+    Raises:
+        ImageError: If what was sent is no TIFF.
+        ArgumentError: If another format is wanted.
+    """
+    from kornia_srgan.photos.formats import FORMATS
+
+    tiff = FORMATS["TIFF"]
+    if order.form not in (None, tiff):
+        raise ArgumentError("weights of a stated range give TIFF; leave out the format", where="format")
+    if not order.data.startswith(TIFF_MAGIC):
+        raise ImageError("weights of a stated range take a TIFF or GeoTIFF; send one")
+    return tiff
 
 
 def _lossless() -> Format:

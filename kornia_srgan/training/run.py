@@ -11,6 +11,7 @@ from accelerate.utils import gather_object
 
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config.model import TrainConfig
+from kornia_srgan.data.pixels import PixelFormat
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.checkpoint import (
     Checkpoint,
@@ -143,10 +144,6 @@ def _validator(
     validation = config.validation
     if validation.folder is None:
         return None
-    if config.channels != 3 or config.data.range is not None:
-        raise ConfigError(
-            "validation.folder: scores are of RGB photographs; leave it out with these channels"
-        )
     return FolderValidator.open(
         validation.folder,
         scale=config.scale,
@@ -155,4 +152,6 @@ def _validator(
         resizer=components.resizer,
         folder=folder,
         device=accelerator.device,
+        pixels=PixelFormat(config.channels, config.data.range),
+        shown=validation.bands,
     )

@@ -10,10 +10,19 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.contracts import Resizer
+from kornia_srgan.contracts import Metric, Resizer
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.evaluation.datasets import EvalSet, check_sizes, find_sets
-from kornia_srgan.evaluation.pairs import load_pair
-from kornia_srgan.evaluation.protocols import DEFAULT_PROTOCOL, get_protocol
+from kornia_srgan.evaluation.pairs import image_size, load_pair
+from kornia_srgan.evaluation.protocols import (
+    BANDS_PROTOCOL,
+    DEFAULT_PROTOCOL,
+    BandsView,
+    ScoringProtocol,
+    bands_view,
+    get_protocol,
+    make_metrics,
+)
 from kornia_srgan.training.run_folder import RunFolder
 
 _TILE = 192  # HR pixels of a picture's side in the grid
@@ -21,7 +30,10 @@ _TILE = 192  # HR pixels of a picture's side in the grid
 
 @dataclass
 class FolderValidator:
-    """Computes PSNR-Y and SSIM on a folder, and writes a grid of bicubic | SR | HR as PNG.
+    """Scores on a folder, PSNR-Y and SSIM, and writes a grid of bicubic | SR | HR as PNG.
+
+    Images of other channels than RGB are scored by the protocol `bands`, by PSNR, SSIM, SAM and ERGAS over
+    all bands; the grid shows three of them, from their 2nd to their 98th percentile.
 
     Args:
         sets: The images.
@@ -30,6 +42,8 @@ class FolderValidator:
         resizer: Enlarges LR for the grid.
         folder: Where the grids go.
         device: Where the generator is.
+        pixels: What is read of each file.
+        shown: The bands that the grid shows.
     """
 
     sets: list[EvalSet]
@@ -38,6 +52,8 @@ class FolderValidator:
     resizer: Resizer
     folder: RunFolder
     device: torch.device
+    pixels: PixelFormat = RGB
+    shown: tuple[int, ...] = (0, 1, 2)
     _pairs: list[tuple[int, Tensor, Tensor]] = field(default_factory=list)
 
     @classmethod
@@ -51,14 +67,18 @@ class FolderValidator:
         resizer: Resizer,
         folder: RunFolder,
         device: torch.device,
+        pixels: PixelFormat = RGB,
+        shown: tuple[int, ...] | None = None,
     ) -> FolderValidator:
         """Find and decode the images, so that a wrong folder is reported before the first step."""
-        sets = find_sets(images, scale)
+        sets = find_sets(images, scale, arrays=pixels.range is not None)
+        shown = shown or tuple(min(band, pixels.channels - 1) for band in range(3))
+        validator = cls(sets, every, pictures, resizer, folder, device, pixels, shown)
         for found in sets:
-            check_sizes(found, get_protocol(DEFAULT_PROTOCOL).smallest(scale))
-        validator = cls(sets, every, pictures, resizer, folder, device)
+            smallest = validator._protocol.smallest(scale)
+            check_sizes(found, smallest, lambda path: image_size(path, pixels))
         validator._pairs = [
-            (found.scale, *load_pair(image, found.scale))
+            (found.scale, *load_pair(image, found.scale, pixels))
             for found in validator.sets
             for image in found.images
         ]
@@ -67,22 +87,47 @@ class FolderValidator:
     @torch.no_grad()
     def __call__(self, generator: nn.Module, total: int) -> dict[str, float]:
         """Mean scores over all images of all sets; the generator must be in eval mode."""
-        protocol = get_protocol(DEFAULT_PROTOCOL)
+        protocol, (metrics, view) = self._protocol, self._metrics
         scores: list[dict[str, float]] = []
         rows: list[Tensor] = []
         for scale, lr, hr in self._pairs:
             sr = generator(lr.to(self.device)).float().cpu()
-            scores.append(protocol.score(sr, hr, scale=scale))
+            scores.append(protocol.score(sr, hr, scale=scale, metrics=metrics, view=view))
             if len(rows) < self.pictures:
                 rows.append(self._row(lr, sr, hr))
         if rows:
             _save_picture(torch.cat(rows, dim=-2), self.folder.picture(total))
         return {name: sum(s[name] for s in scores) / len(scores) for name in scores[0]}
 
+    @property
+    def _protocol(self) -> ScoringProtocol:
+        return get_protocol(DEFAULT_PROTOCOL if self.pixels == RGB else BANDS_PROTOCOL)
+
+    @property
+    def _metrics(self) -> tuple[dict[str, Metric] | None, BandsView]:
+        """The metrics, None for the protocol's own, and what they are given."""
+        if self.pixels == RGB:
+            return None, BandsView()
+        names = ("psnr", "ssim", "sam", "ergas") if self.pixels.channels > 1 else ("psnr", "ssim")
+        return make_metrics(names), bands_view(self.pixels, None)
+
     def _row(self, lr: Tensor, sr: Tensor, hr: Tensor) -> Tensor:
         """The centre of one image as bicubic, SR and HR."""
         bicubic = self.resizer(lr, (hr.shape[-2], hr.shape[-1]))
-        return torch.cat([_centre(image.clamp(0, 1)) for image in (bicubic, sr, hr)], dim=-1)
+        images = [bicubic, sr, hr]
+        if self.pixels.range is not None:
+            images = _stretched([image[:, list(self.shown)] for image in images])
+        elif self.pixels.channels == 1:
+            images = [image.expand(-1, 3, -1, -1) for image in images]
+        return torch.cat([_centre(image.clamp(0, 1)) for image in images], dim=-1)
+
+
+def _stretched(images: list[Tensor]) -> list[Tensor]:
+    """With the last image's 2nd percentile of each band black and its 98th white: data is often dark."""
+    values = images[-1].flatten(2)
+    values = values[..., :: max(1, values.shape[-1] // 2**20)]  # quantile takes 16 million at most
+    low, high = (values.quantile(share, dim=2)[..., None, None] for share in (0.02, 0.98))
+    return [(image - low) / (high - low).clamp(min=1e-6) for image in images]
 
 
 def _centre(image: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kornia_srgan.weights.spec import JSON, WeightSpec
+from kornia_srgan.weights.spec import JSON, WeightSpec, in_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ def model_card(spec: WeightSpec, *, source: str = "model.safetensors", parameter
     sections = [
         _metadata(spec),
         _introduction(spec, parameters),
-        _usage(source),
+        _usage(source, spec),
         _table("Architecture", {"generator": spec.name, "scale": spec.scale, **spec.args}),
         _table("Training", {k: v for k, v in spec.training.items() if k != "figures"}),
         _figures(spec.training.get("figures")),
@@ -53,14 +53,28 @@ def _introduction(spec: WeightSpec, parameters: int | None) -> str:
     low, high = spec.value_range
     size = f", {parameters:,} parameters" if parameters is not None else ""
     license_ = spec.license or "not stated"
+    kind = f"RGB images in [{low:g}, {high:g}]"
+    if is_for_data(spec):
+        kind = f"Images of {in_words(spec.channels, spec.data_range)}"
     return (
         f"# {spec.name} ×{spec.scale}\n\n"
-        f"Enlarges photographs {spec.scale} times{size}. RGB images in [{low:g}, {high:g}]. "
+        f"Enlarges {'images' if is_for_data(spec) else 'photographs'} {spec.scale} times{size}. {kind}. "
         f"Licence of the weights: {license_}."
     )
 
 
-def _usage(source: str) -> str:
+def is_for_data(spec: WeightSpec) -> bool:
+    """Whether weights are for other images than RGB photographs."""
+    return spec.channels != 3 or bool(spec.data_range)
+
+
+def _usage(source: str, spec: WeightSpec) -> str:
+    if is_for_data(spec):
+        return (
+            "## Use\n\n```python\nfrom kornia_srgan import Upscaler, upscale_file\n\n"
+            f'upscale_file(Upscaler.from_pretrained("{source}"), "scene.tif", "large.tif")\n```\n\n'
+            f"```bash\nkornia-srgan upscale scene.tif -o large.tif --weights {source}\n```"
+        )
     return (
         "## Use\n\n```python\nfrom PIL import Image\nfrom kornia_srgan import Upscaler\n\n"
         f'Upscaler.from_pretrained("{source}")(Image.open("photo.jpg")).save("large.png")\n```\n\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -89,6 +89,14 @@ class WeightSpec:
         if not _is_intact(raw):
             raise WeightsError(f"{where}: the header is damaged: its checksum does not match", where=where)
         return _from_fields(raw, where)
+
+
+def in_words(channels: int, data_range: Sequence[float] | None) -> str:
+    """What weights are for: `4 channels of 0 to 10000`, `1 channel (grey)`, `3 channels (RGB)`."""
+    count = f"{channels} channel{'s' if channels > 1 else ''}"
+    if data_range:
+        return f"{count} of {data_range[0]:g} to {data_range[1]:g}"
+    return f"{count} ({'grey' if channels == 1 else 'RGB'})"
 
 
 def _is_intact(raw: Mapping[str, Any]) -> bool:

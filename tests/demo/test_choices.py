@@ -5,6 +5,7 @@ from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.weights.files import save_weights
 from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
+from tests.helpers.tiny_weights import save_band_weights
 
 
 def test_packaged_weights_with_the_default_first():
@@ -59,3 +60,13 @@ def test_uploads_that_are_no_weights(tmp_path, weights):
         with pytest.raises(WeightsError, match=reason) as caught:
             with_upload({}, tmp_path / f"{name}.safetensors")
         assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_page_refuses_weights_for_other_data(tmp_path):
+    path = save_band_weights(tmp_path / "four.safetensors")
+    assert choices_of([str(path)])["four.safetensors"].scale == 4  # the server takes them
+    told = "images of 4 channels of 0 to 10000, and the page shows photographs"
+    with pytest.raises(WeightsError, match=told):
+        choices_of([str(path)], photographs=True)
+    with pytest.raises(WeightsError, match=told):
+        with_upload(choices_of([]), path)

@@ -7,7 +7,7 @@ from kornia_srgan.evaluation.protocols import PROTOCOLS, get_protocol
 from tests.helpers import metrics_oracle as oracle
 from tests.helpers.tolerances import about
 
-ORACLES = {"basicsr-rgb": oracle.score_rgb}  # the others are on Y
+ORACLES = {"basicsr-rgb": oracle.score_rgb, "bands": oracle.score_rgb}  # the others are on Y
 BORDERS = {"ntire-y": 4}  # the others remove as many pixels as the scale
 
 
@@ -19,7 +19,9 @@ def test_protocol_equals_its_oracle(name, scale):
     sr = (hr + rng.normal(0, 9, hr.shape)) / 255  # not quantised, partly out of range
     score = ORACLES.get(name, oracle.score_y)
     border = BORDERS.get(name, scale)
-    expected = score(np.floor(sr.clip(0, 1) * 255 + 0.5).astype(np.uint8), hr, border=border)
+    levels = sr.clip(0, 1) * 255
+    quantised = levels if name == "bands" else np.floor(levels + 0.5).astype(np.uint8)
+    expected = score(quantised, hr, border=border)
     tensors = [torch.from_numpy(x).permute(2, 0, 1)[None] for x in (sr, hr / 255)]
     scores = get_protocol(name).score(*tensors, scale=scale)
     assert scores["psnr"] == about(expected[0], "elementwise")
@@ -41,6 +43,7 @@ def test_names_and_versions():
         "ntire-y/v1",
         "realsr/v1",
         "photo/v1",
+        "bands/v1",
     }
     assert get_protocol("photo/v1") is get_protocol("photo")
     with pytest.raises(UserError, match="protocol 'photo' has no version 'v2'; this release has photo/v1"):

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from kornia_srgan.assembly import LoadedGenerator, assemble
 from kornia_srgan.errors import ImageError, WeightsError
+from kornia_srgan.inference.gaps import fill_gaps
 from kornia_srgan.inference.recipe import load_network
-from kornia_srgan.inference.scenes import fill_gaps, upscale_scene
+from kornia_srgan.inference.rescale import Rescaler, Wanted
+from kornia_srgan.inference.scenes import upscale_scene
+from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.rasters.read import read_raster
 from kornia_srgan.rasters.scene import Window, open_scene, stored
-from kornia_srgan.weights.files import save_weights
+from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.scenes import BANDS, scene_values, write_scene
-from tests.helpers.training import small_config
+from tests.helpers.tiny_weights import save_band_weights, save_tiny_weights
 
 
 @pytest.fixture
-def loaded() -> LoadedGenerator:
-    made = assemble(small_config(channels=4, data__range=[0, 10000]))
-    torch.manual_seed(0)
-    for parameter in made.generator.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.02)  # else it is the bilinear skip alone
-    return LoadedGenerator(made.generator.eval(), made.spec)
+def weights(tmp_path: Path) -> Path:
+    return save_band_weights(tmp_path / "four.safetensors")
 
 
 @pytest.fixture
-def weights(loaded: LoadedGenerator, tmp_path: Path) -> Path:
-    path = tmp_path / "four.safetensors"
-    save_weights(path, loaded.module.state_dict(), loaded.spec)
-    return path
+def enlarger(weights: Path) -> Rescaler:
+    return Rescaler(Upscaler.from_pretrained(weights), Wanted())
 
 
 def test_a_geotiff_lies_at_the_same_place(weights: Path, tmp_path: Path, capsys: Any) -> None:
@@ -61,12 +57,12 @@ def test_a_geotiff_lies_at_the_same_place(weights: Path, tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("window", [7, 16])
-def test_windows_leave_no_seam(loaded: LoadedGenerator, tmp_path: Path, window: int) -> None:
+def test_windows_leave_no_seam(enlarger: Rescaler, tmp_path: Path, window: int) -> None:
     values = scene_values(40, 37).astype(np.float32)
     values[1, 11:18, 5:9] = np.nan
     np.save(tmp_path / "in.npy", values)
     for name, side in (("whole", 512), ("cut", window)):
-        upscale_scene(loaded, tmp_path / "in.npy", tmp_path / f"{name}.npy", window=side)
+        upscale_scene(enlarger, tmp_path / "in.npy", tmp_path / f"{name}.npy", window=side)
     whole, cut = np.load(tmp_path / "whole.npy"), np.load(tmp_path / "cut.npy")
     assert whole.shape == (4, 160, 148)
     assert whole.dtype == np.float32
@@ -75,26 +71,24 @@ def test_windows_leave_no_seam(loaded: LoadedGenerator, tmp_path: Path, window: 
     assert np.isnan(whole).sum() == 16 * 28
 
 
-def test_arrays_keep_their_axes_and_what_is_out_of_range_is_told(
-    loaded: LoadedGenerator, tmp_path: Path
-) -> None:
+def test_arrays_keep_their_axes_and_what_is_out_of_range_is_told(enlarger: Rescaler, tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", scene_values(12, 10).transpose(1, 2, 0) + 8000)
-    report = upscale_scene(loaded, tmp_path / "in.npy", tmp_path / "out.npy")
+    report = upscale_scene(enlarger, tmp_path / "in.npy", tmp_path / "out.npy")
     result = np.load(tmp_path / "out.npy")
     assert (result.shape, result.dtype) == ((48, 40, 4), np.uint16)
     assert report.size == (48, 40)
     assert "lie outside 0 to 10000" in report.notes[0]
 
 
-def test_no_band_is_left_out_or_guessed(weights: Path, loaded: LoadedGenerator, tmp_path: Path, capsys: Any):
+def test_no_band_is_left_out_or_guessed(weights: Path, enlarger: Rescaler, tmp_path: Path, capsys: Any):
     np.save(tmp_path / "three.npy", scene_values(12, 10, bands=3))
-    with pytest.raises(ImageError, match="has 3 bands, the weights are for 4; none is left out"):
-        upscale_scene(loaded, tmp_path / "three.npy", tmp_path / "out.npy")
+    with pytest.raises(ImageError, match="has 3 bands, the weights are for 4 channels of 0 to 10000"):
+        upscale_scene(enlarger, tmp_path / "three.npy", tmp_path / "out.npy")
     assert not (tmp_path / "out.npy").exists()
-    with pytest.raises(WeightsError, match="for data of 4 channels, not for photographs"):
+    with pytest.raises(WeightsError, match="for images of 4 channels of 0 to 10000, not for RGB photographs"):
         load_network(weights)
     line = ("upscale", tmp_path / "three.npy", "-o", tmp_path / "out", "--weights", weights)
-    assert_user_error(invoke(capsys, *line, "--ensemble"), "--ensemble: for photographs only")
+    assert_user_error(invoke(capsys, *line, "--format", "png"), "are written as .tif or .npy")
     assert_user_error(invoke(capsys, *line), "has 3 bands, the weights are for 4")
 
 
@@ -126,6 +120,84 @@ def test_gaps_are_filled_from_around() -> None:
     unit = np.full((1, 30, 30), 0.2)
     gaps = np.zeros(unit.shape, bool)
     gaps[:, 5:, :] = True
-    filled = fill_gaps(unit, gaps, steps=3)
+    filled = fill_gaps(unit, gaps, 0.5, steps=3)
     np.testing.assert_allclose(filled[0, :8], 0.2)
     assert (filled[0, 8:] == 0.5).all()
+
+
+@pytest.fixture
+def rgb_map(tmp_path: Path) -> Path:
+    """Maps of three and four bands of 8 bits, with a corner without data; the fourth is of no kind."""
+    pytest.importorskip("rasterio")
+    values = (scene_values(30, 26) // 45 + 20).astype(np.uint8)
+    values[:, :6, :5] = 0
+    write_scene(tmp_path / "maps/three.tif", values[:3], nodata=0, photometric="RGB")
+    write_scene(tmp_path / "maps/four.tif", values, nodata=0, photometric="RGB", ALPHA="NO")
+    return tmp_path / "maps"
+
+
+def test_weights_for_photographs_keep_a_maps_place(rgb_map: Path, tmp_path: Path, capsys: Any) -> None:
+    import rasterio
+
+    weights = save_tiny_weights(tmp_path)
+    report = tmp_path / "report.json"
+    line = ("upscale", rgb_map, "-o", tmp_path / "out", "--weights", weights, "--json", report)
+    result = invoke(capsys, *line)
+    assert result.code == 0, result.err
+    assert "band 4 is resized by a cubic kernel and kept: the weights know colours only" in result.err
+    assert result.err.count("note:") == 1
+    with rasterio.open(rgb_map / "four.tif") as before, rasterio.open(tmp_path / "out/four_x4.tif") as after:
+        assert (after.bounds, after.crs, after.nodata) == (before.bounds, before.crs, 0)
+        assert (after.shape, after.res, after.count) == ((120, 104), (2.5, 2.5), 4)
+        assert (after.descriptions, after.colorinterp) == (BANDS, before.colorinterp)
+        four, source = after.read(), before.read()
+    gaps = (source == 0).repeat(4, 1).repeat(4, 2)
+    assert ((four == 0) == gaps).all()
+    with rasterio.open(tmp_path / "out/three_x4.tif") as after:
+        assert np.array_equal(after.read(), four[:3])
+    upscaler = Upscaler.from_pretrained(weights)
+    inner = np.ascontiguousarray(source[:3, 12:].transpose(1, 2, 0))  # away from what has no data
+    alone = upscaler(inner).transpose(2, 0, 1).astype(int)
+    assert np.abs(alone[:, 32:] - four[:3, 80:]).max() <= 1
+    assert np.abs(four[3, 1::4, 1::4].astype(int) - source[3])[8:, 8:].max() < 12
+    written = [entry["notes"] for entry in json.loads(report.read_text())["files"]]
+    assert sum(len(notes) for notes in written) == 1
+
+
+@pytest.mark.parametrize(("option", "size"), [("--scale=2", (60, 52)), ("--width=99", (114, 99))])
+def test_other_sizes_keep_it_too(rgb_map: Path, tmp_path: Path, capsys: Any, option: str, size: Any) -> None:
+    import rasterio
+
+    line = ("upscale", rgb_map / "three.tif", "-o", tmp_path / "out.tif", option)
+    assert invoke(capsys, *line, "--weights", save_tiny_weights(tmp_path)).code == 0
+    with rasterio.open(rgb_map / "three.tif") as before, rasterio.open(tmp_path / "out.tif") as after:
+        assert after.shape == size
+        np.testing.assert_allclose(after.bounds, before.bounds)
+
+
+def test_what_loses_the_place_is_said_in_one_note(
+    rgb_map: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = save_tiny_weights(tmp_path)
+    line = ("upscale", rgb_map / "three.tif", "--weights", weights, "-o")
+    result = invoke(capsys, *line, tmp_path / "out.png")
+    assert result.err.count("note:") == 1
+    assert "its map position (GeoTIFF) is left out" in result.err
+    pretend_missing(monkeypatch, "rasterio")
+    result = invoke(capsys, *line, tmp_path / "out.tif")
+    assert result.code == 0
+    assert result.err.count("note:") == 1
+    assert "kornia-srgan[geo]" in result.err
+    four = invoke(capsys, "upscale", rgb_map / "four.tif", "-o", tmp_path / "o.tif", "--weights", weights)
+    assert_user_error(four, "it has 4 bands", "kornia-srgan[geo]")
+
+
+def test_bands_of_no_colour_are_not_guessed(tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("rasterio")
+    source = write_scene(
+        tmp_path / "in.tif", scene_values(12, 10).astype(np.uint16), photometric="MINISBLACK"
+    )
+    line = ("upscale", source, "-o", tmp_path / "out.tif", "--weights", save_tiny_weights(tmp_path))
+    told = ("does not say which are red, green and blue", "take weights trained with channels 4")
+    assert_user_error(invoke(capsys, *line), *told)
+    assert not (tmp_path / "out.tif").exists()

@@ -27,7 +27,8 @@ from kornia_srgan.serve import run as server
 from kornia_srgan.serve.app import build_app
 from kornia_srgan.serve.workshop import Workshop
 from tests.helpers.extras import pretend_missing
-from tests.helpers.tiny_weights import save_tiny_weights
+from tests.helpers.scenes import BANDS, scene_values, write_scene
+from tests.helpers.tiny_weights import save_band_weights, save_tiny_weights
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
 
@@ -65,6 +66,30 @@ def client(workshop, tmp_path):
 def opened(answer):
     assert answer.status_code == 200, answer.text
     return Image.open(io.BytesIO(answer.content))
+
+
+def test_bands_come_as_geotiff_and_go_as_one(tmp_path_factory, weights, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    folder = tmp_path_factory.mktemp("bands")
+    four = save_band_weights(folder / "four.safetensors")
+    made = Workshop({"four": Choice(four, 4, "edsr"), "rgb": Choice(weights, 4, "edsr")}, device="cpu")
+    scene = write_scene(folder / "scene.tif", scene_values(12, 10)).read_bytes()
+    app = build_app(made, tmp_path, max_upload=100_000)
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        answer = client.post("/upscale", content=scene)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "image/tiff"
+        with rasterio.MemoryFile(answer.content) as file, file.open() as large:
+            assert (large.count, large.shape, large.res) == (4, (48, 40), (2.5, 2.5))
+            assert (large.crs.to_epsg(), large.descriptions) == (32633, BANDS)
+        told = client.post("/upscale", content=picture())
+        assert (told.status_code, told.json()["detail"]) == (
+            422, "weights of a stated range take a TIFF or GeoTIFF; send one"
+        )  # fmt: skip
+        told = client.post("/upscale?format=png", content=scene)
+        assert (told.status_code, "give TIFF" in told.json()["detail"]) == (400, True)
+        told = client.post("/upscale?weights=rgb", content=scene)
+        assert (told.status_code, "does not say which are red, green and blue" in told.text) == (422, True)
 
 
 def test_the_answer_is_the_file_that_upscale_writes(client, weights, capsys, tmp_path_factory):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.contracts import Geometry
+from kornia_srgan.geometry import bands_of
 from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph, trace_rows
 from kornia_srgan.inference.streaming.row_stream import RowStream
 from kornia_srgan.ops.padding import pad_to_multiple
@@ -57,7 +58,7 @@ class Streamer:
             prepare: Converts rows to the generator's input, channels-last.
 
         Yields:
-            `(1, 3, rows, scale*w)`.
+            `(1, C, rows, scale*w)`.
         """
         rows = self.step(image.shape[-1])
         return _enlarge(self.graph, image, prepare, self.scale, self.align, rows)[1]
@@ -101,7 +102,8 @@ def streamer_of(generator: nn.Module, geometry: Geometry) -> Streamer | None:
 def _same(generator: nn.Module, graph: RowGraph, geometry: Geometry, width: int, rows: int) -> int | None:
     """The peak size in bytes if both give the same picture, otherwise None."""
     reference = next(generator.parameters(), torch.zeros(()))
-    noise = torch.rand(1, 3, 2 * (geometry.halo or 0) + 37, width, generator=torch.Generator().manual_seed(0))
+    shape = (1, bands_of(generator), 2 * (geometry.halo or 0) + 37, width)
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     image = channels_last(noise.to(reference.dtype))
     expected = generator(image).float()
     flow, bands = _enlarge(graph, image, channels_last, geometry.scale, geometry.align, rows)
