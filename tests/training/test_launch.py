@@ -12,7 +12,19 @@ import pytest
 from safetensors.torch import load_file
 
 from kornia_srgan.config.io import dump_config
-from tests.helpers.launches import ACCELERATE, ENVIRONMENT, LAUNCH, ONE, TORCHRUN_TWO, TWO, finish, interrupt
+from kornia_srgan.registry.catalog import GENERATORS
+from tests.helpers.launches import (
+    ACCELERATE,
+    ENVIRONMENT,
+    LAUNCH,
+    ONE,
+    PATIENCE,
+    TORCHRUN_TWO,
+    TWO,
+    finish,
+    here,
+    interrupt,
+)
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tolerances import assert_near
 from tests.helpers.training import make_photos, small_config
@@ -32,12 +44,12 @@ def recipe(tmp_path: Path):
     return write
 
 
-@pytest.mark.parametrize("launch", [ONE, TWO], ids=["one", "two"])
-def test_sigkill_in_the_second_stage_and_resume(launch: list[str], recipe: Any, tmp_path: Path) -> None:
-    path = recipe(stages__1__steps=60, train__checkpoint_every=8)
+def test_sigkill_in_the_second_stage_and_resume(recipe: Any, tmp_path: Path) -> None:
+    """With two processes: test_pairs.py."""
+    path = recipe(stages__1__steps=120, train__checkpoint_every=8)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish([*launch, str(path), "--output", str(whole)])
-    command = [*launch, str(path), "--output", str(killed)]
+    here("train", path, "--output", whole)
+    command = [*ONE, str(path), "--output", str(killed)]
     assert interrupt(command, killed, signal.SIGKILL, after_step=14) != 0
     assert not (killed / "generator.safetensors").exists()
     finish([*command, "--resume"])
@@ -76,7 +88,7 @@ def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(recipe: Any,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert refused.returncode == 2
@@ -126,35 +138,26 @@ def test_two_machines_do_what_two_processes_do(recipe: Any, tmp_path: Path) -> N
         )
         for rank in (0, 1)
     ]
-    errors = [machine.communicate(timeout=300)[1] for machine in machines]
+    errors = [machine.communicate(timeout=PATIENCE)[1] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], errors
     finish([*TWO, str(path), "--output", str(tmp_path / "b")])
     assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.parametrize(
-    ("options", "strategy"),
-    [
-        (["--use_fsdp", "--fsdp_version", "2", "--num_processes", "2"], "FSDP"),
-        (["--use_fsdp", "--fsdp_version", "1", "--num_processes", "2"], "FSDP"),
-    ],
-    ids=["fsdp2", "fsdp1"],
-)
-def test_a_launch_that_shards_networks_is_refused(
-    options: list[str], strategy: str, recipe: Any, tmp_path: Path
-) -> None:
+def test_a_launch_that_shards_networks_is_refused(recipe: Any, tmp_path: Path) -> None:
     """On a CPU Accelerate would train with DDP instead and not say so."""
+    options = ["--use_fsdp", "--fsdp_version", "2", "--num_processes", "2", "--main_process_port", "0"]
     module = ["-m", "kornia_srgan.train", "--config", str(recipe()), "--output", str(tmp_path / "run")]
     result = subprocess.run(
-        [*LAUNCH, *options, "--main_process_port", "0", *module],
+        [*LAUNCH, *options, *module],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert result.returncode != 0
-    assert f"accelerate's {strategy} shards networks" in result.stderr
+    assert "accelerate's FSDP shards networks" in result.stderr
     assert "choose multi-GPU (DDP)" in result.stderr
     assert not (tmp_path / "run").exists()
 
@@ -180,37 +183,52 @@ class MyBackbone(nn.Module):
 """
 
 
-@pytest.mark.parametrize("door", ["option", "config"])
-def test_a_users_generator_trains_and_its_weights_load_again(door: str, tmp_path: Path) -> None:
-    photos, plugin = make_photos(tmp_path / "photos"), tmp_path / "my_backbone.py"
-    plugin.write_text(PLUGIN)
-    command = [*ONE, "tiny", "--data", str(photos), "--output", str(tmp_path / "run")]
-    for setting in ("generator=my_backbone", "stages.0.steps=3", "stages.1.steps=2"):
-        command += ["--set", setting]
-    command += ["--plugin", str(plugin)] if door == "option" else ["--set", f"plugins=[{plugin}]"]
-    finish(command)
-    weights = tmp_path / "run/generator.safetensors"
-    load = (
-        "from kornia_srgan.assembly import load_generator; "
-        f"print(type(load_generator({str(weights)!r}).module).__name__)"
-    )
-    with_plugin = (
-        f"from kornia_srgan.registry.plugins import load_plugin; load_plugin({str(plugin)!r}); {load}"
-    )
+LOAD = """
+import sys
+
+from kornia_srgan import load_generator
+from kornia_srgan.errors import UserError
+from kornia_srgan.registry.plugins import load_plugin
+
+plugin, *weights = sys.argv[1:]
+for path in weights:
+    try:
+        load_generator(path)
+    except UserError as error:
+        print(error)
+load_plugin(plugin)
+for path in weights:
+    print(type(load_generator(path).module).__name__)
+"""
+
+
+def test_a_users_generator_trains_and_its_weights_load_again(tmp_path: Path) -> None:
+    """The plug-in is named on the command line and in the recipe; a new process knows neither."""
+    photos, plugins = make_photos(tmp_path / "photos"), [tmp_path / f"{n}_backbone.py" for n in ("my", "own")]
+    doors = {"option": ["--plugin", plugins[0]], "config": ["--set", f"plugins=[{plugins[1]}]"]}
+    for plugin, (door, naming) in zip(plugins, doors.items(), strict=True):  # a file is loaded only once
+        plugin.write_text(PLUGIN)
+        short = ["--set", "generator=my_backbone", "--set", "stages.0.steps=3", "--set", "stages.1.steps=2"]
+        with GENERATORS.temporary():
+            here("train", "tiny", "--data", photos, "--output", tmp_path / door, *short, *naming)
+    weights = [str(tmp_path / door / "generator.safetensors") for door in doors]
     done = subprocess.run(
-        [sys.executable, "-c", with_plugin], env=ENVIRONMENT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", LOAD, str(plugins[0]), *weights],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.strip() == "MyBackbone"
-    without = subprocess.run(
-        [sys.executable, "-c", load], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert "made by generator 'my_backbone' of plug-in" in without.stderr
-    assert "--plugin" in without.stderr
+    without, with_it = done.stdout.splitlines()[:2], done.stdout.splitlines()[2:]
+    assert len(without) == 2
+    assert all("made by generator 'my_backbone' of plug-in" in line for line in without)
+    assert all("--plugin" in line for line in without)
+    assert with_it == ["MyBackbone", "MyBackbone"]
 
 
 def test_accelerate_launch_and_the_command_are_the_same_run(recipe: Any, tmp_path: Path) -> None:
     path = recipe(stages__0__steps=4, stages__1__steps=4)
-    finish([*ONE, str(path), "--output", str(tmp_path / "a")])
+    here("train", path, "--output", tmp_path / "a")
     module = [*LAUNCH, "--cpu", "--num_processes", "1", "-m", "kornia_srgan.train"]
     finish([*module, "--config", str(path), "--output", str(tmp_path / "b")])
     assert_same_run(tmp_path / "a", tmp_path / "b")
