@@ -17,6 +17,10 @@ def test_shares_are_apart_whole_and_even():
     assert max(sum(sizes[i] for i in share) for share in shares) <= 9
 
 
+def test_files_of_no_known_size_are_shared_by_number():
+    assert [len(Share(n, 3).of(range(9), lambda i: 0)) for n in range(3)] == [3, 3, 3]
+
+
 def test_shares_are_typed_from_one():
     assert parse_share("2/5") == Share(1, 5)
     assert parse_share(None) == Share(0, 1)

@@ -57,6 +57,7 @@ def test_names_and_versions():
 def test_the_smallest_image_can_be_scored(name, scale):
     protocol = get_protocol(name)
     side = protocol.smallest(scale)
+    assert side % scale == 0  # HR is cropped to a multiple of the scale
     protocol.score(torch.rand(1, 3, side, side), torch.rand(1, 3, side, side), scale=scale)
     with pytest.raises(UserError, match="too small"):
         protocol.score(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.decode import read_photo
+from kornia_srgan.photos.fit import _in_depth
 from kornia_srgan.photos.header import peek_header
 from tests.helpers.extras import pretend_missing
 
@@ -244,3 +245,9 @@ def test_the_reported_files_are_deep(shared_data, name):
 @pytest.mark.parametrize("name", ["tbbn2c16.png", "tbbn0g04.png"])
 def test_the_reported_files_are_transparent(shared_data, name):
     assert read_photo(shared_data / "reports" / name).frames[0].alpha.min() == 0
+
+
+def test_a_lower_depth_is_the_nearest():
+    every = np.arange(65536, dtype=np.uint16)
+    found = _in_depth(every, np.dtype(np.uint16), np.dtype(np.uint8))
+    np.testing.assert_array_equal(found, np.rint(every / 257))
