@@ -70,7 +70,8 @@ class Calls(ABC):
             return self._values.unclamped(output.to(images.device, images.dtype))
         height, width = self.size(*images.shape[-2:])
         output = images.new_empty((*images.shape[:2], height, width))
-        for index, image in enumerate(images.detach().split(1)):
+        for index in range(len(images)):
+            image = images[index : index + 1].detach()
             if self.data_range and image.is_floating_point() and bool(image.isnan().any()):
                 output[index] = self._with_gaps(image[0])
                 continue
