@@ -3,8 +3,8 @@
     python docs/keep_colours.py WEIGHTS OUTPUT.safetensors FOLDER... [--degradation photo] [--steps 500]
 
 The weights are their own teacher: on crops of photographs the new weights must give what the old ones gave.
-On some crops a rectangle of one colour is drawn into the LR image, and well inside of it the result must be
-that colour. BatchNorm uses its stored statistics throughout.
+Beside them are mosaics of flat squares, and well inside of each square the result must be its colour.
+BatchNorm uses its stored statistics throughout.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan import DEGRADATIONS, RESIZERS, load_generator
-from kornia_srgan.components.transforms.patches import FlatPatches
 from kornia_srgan.data.images import find_images, read_rgb
 from kornia_srgan.weights.files import save_weights
 
-LR_SIDE, BATCH, MARGIN = (
-    40,
-    6,
-    5,
-)  # a colour must be exact from MARGIN LR pixels inside of its rectangle's edge
-LR, DECAY, SHARE = 1e-4, 0.99, 0.5
+LR_SIDE, BATCH = 48, 6
+MOSAICS, SQUARE, MARGIN = (
+    2,
+    16,
+    4,
+)  # images of the batch; LR pixels of a square, and of its edge that need not be exact
+LR, DECAY, FLAT_WEIGHT = 1e-4, 0.99, 5.0
 
 
 def main() -> None:
@@ -66,19 +65,26 @@ def train(
     images = [image for image in images if min(image.shape[1:]) >= LR_SIDE * scale]
     for step in range(steps):
         lr = crops(images, scale, degradation, draws)
-        lr, flat = with_colours(lr, step)
-        with torch.no_grad():
-            target = torch.where(enlarged(flat, scale), enlarged(lr, scale), teacher(lr))
-        loss = F.l1_loss(student(lr), target)
+        lr, flat = with_colours(lr, draws)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            old = teacher(lr).float()
+        target = torch.where(enlarged(flat, scale), enlarged(lr, scale), old)
+        with torch.autocast("cpu", torch.bfloat16):
+            new = student(lr)
+        off = (new.float() - target).abs()
+        loss = (off * torch.where(enlarged(flat, scale), FLAT_WEIGHT, 1.0)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         with torch.no_grad():
-            for mean, new in zip(averaged.parameters(), student.parameters(), strict=True):
-                mean.lerp_(new, 1 - min(DECAY, step / (step + 10)))
+            for mean, now in zip(averaged.parameters(), student.parameters(), strict=True):
+                mean.lerp_(now, 1 - min(DECAY, step / (step + 10)))
         if step % 50 == 49:
-            print(f"step {step + 1}: L1 {loss.item() * 255:.3f} grey levels", flush=True)
+            print(
+                f"step {step + 1}: {255 * off.mean():.3f} grey levels off, weighted {255 * loss:.3f}",
+                flush=True,
+            )
     return averaged
 
 
@@ -98,12 +104,21 @@ def crops(images: list[Tensor], scale: int, degradation: str | None, draws: torc
     return torch.cat([damaged, lr[BATCH // 2 :]])
 
 
-def with_colours(lr: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """LR with rectangles of one colour on some, and where they must be exact, `(B, 1, H, W)`."""
-    patches, seeds = FlatPatches(p=SHARE, size=(0.4, 1.0)), [step * BATCH + i for i in range(BATCH)]
-    outside = (patches(torch.full_like(lr, -1.0), seeds) < 0).any(1, keepdim=True).float()
-    near = F.max_pool2d(F.pad(outside, [MARGIN] * 4, value=1.0), 2 * MARGIN + 1, stride=1)
-    return patches(lr, seeds), near == 0
+def with_colours(lr: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Put mosaics of flat colours in the last crops; also where they must be exact, `(B, 1, H, W)`."""
+    lr, flat = lr.clone(), torch.zeros_like(lr[:, :1], dtype=torch.bool)
+    inside = torch.zeros(SQUARE, SQUARE, dtype=torch.bool)
+    inside[MARGIN:-MARGIN, MARGIN:-MARGIN] = True
+    side = LR_SIDE // SQUARE
+    for image, where in zip(lr[-MOSAICS:], flat[-MOSAICS:], strict=True):
+        colours = torch.rand(3, side, side, generator=draws)
+        extreme = torch.rand(side, side, generator=draws) < 0.3
+        colours = torch.where(extreme, colours.round(), colours)
+        white = torch.rand(side, side, generator=draws) < 0.1
+        colours = torch.where(white, 1.0, colours)
+        image.copy_(enlarged(colours[None], SQUARE)[0])
+        where.copy_(inside.repeat(side, side)[None])
+    return lr, flat
 
 
 def enlarged(x: Tensor, scale: int) -> Tensor:

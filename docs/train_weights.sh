@@ -19,6 +19,12 @@ train() { # RECIPE RUN [--set ...]
   kornia-srgan train "$1" "${data[@]}" "${set_precision[@]}" --output "$out/$2" "${@:3}"
 }
 
+keep_colours() { # NAME RUN STEPS [--degradation NAME]: white and strong colours stay, the rest stays as it is
+  mkdir -p "$out/$1"
+  python "$(dirname "$0")/keep_colours.py" "$out/$2/generator.safetensors" "$out/$1/generator.safetensors" \
+    "${folders[@]}" --steps "${@:3}"
+}
+
 edsr_x4() {
   train edsr edsr
   # Patches of 48 LR pixels: less of each is border, and whole photographs have little of it.
@@ -43,9 +49,10 @@ srresnet_x4() { # from the packaged edsr-x4
   train srresnet-light srresnet --set "init=$out/srresnet-grown.safetensors"
   # With flat patches, so that white and strong colours stay what they are. The packaged weights: 1,500 steps of a run
   # of 3,000, then 500 more down to the end of the schedule.
-  train srresnet-light srresnet-x4 --set "init=$out/srresnet/generator.safetensors" --set train.seed=7 \
+  train srresnet-light srresnet-flat --set "init=$out/srresnet/generator.safetensors" --set train.seed=7 \
     --set data.crop=192 --set train.batch_size=6 --set train.lr=2e-4 --set train.ema_decay=0.99 \
     --set stages.0.steps=2000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.1}}]'
+  keep_colours srresnet-x4 srresnet-flat 300
 }
 
 photo_x4() { # from the packaged edsr-x4
@@ -63,10 +70,16 @@ case $name in
   edsr-x4) edsr_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
-  srgan-x4) train srgan-light srgan-x4 ;;   # from the packaged srresnet-x4
+  srgan-x4) # from the packaged srresnet-x4
+    train srgan-light srgan-first
+    keep_colours srgan-x4 srgan-first 500 ;;
   photo-x4) photo_x4 ;;
-  photo-x2) train photo-x2 photo-x2 ;;   # from the packaged edsr-x2
-  photo-gan-x4) train photo-gan photo-gan-x4 ;;   # from the packaged photo-x4
+  photo-x2) # from the packaged edsr-x2
+    train photo-x2 photo-x2-first
+    keep_colours photo-x2 photo-x2-first 300 --degradation photo ;;
+  photo-gan-x4) # from the packaged photo-x4
+    train photo-gan photo-gan-first
+    keep_colours photo-gan-x4 photo-gan-first 700 --degradation photo ;;
   *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"

@@ -12,9 +12,8 @@ from kornia_srgan.inference.streaming.row_graph import RowGraph
 from kornia_srgan.inference.streaming.row_ops import Convolution, RowOp
 from kornia_srgan.ops.winograd import ROWS
 
-_STEP_BYTES = (
-    8 * 2**20
-)  # of the rows that a layer makes at once: fewer rows cost more calls, more leave the caches
+# Of the rows that a layer makes at once: fewer rows cost more calls, more leave the caches.
+_STEP_BYTES = 8 * 2**20
 
 
 class _Rows:
