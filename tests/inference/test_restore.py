@@ -8,6 +8,7 @@ from PIL import Image
 
 from kornia_srgan.inference.restore import STEPS, restore_amount
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.weights.locate import zoo_names
 from tests.helpers.snippets import ROOT
 
 PHOTOS = ("chelsea",)
@@ -69,7 +70,7 @@ def test_a_low_quality_in_the_file_turns_the_dial_up():
     assert restore_amount(flat, 100) == restore_amount(flat)
 
 
-@pytest.mark.parametrize("weights", ["photo-x4", "edsr-x4", "photo-x2"])
+@pytest.mark.parametrize("weights", zoo_names())
 def test_white_stays_white_and_strong_colours_stay(weights):
     colours = [
         (255, 255, 255),
