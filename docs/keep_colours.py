@@ -114,7 +114,7 @@ def with_colours(lr: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         colours = torch.rand(3, side, side, generator=draws)
         extreme = torch.rand(side, side, generator=draws) < 0.3
         colours = torch.where(extreme, colours.round(), colours)
-        white = torch.rand(side, side, generator=draws) < 0.1
+        white = torch.rand(side, side, generator=draws) < 0.25
         colours = torch.where(white, 1.0, colours)
         image.copy_(enlarged(colours[None], SQUARE)[0])
         where.copy_(inside.repeat(side, side)[None])
