@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from kornia_srgan.data.pixels import RGB, PixelFormat
-from kornia_srgan.data.sampling import CropPlan, MixedPlan, Samples
+from kornia_srgan.data.sampling import CropPlan, MixedPlan, Samples, share_of
 from kornia_srgan.data.shards import Located
 from kornia_srgan.errors import ImageError
 
@@ -132,7 +132,7 @@ class StepDataset(Dataset[Step]):
         self._recent: OrderedDict[int, tuple[np.ndarray, np.ndarray | None]] = OrderedDict()
 
     def __getitem__(self, step: int) -> Step:
-        samples = self.plan.local(step, self.batch_size, self.rank, self.world_size)
+        samples = self.plan.samples(*share_of(step, self.batch_size, self.rank, self.world_size))
         crop = self.plan.crop
         pixels = self.files[0].pixels
         kind = np.dtype(str(pixels.dtype).removeprefix("torch."))

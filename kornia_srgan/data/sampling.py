@@ -136,14 +136,9 @@ class CropPlan:
             seeds=draw_numbers(self.seed, _SEED, k) >> np.uint64(1),
         )
 
-    def local(self, step: int, batch_size: int, rank: int, world_size: int) -> Samples:
-        """The part of step `step`'s global batch that belongs to a rank."""
-        return self.samples(*share_of(step, batch_size, rank, world_size))
-
     def _shuffled(self, epoch: int) -> np.ndarray:
-        if (
-            self._epoch[0] != epoch
-        ):  # sorting by hashes: the same on every numpy, unlike Generator.permutation
+        if self._epoch[0] != epoch:
+            # Sorted by hashes: the same on every numpy, unlike Generator.permutation.
             units = np.arange(len(self._units), dtype=np.uint64)
             keys = draw_numbers(self.seed, _SHUFFLE, units + np.uint64(epoch * 2**40 % 2**64))
             self._epoch = (epoch, self._units[np.argsort(keys, kind="stable")])
@@ -185,10 +180,6 @@ class MixedPlan:
             pairs, images=pairs.images + self.alone.num_images, firsts=pairs.firsts + self.alone.num_images
         )
         return Samples(**{f.name: _merged(f.name, is_pair, alone, pairs) for f in fields(Samples)})
-
-    def local(self, step: int, batch_size: int, rank: int, world_size: int) -> Samples:
-        """The part of step `step`'s global batch that belongs to a rank."""
-        return self.samples(*share_of(step, batch_size, rank, world_size))
 
 
 def _merged(name: str, is_pair: np.ndarray, alone: Samples, pairs: Samples) -> np.ndarray:

@@ -17,7 +17,7 @@ from kornia_srgan.data.cache import PairStore, stored_bytes
 from kornia_srgan.data.crop_decoding import ImageFile, StepDataset, ignore_interrupt
 from kornia_srgan.data.pairs import PairFolders, open_pairs
 from kornia_srgan.data.pixels import RGB, PixelFormat
-from kornia_srgan.data.sampling import CropPlan, MixedPlan, Weighting
+from kornia_srgan.data.sampling import CropPlan, MixedPlan, Weighting, share_of
 from kornia_srgan.data.scan import scan_headers
 from kornia_srgan.data.shards import Failures, locate_images
 from kornia_srgan.errors import DataError
@@ -106,7 +106,7 @@ class CachedSource(_Source):
         _check_share(batch_size, rank, world_size)
         pin = self.device.type == "cuda" and self.mode == "ram"
         for step in range(start, stop):
-            samples = self.plan.local(step, batch_size, rank, world_size)
+            samples = self.plan.samples(*share_of(step, batch_size, rank, world_size))
             crops, lr, paired = self.store.crops(samples, pin=pin)
             lr = lr.to(self.device, non_blocking=True) if lr is not None else None
             seeds = tuple(samples.seeds.tolist())

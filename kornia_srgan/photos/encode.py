@@ -180,7 +180,7 @@ def _caption_options(form: Format, metadata: Metadata) -> dict[str, Any]:
         for kind, data in png_captions(metadata):
             info.add(kind, data)
         return {"pnginfo": info}
-    if form.name == "JPEG":
+    if form.segments:
         return {"extra": jpeg_extras(metadata)}
     choices: dict[str, Any] = {"xmp": metadata.xmp} if metadata.xmp is not None else {}
     if metadata.texts:

@@ -15,7 +15,7 @@ from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.items import picture_coding
 from kornia_srgan.photos.jxl import jxl_header
 from kornia_srgan.photos.modes import Decoded, from_pil
-from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha
+from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, unit_floats
 
 _FEWEST = 20  # pixels in a byte: no camera packs its raw so tightly
 _NO_HEVC = {
@@ -107,9 +107,7 @@ def _by_imagecodecs(data: bytes) -> Pixels | None:
     if pixels.shape[-1] not in _SPACES:
         return None
     if pixels.dtype.kind == "f":
-        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
-        return pixels.astype(np.float32)
+        return unit_floats(pixels)
     return pixels
 
 

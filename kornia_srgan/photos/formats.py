@@ -76,6 +76,7 @@ class Format:
         iptc: It holds IPTC captions.
         texts: It holds texts under names; XMP is one of them.
         comments: It holds comments.
+        segments: Its captions are segments that we write ourselves.
         exif_limit: The most bytes of EXIF that it holds; 0 where there is no limit.
         dpi: It holds a resolution.
         stills: A still picture that is read from it is written as it unless the user says otherwise.
@@ -103,6 +104,7 @@ class Format:
     iptc: bool = False
     texts: bool = False
     comments: bool = False
+    segments: bool = False
     exif_limit: int = 0
     dpi: bool = False
     stills: bool = False
@@ -125,7 +127,7 @@ FORMATS = {
         ),
         Format(
             "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), cmyk=True, dpi=True,
-            longest=65500, iptc=True, comments=True, exif_limit=65_527, encoder=_jpeg_options,
+            longest=65500, iptc=True, comments=True, segments=True, exif_limit=65_527, encoder=_jpeg_options,
         ),
         Format(
             "WEBP", (".webp",), alpha="full", animation=True, stills=True, animations=True,

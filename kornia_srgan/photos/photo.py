@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kornia_srgan.errors import ImageError
+
 Pixels = NDArray[Any]
 Space = Literal["L", "RGB", "CMYK"]
 
@@ -139,6 +141,17 @@ class Raster:
 def white_of(dtype: np.dtype[Any]) -> float:
     """The value that means full intensity."""
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def unit_floats(pixels: Pixels) -> Pixels:
+    """Floating-point pixels as float32.
+
+    Raises:
+        ImageError: If a value is not in [0, 1], where white is known.
+    """
+    if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+        raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
+    return pixels.astype(np.float32)
 
 
 def split_alpha(pixels: Pixels, *, has_alpha: bool) -> Frame:

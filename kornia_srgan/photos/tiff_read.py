@@ -16,7 +16,7 @@ from kornia_srgan.explain import one_line
 from kornia_srgan.photos.c_messages import c_messages, damage_note, first_of
 from kornia_srgan.photos.header import check_size, frame_count, open_image, open_tiff
 from kornia_srgan.photos.modes import all_frames
-from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, white_of
+from kornia_srgan.photos.photo import Frame, Pixels, Space, split_alpha, unit_floats, white_of
 
 _RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw
 _DNG_VERSION = 50706
@@ -284,9 +284,7 @@ def _name(value: int) -> str:
 def _checked(pixels: Pixels, bits: int) -> Pixels:
     """Pixels in a depth with a known white."""
     if pixels.dtype.kind == "f":
-        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise ImageError("its floating-point values are not all in [0, 1]; scale them first")
-        return pixels.astype(np.float32)
+        return unit_floats(pixels)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"values of {pixels.dtype} have no known white level; convert it to 16 bits first")
     if bits not in (8, 16):  # 10, 12 or 14 bits lie in 16, from 0

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kornia_srgan.data.sampling import CropPlan
+from kornia_srgan.data.sampling import CropPlan, share_of
 from kornia_srgan.errors import DataError
 
 SIZES = [(40, 40), (16, 16), (33, 64), (5, 5)]  # 16 crops: 4, 1, 8, 1 whole ones
@@ -27,7 +27,7 @@ def test_any_slice_is_the_same_as_the_whole():
 def test_ranks_together_are_the_whole_batch(world_size):
     plan = CropPlan(SIZES, crop=16, seed=3)
     whole = plan.samples(7 * 11, 8 * 11)
-    parts = [plan.local(7, 11, rank, world_size) for rank in range(world_size)]
+    parts = [plan.samples(*share_of(7, 11, rank, world_size)) for rank in range(world_size)]
     for n, field in enumerate(fields(whole)):
         np.testing.assert_array_equal(np.concatenate([fields(p)[n] for p in parts]), field)
 
