@@ -12,6 +12,7 @@ from torch import nn
 
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.inference.recipe import Recipe
+from kornia_srgan.ops.measured import Measurements, measurements, take_over
 from kornia_srgan.weights.locate import locate_weights, zoo_names
 
 _KNOWN = ("kornia_srgan", "torch", "torchvision", "timm", "kornia", "spandrel", "spandrel_extra_arches")
@@ -71,10 +72,12 @@ class Origin:
     Attributes:
         recipe: The arguments of `Upscaler.from_pretrained`.
         files: The weights that are not packaged.
+        measured: What decides how it computes, where it was pickled; None until then.
     """
 
     recipe: Recipe
     files: tuple[WeightFile, ...]
+    measured: Measurements | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> Origin:
@@ -94,12 +97,15 @@ class Origin:
         if not all(file.unchanged() for file in self.files):
             return None
         files = tuple(replace(file, digest=_digest(file.path, file.stamp)) for file in self.files)
-        return replace(self, recipe=self.recipe.with_absolute_paths(), files=files)
+        recipe = self.recipe.with_absolute_paths()
+        return replace(self, recipe=recipe, files=files, measured=measurements())
 
-    def check(self) -> None:
-        """Check the files; see `WeightFile.check`."""
+    def settle(self) -> None:
+        """Check the files, see `WeightFile.check`, and decide as the process did that pickled it."""
         for file in self.files:
             file.check()
+        if self.measured is not None:
+            take_over(self.measured)
 
 
 def is_known_elsewhere(generator: nn.Module) -> bool:

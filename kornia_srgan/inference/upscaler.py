@@ -312,5 +312,5 @@ class Upscaler(Calls):
 @lru_cache(maxsize=8)
 def _again(origin: Origin) -> Upscaler:
     """Restore a pickle. Upscalers are immutable, so equal ones are shared."""
-    origin.check()
+    origin.settle()
     return Upscaler.from_pretrained(**vars(origin.recipe))

@@ -1,21 +1,57 @@
-"""Measures which of two algorithms is faster on this machine, once per process, on small tensors."""
+"""Measures which of two algorithms is faster on this machine, once per process, on small tensors.
+
+Different algorithms round differently. Processes that share one work therefore take over what one of them
+has measured: `measurements` and `take_over`.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from kornia_srgan.ops import winograd
+from kornia_srgan.processor import instruction_set
 
 _REPEATS = 3
 _GAIN = 1.1  # required gain, so that a tie gives the same answer in every process
 _WORK = 2**28  # multiplications of the measured convolution: a few milliseconds in float32
 _WIDTH = 128
+_BFLOAT16 = (0, 0)
+
+_found: dict[tuple[int, int], bool] = {}  # by numbers of channels
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What one process has measured.
+
+    Attributes:
+        machine: PyTorch's version and what its processor can do.
+        found: Whether each detour pays.
+    """
+
+    machine: tuple[str, ...]
+    found: tuple[tuple[tuple[int, int], bool], ...]
+
+
+def measurements() -> Measurements:
+    """What was measured so far."""
+    return Measurements(_machine(), tuple(_found.items()))
+
+
+def take_over(other: Measurements) -> None:
+    """Decide as another process did, if it ran on such a processor."""
+    if other.machine == _machine():
+        _found.update(other.found)
+
+
+def _machine() -> tuple[str, ...]:
+    return (str(torch.__version__), torch.backends.cpu.get_cpu_capability(), *instruction_set())
 
 
 def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
@@ -32,9 +68,14 @@ def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
     return min(found)
 
 
-@lru_cache
 def detour_pays(inputs: int, outputs: int) -> bool:
     """Whether `winograd_convolve` is faster for float32 3x3 convolutions with these numbers of channels."""
+    if (inputs, outputs) not in _found:
+        _found[inputs, outputs] = _winograd_is_faster(inputs, outputs)
+    return _found[inputs, outputs]
+
+
+def _winograd_is_faster(inputs: int, outputs: int) -> bool:
     x, weight, bias = _convolution(inputs, outputs)
     kernels = winograd.transform_kernels(weight)
     with torch.inference_mode():
@@ -42,13 +83,15 @@ def detour_pays(inputs: int, outputs: int) -> bool:
         return least_seconds(lambda: winograd.winograd_convolve(x, kernels, bias)) * _GAIN < direct
 
 
-@lru_cache
 def bfloat16_pays() -> bool:
-    """Whether convolutions of float32 images are faster in bfloat16, including the conversion.
+    """Whether convolutions of float32 images are faster in bfloat16, including the conversion."""
+    if _BFLOAT16 not in _found:
+        _found[_BFLOAT16] = _bfloat16_is_faster()
+    return _found[_BFLOAT16]
 
-    They are on processors with AMX or AVX-512 BF16. On others they can be 100 times slower, so the image is
-    small.
-    """
+
+def _bfloat16_is_faster() -> bool:
+    # It is with AMX or AVX-512 BF16. On other processors it can be 100 times slower, so the image is small.
     x, weight, bias = _convolution(64, 64, work=_WORK // 8)
     low_weight, low_bias = weight.bfloat16(), bias.bfloat16()
     with torch.inference_mode():

@@ -1,6 +1,8 @@
 """Pictures in strips of rows: the same as whole ones, nothing computed twice, bounded memory."""
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -319,3 +321,36 @@ def test_no_picture_of_no_numbers():
         next(upscaler.generator.parameters()).fill_(torch.nan)
     with pytest.raises(NotFiniteError):
         upscaler(pixels(20, 20, 3))
+
+
+def test_other_threads_compute_while_one_traces():
+    traced, computed = threading.Event(), threading.Event()
+
+    class Waiting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x):
+            traced.set()
+            assert computed.wait(30)
+            return self.layer(x)
+
+    model = Waiting().eval()
+    lr = torch.rand(1, 3, 5, 6)
+    with torch.inference_mode():
+        expected = model.layer(lr)
+
+    def compute():
+        assert traced.wait(30)
+        try:
+            with torch.inference_mode():
+                return model.layer(lr)
+        finally:
+            computed.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(compute)
+        graph = trace_rows(model)
+    assert torch.equal(found.result(), expected)
+    assert len(graph.nodes) == 1

@@ -1,5 +1,6 @@
 """`dtype="auto"`: faster where the processor is, and faithful everywhere."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,15 +119,21 @@ def test_faithful_means_what_it_says():
 def test_measured_once_in_a_process(monkeypatch):
     calls = []
     monkeypatch.setattr(measured, "least_seconds", lambda run: calls.append(1) or float(len(calls)))
-    measured.bfloat16_pays.cache_clear()
-    measured.detour_pays.cache_clear()
-    try:
-        assert [measured.bfloat16_pays(), measured.bfloat16_pays()] == [False, False]
-        assert [measured.detour_pays(32, 48), measured.detour_pays(32, 48)] == [False, False]
-        assert len(calls) == 4
-    finally:
-        measured.bfloat16_pays.cache_clear()
-        measured.detour_pays.cache_clear()
+    monkeypatch.setattr(measured, "_found", {})
+    assert [measured.bfloat16_pays(), measured.bfloat16_pays()] == [False, False]
+    assert [measured.detour_pays(32, 48), measured.detour_pays(32, 48)] == [False, False]
+    assert len(calls) == 4
+
+
+def test_what_another_process_measured_is_taken_over_on_such_a_processor(monkeypatch):
+    monkeypatch.setattr(measured, "_found", {(0, 0): True, (8, 8): False})
+    told = measured.measurements()
+    monkeypatch.setattr(measured, "_found", {(0, 0): False})
+    measured.take_over(replace(told, machine=("another",)))
+    assert not measured.bfloat16_pays()
+    measured.take_over(told)
+    assert measured.bfloat16_pays()
+    assert not measured.detour_pays(8, 8)
 
 
 def luma(image: torch.Tensor) -> torch.Tensor:

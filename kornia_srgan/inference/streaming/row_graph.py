@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,7 +66,8 @@ def trace_rows(generator: nn.Module) -> RowGraph:
     """
     root = _Root(generator)
     try:
-        traced = _Tracer().trace(root)
+        with _TRACING:
+            traced = _Tracer().trace(root)
     except NotByRowsError:
         raise
     except Exception as error:  # whatever the module does with what is no tensor
@@ -116,19 +118,36 @@ _PLAIN: dict[type[nn.Module], Callable[[Any, Any], Any]] = {
 }
 
 
+# While torch.fx traces, every call of a module in the whole process goes through the tracer.
+_TRACING = threading.Lock()
+
+
 class _Tracer(fx.Tracer):
+    """Traces the calls of its own thread; modules that other threads call meanwhile compute as ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, LEAVES)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
         plain = _PLAIN.get(type(m))
         if plain is not None:
             forward = partial(plain, m)
         elif isinstance(m, _Aligned):
             forward = m.forward_aligned
         return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 _POINTWISE_FUNCTIONS: set[Any] = {
