@@ -72,9 +72,9 @@ def timed_command(arguments: list[str]) -> dict[str, float]:
 def child(arguments: list[str]) -> None:
     """The command with a stopwatch around the generator's work; a line of JSON on standard output."""
     from kornia_srgan.cli.app import run_command_line
-    from kornia_srgan.inference import upscaler
+    from kornia_srgan.inference import compute, upscaler
 
-    tile, strips = upscaler.compute_tile, upscaler.compute_strips
+    tile, strips = compute.compute_tile, upscaler.compute_strips
     seconds, first = 0.0, 0.0
 
     def timed(action: Callable[..., T], *inputs: Any) -> T:
@@ -90,7 +90,7 @@ def child(arguments: list[str]) -> None:
         while (band := timed(next, bands, None)) is not None:
             yield band
 
-    upscaler.compute_tile = partial(timed, tile)  # type: ignore[assignment]
+    compute.compute_tile = partial(timed, tile)  # type: ignore[assignment]
     upscaler.compute_strips = timed_strips  # type: ignore[assignment]
     code = run_command_line(["upscale", *arguments])
     if code:

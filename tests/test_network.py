@@ -52,7 +52,12 @@ def test_hosts_of_no_proxy_are_asked_themselves(server, monkeypatch):
 
 def test_a_name_server_that_hangs_is_given_up(monkeypatch):
     answer = threading.Event()
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: answer.wait(60))
+
+    def late(*_, **__):
+        answer.wait(60)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", late)
     assert not network.reachable("http://127.0.0.1/", seconds=0.05)
     assert not answer.is_set()
     answer.set()

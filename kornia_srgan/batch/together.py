@@ -69,7 +69,7 @@ class SharedUpscaler(Upscaler):
     """
 
     def __init__(self, upscaler: Upscaler, crew: Crew) -> None:
-        self.__dict__.update(vars(upscaler))  # all that it has is immutable
+        vars(self).update(vars(upscaler))  # all that it has is immutable
         self._upscaler, self._crew = upscaler, crew
 
     def tuned(self, pixels: Pixels, quality: int | None = None) -> SharedUpscaler:

@@ -41,10 +41,10 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     generator_file(weights, channels=4, blocks=1)
     now = iter(range(1000))
     monkeypatch.setattr(upscale_folder, "time", SimpleNamespace(time=lambda: float(next(now))))
-    from kornia_srgan.inference import upscaler
+    from kornia_srgan.inference import compute, upscaler
 
-    for name in ("compute_tile", "compute_strips"):  # to be put back
-        monkeypatch.setattr(upscaler, name, getattr(upscaler, name))
+    for module, name in ((compute, "compute_tile"), (upscaler, "compute_strips")):  # to be put back
+        monkeypatch.setattr(module, name, getattr(module, name))
     upscale_folder.child([str(photos), "-o", str(out), "--weights", str(weights), "--device", "cpu", "-q"])
     inside = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert inside["network"] == 4  # a strip and the end of each; both read the clock twice, a second apart

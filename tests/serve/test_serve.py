@@ -83,11 +83,11 @@ def test_bands_come_as_geotiff_and_go_as_one(tmp_path_factory, weights, tmp_path
             assert (large.count, large.shape, large.res) == (4, (48, 40), (2.5, 2.5))
             assert (large.crs.to_epsg(), large.descriptions) == (32633, BANDS)
         told = client.post("/upscale", content=picture())
-        assert (told.status_code, told.json()["detail"]) == (
+        assert (told.status_code, told.json()["error"]) == (
             422, "weights of a stated range take a TIFF or GeoTIFF; send one"
         )  # fmt: skip
         told = client.post("/upscale?format=png", content=scene)
-        assert (told.status_code, "give TIFF" in told.json()["detail"]) == (400, True)
+        assert (told.status_code, "give TIFF" in told.json()["error"]) == (400, True)
         told = client.post("/upscale?weights=rgb", content=scene)
         assert (told.status_code, "does not say which are red, green and blue" in told.text) == (422, True)
 

@@ -59,7 +59,7 @@ def test_a_run_from_the_command_line(photos: Path, tmp_path: Path, kept: list[st
 
 
 def test_a_run_among_its_photographs_is_resumed(
-    photos: Path, kept: list[str], capsys: Any, caplog: Any
+    photos: Path, kept: list[str], plots: None, capsys: Any, caplog: Any
 ) -> None:
     line = ("train", "tiny", "--data", photos, "--output", photos / "runs" / "tiny", *SHORT)
     assert invoke(capsys, *line).code == 0
