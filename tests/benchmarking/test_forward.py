@@ -285,9 +285,12 @@ def test_peak_memory_is_that_of_the_call_alone():
 
     torch.ones(300 << 18)  # a higher peak before
     for mebibytes in (64, 16, 64):
-        result, peak = peak_memory(takes(mebibytes), CPU)
-        assert result.item() == 2
-        assert 2 * mebibytes - 4 < peak < 2 * mebibytes + 16
+        peaks = []
+        for _ in range(3):  # the system may take pages away meanwhile: then a peak looks lower
+            result, peak = peak_memory(takes(mebibytes), CPU)
+            assert result.item() == 2
+            peaks.append(peak)
+        assert 2 * mebibytes - 4 < max(peaks) < 2 * mebibytes + 16
 
 
 def test_auto_dtype_goes_by_the_device():
