@@ -16,7 +16,6 @@ from kornia_srgan.batch.worker import Task
 from kornia_srgan.errors import UserError
 
 _FAREWELL = 120.0  # seconds for workers to end: on a busy machine their last rows take a while
-_STOPPED = 20.0  # seconds for workers that are to stop at once; then they are killed
 
 
 class LostError(UserError):
@@ -186,7 +185,7 @@ class Crew:
         Args:
             stop: Without what they have in the works, of which they leave nothing behind.
         """
-        deadline = time.monotonic() + (_STOPPED if stop else _FAREWELL)
+        deadline = time.monotonic() + _FAREWELL
         for member in self._members:
             with contextlib.suppress(OSError):
                 if not stop:

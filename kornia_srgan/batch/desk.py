@@ -58,6 +58,10 @@ class Desk:
         """Wait for the next step and run it."""
         self._inbox.get()()
 
+    def wake(self) -> None:
+        """End a `work` that waits, after `close` too, when what is left is taken away by who left it."""
+        self._inbox.put(lambda: None)
+
     @property
     def closed(self) -> bool:
         """Whether all was stopped."""

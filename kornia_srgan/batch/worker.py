@@ -99,7 +99,7 @@ def serve(connection: Connection) -> None:
             desk.close()
             pool.shutdown(wait=True, cancel_futures=True)
         ended.set()
-        desk.leave(lambda: None)
+        desk.wake()
 
     with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
         threading.Thread(target=receive, args=(pool,), name="receiving", daemon=True).start()
