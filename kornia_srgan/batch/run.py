@@ -108,7 +108,7 @@ def run_jobs(
         try:
             for index, job in enumerate(jobs):
                 future = pool.submit(
-                    _run, job, enlarger, options, max_pixels=max_pixels, on_rows=rows_done, desk=desk
+                    run_job, job, enlarger, options, max_pixels=max_pixels, on_rows=rows_done, desk=desk
                 )
                 future.add_done_callback(
                     lambda f, index=index: None if f.cancelled() else desk.leave(lambda: ended(index, f))
@@ -147,18 +147,7 @@ def run_job(
         on_rows: Called with progress.
         desk: Where to compute; None for this thread.
     """
-    return _run(job, enlarger, options or WriteOptions(), max_pixels=max_pixels, on_rows=on_rows, desk=desk)
-
-
-def _run(
-    job: Job,
-    enlarger: Enlarger,
-    options: WriteOptions,
-    *,
-    max_pixels: int,
-    on_rows: OnRows,
-    desk: Desk | None,
-) -> Outcome:
+    options = options or WriteOptions()
     if job.skip:
         return Outcome(job, "skipped", megapixels=job.megapixels)
     if job.problem:
@@ -189,7 +178,7 @@ def _run_claimed(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: An
             if other or job.target.is_file():
                 notes = (f"{other} is at it",) if other else ()
                 return Outcome(job, "skipped", None, notes, megapixels=job.megapixels)
-            return _run(replace(job, claim=False), enlarger, options, **rest)
+            return run_job(replace(job, claim=False), enlarger, options, **rest)
     except ImageError as error:
         return Outcome(job, "failed", error)
 

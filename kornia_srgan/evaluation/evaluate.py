@@ -16,14 +16,12 @@ from kornia_srgan.evaluation.folders import ImageFolder
 from kornia_srgan.evaluation.known_sets import Check, bicubic_note, check_set
 from kornia_srgan.evaluation.pairs import image_size, load_pair
 from kornia_srgan.evaluation.protocols import (
-    BANDS_PROTOCOL,
     DEFAULT_METRICS,
-    DEFAULT_PROTOCOL,
     BandsView,
     ScoringProtocol,
     bands_view,
-    get_protocol,
     make_metrics,
+    protocol_for,
     without_unfit,
 )
 from kornia_srgan.evaluation.report import ImageScore, Report, Row
@@ -132,7 +130,7 @@ def evaluate(
             HR image.
         UserError: If there is no such protocol or metric, or two rows have the same name.
     """
-    scoring = _protocol_for(pixels, protocol)
+    scoring = protocol_for(pixels, protocol)
     made, view, left_out = make_metrics(metrics), BandsView(), ""
     if pixels != RGB:
         _check_bands(models, pixels, shown)
@@ -183,22 +181,6 @@ def _check_names(models: Mapping[str, object], folders: Mapping[str, object]) ->
     twice = sorted({*models} & {*folders} | ({*models, *folders} & {BASELINE}))
     if twice:
         raise UserError(f"two rows would be called '{twice[0]}'; give the images another name")
-
-
-def _protocol_for(pixels: PixelFormat, name: str | None) -> ScoringProtocol:
-    """The protocol of that name, or the usual one.
-
-    Raises:
-        UserError: If there is none, or it is for RGB and the images are not.
-    """
-    if pixels == RGB:
-        return get_protocol(name or DEFAULT_PROTOCOL)
-    found = get_protocol(name or BANDS_PROTOCOL)
-    if found.channels != "bands":
-        raise UserError(
-            f"protocol '{found.name}' is for RGB photographs, these weights are not; take {BANDS_PROTOCOL}"
-        )
-    return found
 
 
 def _check_bands(models: Mapping[str, Generator], pixels: PixelFormat, shown: tuple[int, ...] | None) -> None:

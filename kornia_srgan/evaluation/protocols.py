@@ -218,6 +218,24 @@ def _label(name: str, arguments: Mapping[str, object]) -> str:
     return name + "".join(f"{',' if index else ':'}{k}={v}" for index, (k, v) in enumerate(shown.items()))
 
 
+def protocol_for(pixels: PixelFormat, name: str | None = None) -> ScoringProtocol:
+    """The protocol of that name, or the usual one.
+
+    Raises:
+        UserError: If there is none, or it is for RGB and the images are not.
+    """
+    from kornia_srgan.data.pixels import RGB
+
+    if pixels == RGB:
+        return get_protocol(name or DEFAULT_PROTOCOL)
+    found = get_protocol(name or BANDS_PROTOCOL)
+    if found.channels != "bands":
+        raise UserError(
+            f"protocol '{found.name}' is for RGB photographs, these weights are not; take {BANDS_PROTOCOL}"
+        )
+    return found
+
+
 def bands_view(pixels: PixelFormat, shown: tuple[int, ...] | None) -> BandsView:
     """The view of images that are read by that format."""
     low, high = pixels.range or (0.0, 1.0)

@@ -15,13 +15,11 @@ from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.evaluation.datasets import EvalSet, check_sizes, find_sets
 from kornia_srgan.evaluation.pairs import image_size, load_pair
 from kornia_srgan.evaluation.protocols import (
-    BANDS_PROTOCOL,
-    DEFAULT_PROTOCOL,
     BandsView,
     ScoringProtocol,
     bands_view,
-    get_protocol,
     make_metrics,
+    protocol_for,
 )
 from kornia_srgan.training.run_folder import RunFolder
 
@@ -101,7 +99,7 @@ class FolderValidator:
 
     @property
     def _protocol(self) -> ScoringProtocol:
-        return get_protocol(DEFAULT_PROTOCOL if self.pixels == RGB else BANDS_PROTOCOL)
+        return protocol_for(self.pixels)
 
     @property
     def _metrics(self) -> tuple[dict[str, Metric] | None, BandsView]:

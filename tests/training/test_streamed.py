@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from kornia_srgan.errors import ConfigError
-from kornia_srgan.training import trainer as trainer_module
 from kornia_srgan.training.hooks import StepEvent, StepHook
 from kornia_srgan.training.run import train
 from kornia_srgan.weights.files import read_spec
+from tests.helpers.bad_losses import lose_at
 from tests.helpers.forked_ranks import die_at, run_two_ranks
 from tests.helpers.numbered_shards import make_shards, serve_shards
 from tests.helpers.runner import assert_user_error, invoke
@@ -57,8 +56,6 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 def test_the_stream_goes_on_over_stages_and_back_after_bad_numbers(
     pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kornia_srgan.components.losses.pixel import MSELoss
-
     seeds: list[tuple[int, tuple[int, ...]]] = []
 
     def look(event: StepEvent) -> None:
@@ -71,14 +68,7 @@ def test_the_stream_goes_on_over_stages_and_back_after_bad_numbers(
     assert len(drawn) == len(set(drawn)) == 6 * 4 + 6 * 2
     whole = dict(seeds)
     seeds.clear()
-    original, calls = MSELoss.forward, []
-
-    def forward(self: MSELoss, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        calls.append(None)
-        return original(self, sr, hr) * (float("nan") if len(calls) in (5, 6) else 1.0)
-
-    monkeypatch.setattr(MSELoss, "forward", forward)
-    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
+    lose_at(monkeypatch, (5, 6))
     run(pattern, tmp_path / "faulty", on_step=look, **LARGER_CROPS)
     assert [total for total, _ in seeds] == [0, 1, 2, 3, 4, 5, *range(4, 12)]
     assert all(whole[total] == own for total, own in seeds)

@@ -23,6 +23,7 @@ from kornia_srgan.training import trainer as trainer_module
 from kornia_srgan.training.hooks import StepEvent, StepHook
 from kornia_srgan.training.run import train
 from kornia_srgan.weights.files import read_spec
+from tests.helpers.bad_losses import lose_at
 from tests.helpers.runs import assert_equal_trees, assert_resumes_to_the_same_bytes, assert_same_run
 from tests.helpers.training import (
     Killed,
@@ -336,16 +337,7 @@ def test_numbers_that_stay_bad_roll_back_and_then_give_up(
 def test_a_passing_fault_is_survived_with_a_smaller_rate(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kornia_srgan.components.losses.pixel import MSELoss
-
-    original, calls = MSELoss.forward, []
-
-    def forward(self: MSELoss, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-        calls.append(None)
-        return original(self, sr, hr) * (float("nan") if len(calls) in (2, 3) else 1.0)
-
-    monkeypatch.setattr(MSELoss, "forward", forward)
-    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
+    lose_at(monkeypatch, (2, 3))
     assert run(photos, tmp_path / "run", stages__0__schedule={"name": "constant"})
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines if "event" in line] == ["non-finite mse"] * 2
@@ -356,26 +348,13 @@ def test_a_resumed_run_rolls_back_to_a_still_smaller_rate(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill_at: Any
 ) -> None:
     """Half from before the checkpoint at 4, and half of it again after the resumption."""
-    from kornia_srgan.components.losses.pixel import MSELoss
-
-    original, calls = MSELoss.forward, []
-
-    def faulty(*bad: int) -> None:
-        def forward(self: MSELoss, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-            calls.append(None)
-            return original(self, sr, hr) * (float("nan") if len(calls) in bad else 1.0)
-
-        calls.clear()
-        monkeypatch.setattr(MSELoss, "forward", forward)
-
-    monkeypatch.setattr(trainer_module, "BAD_STEPS_BEFORE_ROLLBACK", 2)
     sections = {"stages__0__schedule": {"name": "constant"}, "train__log_every": 1}
-    faulty(2, 3)
+    lose_at(monkeypatch, (2, 3))
     kill_at(5)
     with pytest.raises(Killed):
         run(photos, tmp_path / "run", **sections)
     kill_at(-1)
-    faulty(1, 2)
+    lose_at(monkeypatch, (1, 2))
     assert run(photos, tmp_path / "run", resume=True, **sections)
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     rates = {line["total"]: line["lr"] for line in lines if line.get("stage") == "psnr"}
