@@ -28,8 +28,8 @@ def peak_memory(call: Callable[[], T], device: torch.device) -> tuple[T, float |
     """The result of a call and its additional peak memory in MiB; None if the system does not tell.
 
     On a CPU, free pages are returned to the system first, so that reused memory counts too. The result itself
-    is included. Libraries with an arena show it in their first call only. After an allocation that failed, glibc
-    moves the thread to another arena, whose free pages cannot be returned: what is reused there is not seen.
+    is included. Libraries with an arena show it in their first call only. After an allocation that
+    failed, glibc moves the thread to another arena, whose free pages stay: what is reused there is not seen.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
