@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import WeightFileOption, check_weights_output
+from kornia_srgan.cli.options import ThreadsOption, WeightFileOption, check_weights_output
 
 
 def command(
@@ -20,6 +20,7 @@ def command(
     amount: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of SECOND, from 0 (only FIRST) to 1 (only SECOND).")
     ] = 0.5,
+    threads: ThreadsOption = None,
 ) -> None:
     """Blend two weights, such as a PSNR generator and its GAN.
 

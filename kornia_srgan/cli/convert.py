@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kornia_srgan.cli.options import WeightFileOption, check_weights_output
+from kornia_srgan.cli.options import ThreadsOption, WeightFileOption, check_weights_output
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +20,7 @@ def command(
     output: WeightFileOption,
     license: Annotated[str, typer.Option(help="Licence of the weights, as stated by their authors.")] = "",
     half: Annotated[bool, typer.Option("--half", help="Store float16, which halves the file size.")] = False,
+    threads: ThreadsOption = None,
 ) -> None:
     """Convert a checkpoint of another project.
 

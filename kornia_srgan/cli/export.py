@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import PluginOption, check_writable
+from kornia_srgan.cli.options import PluginOption, ThreadsOption, check_writable
 
 
 def command(
@@ -20,6 +20,7 @@ def command(
         typer.Option("--format", help="onnx or pt2 (torch.export) [default: by the suffix of FILE]"),
     ] = None,
     plugin: PluginOption = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Export a generator to ONNX or torch.export.
 
