@@ -18,7 +18,7 @@ def main() -> int:
 
     launch = this_launch()
     if launch is None:
-        return run_command_line(["upscale", *sys.argv[1:]])
+        return exit_code_of(lambda: run_command_line(["upscale", *_processes(), *sys.argv[1:]]))
     if launch.rank == 0:
         signal.signal(signal.SIGTERM, _interrupt)  # how launchers stop the others when one is lost
         code = run_command_line(["upscale", "--launched", *sys.argv[1:]])
@@ -26,6 +26,15 @@ def main() -> int:
         return code
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one stops, and then this one does
     return exit_code_of(lambda: follow() or 0)
+
+
+def _processes() -> list[str]:
+    """The option for as many processes as a launcher was asked for, where it starts one only."""
+    from kornia_srgan.batch.launcher import processes_asked_for
+
+    if any(argument.startswith("--num-processes") for argument in sys.argv[1:]):
+        return []
+    return ["--num-processes", str(processes_asked_for())]
 
 
 def _interrupt(*_: Any) -> None:

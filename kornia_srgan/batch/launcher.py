@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
+
+from kornia_srgan.errors import UserError
 
 _KEY = "kornia_srgan/crew"
 _PATIENCE = 3600.0  # seconds for the first process to say where it is: it looks at all files before
@@ -46,6 +49,42 @@ def this_launch(environ: Mapping[str, str] = os.environ) -> Launch | None:
         "127.0.0.1" if alone else environ.get("MASTER_ADDR", "127.0.0.1"),
         int(threads) if threads.isdigit() else None,
     )
+
+
+def processes_asked_for(environ: Mapping[str, str] = os.environ) -> int:
+    """How many processes `accelerate launch --cpu --num_processes N` was asked for; 1 without it.
+
+    It starts a single one, whatever N is. Only its own command line tells N.
+
+    Raises:
+        UserError: If N cannot be found, or several machines were asked for.
+    """
+    several = "MASTER_ADDR" in environ  # Accelerate sets it for more than one process or machine
+    if not several or environ.get("ACCELERATE_USE_CPU", "").lower() not in ("1", "true"):
+        return 1
+    import psutil
+    from accelerate.commands.launch import launch_command_parser
+
+    parent = psutil.Process().parent()
+    words = _behind_launch(parent.cmdline() if parent else [])
+    asked = launch_command_parser().parse_args(words) if words else None
+    if asked is None or asked.num_processes is None:
+        raise UserError(
+            "accelerate launch --cpu starts one process only; leave it out and give --num-processes to the "
+            "command 'upscale'"
+        )
+    if (asked.num_machines or 1) > 1:
+        raise UserError(
+            "accelerate launch --cpu starts one process on each machine, and none knows of the others; "
+            "run the command with --share auto on every machine"
+        )
+    return asked.num_processes
+
+
+def _behind_launch(line: Sequence[str]) -> list[str]:
+    """The arguments of `accelerate launch` in a command line."""
+    names = ("launch", "launch.py", "accelerate-launch", "accelerate.commands.launch")
+    return next((list(line[n + 1 :]) for n, word in enumerate(line) if PurePath(word).name in names), [])
 
 
 def announce(address: Any, key: bytes, *, own_devices: bool = True) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.launches import ENVIRONMENT, TORCHRUN_TWO, finish
+from tests.helpers.launches import ENVIRONMENT, LAUNCH, TORCHRUN_TWO, finish
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.tiny_weights import save_tiny_weights
 
@@ -81,12 +81,24 @@ def test_a_number_of_processes_is_at_least_one(folder, capsys):
     assert_user_error(invoke(capsys, "upscale", "in", "-o", "two", "--num-processes", "0"), "--num-processes")
 
 
-def test_a_launcher_gives_one_report_and_the_bytes_of_one_process(folder, capsys):
+@pytest.mark.parametrize(
+    "launch",
+    [
+        pytest.param(TORCHRUN_TWO, id="torchrun"),
+        pytest.param([*LAUNCH, "--cpu", "--num_processes", "2"], id="accelerate", marks=pytest.mark.slow),
+    ],
+)
+def test_a_launcher_gives_one_report_and_the_bytes_of_one_process(launch, folder, capsys):
     for number in range(4, 40):
         Path(f"in/{number:02}.png").unlink()
+    Path("count.py").write_text("import os, pathlib\npathlib.Path(f'at-work-{os.getpid()}').touch()\n")
     line = ["upscale", "in", "--weights", "tiny.safetensors", "--threads", "1", "-o"]
-    told = finish([*TORCHRUN_TWO, "-m", "kornia_srgan.upscale", *line[1:], "two", "--json", "report.json"])
+    more = ["--json", "report.json", "--plugin", "count.py"]
+    told = finish([*launch, "-m", "kornia_srgan.upscale", *line[1:], "two", *more])
     assert told.count(" -> two/") == 4
+    assert (
+        len(list(Path().glob("at-work-*"))) == 3
+    )  # the one that reads the command line, and two that compute
     assert [file["status"] for file in json.loads(Path("report.json").read_text())["files"]] == ["done"] * 4
     assert invoke(capsys, *line, "one").code == 0
     assert results(Path("two")) == results(Path("one"))
