@@ -118,18 +118,19 @@ def build_generator(component: Component, *, scale: int, path: str = "generator"
     try:
         found = scale_of(generator)
     except ArgumentError as error:
-        raise ArgumentError(f"{path}: '{component.name}' does not fit: {error}") from None
+        raise ArgumentError.at(path, f"'{component.name}' does not fit: {error}") from None
     if found != scale:
-        raise ArgumentError(
-            f"{path}: '{component.name}' has scale {found}, the run has {scale}; "
-            "a generator takes `scale` and keeps it as an attribute"
+        raise ArgumentError.at(
+            path,
+            f"'{component.name}' has scale {found}, the run has {scale}; "
+            "a generator takes `scale` and keeps it as an attribute",
         )
     return generator
 
 
 def _module(made: object, component: Component, path: str) -> nn.Module:
     if not isinstance(made, nn.Module):
-        raise ArgumentError(f"{path}: '{component.name}' made a {type(made).__name__}, not an nn.Module")
+        raise ArgumentError.at(path, f"'{component.name}' made a {type(made).__name__}, not an nn.Module")
     return made
 
 
@@ -185,19 +186,20 @@ def _component_of(config: TrainConfig) -> Component:
     if normalise_name(config.generator.name) != FROM_INIT:
         return config.generator
     if config.init is None:
-        raise ConfigError(
-            "generator: 'init' is the network of the weights in `init`; set init=NAME or a path"
+        raise ConfigError.at(
+            "generator", "'init' is the network of the weights in `init`; set init=NAME or a path"
         )
     found, _ = _read_weights(config.init)
     if found.scale != config.scale:
-        raise ConfigError(
-            f"generator: {config.init} is x{found.scale}, the run has scale {config.scale}; "
-            f"set scale={found.scale}"
+        raise ConfigError.at(
+            "generator",
+            f"{config.init} is x{found.scale}, the run has scale {config.scale}; set scale={found.scale}",
         )
     if found.channels != config.channels:
-        raise ConfigError(
-            f"generator: {config.init} is for {found.channels} channels, the run has {config.channels}; "
-            f"set channels={found.channels}"
+        raise ConfigError.at(
+            "generator",
+            f"{config.init} is for {found.channels} channels, the run has {config.channels}; "
+            f"set channels={found.channels}",
         )
     return Component(name=found.name, args=dict(found.args))
 
@@ -219,9 +221,9 @@ def _stage(stage: Stage, path: str, crop: int, channels: int) -> StageComponents
     discriminator = _module(made, component, where)
     adversarial = build_configured(ADVERSARIAL_LOSSES, stage.adversarial, path=f"{path}.adversarial")
     if stage.discriminator_limit is not None and adversarial.needs_real:
-        raise ConfigError(
-            f"{path}.discriminator_limit: with '{stage.adversarial.name}' a logit alone does not say what is "
-            "real; leave it out"
+        raise ConfigError.at(
+            f"{path}.discriminator_limit",
+            f"with '{stage.adversarial.name}' a logit alone does not say what is real; leave it out",
         )
     return StageComponents(stage, losses, adversarial, stage.adversarial.weight, discriminator)
 
@@ -233,10 +235,11 @@ def _check_compile(stages: tuple[StageComponents, ...]) -> None:
         penalties = loss.gradient_penalties if isinstance(loss, GradientPenalizedLoss) else {}
         for name, weight in penalties.items():
             if weight:
-                raise ConfigError(
-                    f"train.compile: stages.{index}.adversarial has {name} {weight:g}, which differentiates "
+                raise ConfigError.at(
+                    "train.compile",
+                    f"stages.{index}.adversarial has {name} {weight:g}, which differentiates "
                     "through the discriminator twice, and a compiled one can do that once; set "
-                    f"train.compile=false or {name}: 0"
+                    f"train.compile=false or {name}: 0",
                 )
 
 
@@ -249,12 +252,12 @@ def _initialise(generator: nn.Module, spec: WeightSpec, source: str) -> str:
     """Start from weights: all of them, or for another scale those that fit, which the answer names."""
     found, state = _read_weights(source)
     if found.name != spec.name:
-        raise WeightsError(
-            f"init: {source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
+        raise WeightsError.at(
+            "init", f"{source} holds {found.name} x{found.scale}, the run trains {spec.name} x{spec.scale}"
         )
     if found.channels != spec.channels:
-        raise WeightsError(
-            f"init: {source} is for images of {found.channels} channels, the run has {spec.channels}"
+        raise WeightsError.at(
+            "init", f"{source} is for images of {found.channels} channels, the run has {spec.channels}"
         )
     if found.scale == spec.scale:
         load_into(generator, state, f"init: {source}")
@@ -315,12 +318,13 @@ def _rebuild(spec: WeightSpec, where: str) -> nn.Module:
             return build_generator(component, scale=spec.scale)
     except UnknownComponentError as error:
         if spec.plugin:
-            raise WeightsError(
-                f"{where}: made by generator '{spec.name}' of plug-in {spec.plugin}, which is not loaded; "
-                "give it with --plugin, or import it first"
+            raise WeightsError.at(
+                where,
+                f"made by generator '{spec.name}' of plug-in {spec.plugin}, which is not loaded; "
+                "give it with --plugin, or import it first",
             ) from error
-        raise WeightsError(f"{where}: {error}") from error
+        raise WeightsError.at(where, error) from error
     except UserError as error:
-        raise WeightsError(
-            f"{where}: its header does not fit this version's '{spec.name}': {error}"
+        raise WeightsError.at(
+            where, f"its header does not fit this version's '{spec.name}': {error}"
         ) from error

@@ -24,16 +24,17 @@ def with_bands(registry: Registry[Any], component: Component, channels: int, *, 
     """
     given = component.args.get("bands", channels)
     if given != channels:
-        raise ArgumentError(
-            f"{path}.args.bands: {given!r} contradicts channels {channels}; leave it out here"
+        raise ArgumentError.at(
+            f"{path}.args.bands", f"{given!r} contradicts channels {channels}; leave it out here"
         )
     if channels == 3:
         return component
     if "bands" not in registry.get(component.name, path=f"{path}.name").parameters():
         able = [name for name in registry.names() if "bands" in registry.get(name).parameters()]
-        raise ArgumentError(
-            f"{path}: '{component.name}' takes images of 3 channels, the run has {channels}; "
-            f"these take any number: {', '.join(able)}"
+        raise ArgumentError.at(
+            path,
+            f"'{component.name}' takes images of 3 channels, the run has {channels}; "
+            f"these take any number: {', '.join(able)}",
         )
     return Component(name=component.name, args={**component.args, "bands": channels})
 
@@ -85,8 +86,8 @@ def _named(path: str, name: str, channels: int) -> Iterator[None]:
     try:
         yield
     except KorniaSRGANError as error:
-        raise ArgumentError(f"{path}: {error}") from error
+        raise ArgumentError.at(path, error) from error
     except Exception as error:  # anything that a part for RGB may stumble over
-        raise ArgumentError(
-            f"{path}: '{name}' does not take images of {channels} channels ({one_line(error)})"
+        raise ArgumentError.at(
+            path, f"'{name}' does not take images of {channels} channels ({one_line(error)})"
         ) from error

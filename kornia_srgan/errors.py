@@ -7,8 +7,10 @@ exits with `exit_code`: 2 for a mistake that the user can correct, 1 for a bug i
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
+from typing import Self
 
 
 class KorniaSRGANError(Exception):
@@ -26,6 +28,11 @@ class KorniaSRGANError(Exception):
     def __init__(self, message: str = "", *, where: str | PathLike[str] | None = None) -> None:
         super().__init__(message)
         self.where: str | None = None if where is None else str(where)
+
+    @classmethod
+    def at(cls, where: str | PathLike[str], problem: object) -> Self:
+        """An error whose message begins with its place: `where: problem`."""
+        return cls(f"{where}: {problem}", where=where)
 
     def __str__(self) -> str:
         """The message, without the quotes that `KeyError` would add."""
@@ -100,6 +107,16 @@ class NetworkError(KorniaSRGANError, ConnectionError):
 
 class TrainingError(KorniaSRGANError, RuntimeError):
     """Training could not continue."""
+
+
+@contextmanager
+def located(where: str | PathLike[str]) -> Iterator[None]:
+    """Errors of this package that are raised within and name no place get this one."""
+    try:
+        yield
+    except KorniaSRGANError as error:
+        error.where = error.where or str(where)
+        raise
 
 
 def close_match(name: str, options: Iterable[str]) -> str | None:

@@ -104,9 +104,10 @@ def export_generator(
         parity = tuple(_compare(module, run, batch, h * align, w * align) for batch, h, w in checks)
     worst = max(check.difference for check in parity)
     if not worst <= TOLERANCE:
-        raise KorniaSRGANError(
-            f"{path}: the exported '{loaded.spec.name}' differs from the original by {worst:.2g}; "
-            "nothing was written"
+        raise KorniaSRGANError.at(
+            path,
+            f"the exported '{loaded.spec.name}' differs from the original by {worst:.2g}; "
+            "nothing was written",
         )
     write_bytes(path, data)
     return Exported(path, chosen, loaded.spec, align, parity)
@@ -119,7 +120,8 @@ def _pick_format(path: Path, format: str | None) -> Format:
             return known
     where = f"format '{format}'" if format else f"{path}: the suffix '{path.suffix}'"
     raise UserError(
-        f"{where} is none of {', '.join(FORMATS)}; name the file x.onnx or x.pt2, or give --format"
+        f"{where} is none of {', '.join(FORMATS)}; name the file x.onnx or x.pt2, or give --format",
+        where="format" if format else path,
     )
 
 

@@ -23,17 +23,17 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except (socket.gaierror, UnicodeError, OverflowError):
-        raise UserError(f"--host '{host}' is not an address of this machine") from None
+        raise UserError(f"--host '{host}' is not an address of this machine", where="--host") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             reason = "is taken by another program; choose another --port, or 0 for any that is free"
         elif error.errno == errno.EACCES:
             reason = "may not be used by you; choose one above 1023"
         elif error.errno == errno.EADDRNOTAVAIL:
-            raise UserError(f"--host '{host}' is not an address of this machine") from None
+            raise UserError(f"--host '{host}' is not an address of this machine", where="--host") from None
         else:
             reason = f"cannot be used: {error.strerror or error}"
-        raise UserError(f"port {port} {reason}") from None
+        raise UserError(f"port {port} {reason}", where="--port") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -24,6 +24,19 @@ def test_the_message_stays_one_line_and_says_where(kind):
     assert kind("x").where is None
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_at_a_place_begins_with_it(kind):
+    error = kind.at("a.png", ValueError("no picture"))
+    assert (type(error), str(error), error.where) == (kind, "a.png: no picture", "a.png")
+
+
+def test_an_error_without_a_place_gets_the_outer_one():
+    for inner, expected in ((None, "outer"), ("inner", "inner")):
+        with pytest.raises(errors.UserError, match="no x") as caught, errors.located("outer"):
+            raise errors.UserError("no x", where=inner)
+        assert caught.value.where == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "standard"),
     [

@@ -95,7 +95,9 @@ def is_file_output(sources: Sequence[Source], output: Path) -> bool:
 def _check_folder(sources: Sequence[Source], output: Path) -> None:
     named_as_file = output.suffix.lower() in _SUFFIXES or output.is_file()
     if len(sources) > 1 and named_as_file and not output.is_dir():
-        raise UserError(f"'{output}' is one file, and there are {len(sources)} pictures; give a folder")
+        raise UserError(
+            f"'{output}' is one file, and there are {len(sources)} pictures; give a folder", where=output
+        )
 
 
 def _file_job(source: Source, output: Path, form: Format | None) -> Job:
@@ -103,7 +105,8 @@ def _file_job(source: Source, output: Path, form: Format | None) -> Job:
     if form is not None and by_name is not None and by_name is not form:
         raise UserError(
             f"'{output}' is the name of a {by_name.name} file, and the format is to be {form.name}; "
-            f"leave out --format, or name it '{output.with_suffix(form.suffixes[0])}'"
+            f"leave out --format, or name it '{output.with_suffix(form.suffixes[0])}'",
+            where=output,
         )
     header = peek_header(source.content)
     size = header.megapixels if header else 0.0
@@ -125,7 +128,8 @@ def _kept_apart(jobs: list[Job], sources: Sequence[Source], naming: Naming) -> l
         return jobs
     if "{stem" not in naming.pattern:
         raise UserError(
-            f"name pattern '{naming.pattern}' gives several results one name; put {{stem}} into it"
+            f"name pattern '{naming.pattern}' gives several results one name; put {{stem}} into it",
+            where="name",
         )
     targets = []
     for job, source in zip(jobs, sources, strict=True):
@@ -146,7 +150,8 @@ def _without_overwriting(jobs: list[Job]) -> list[Job]:
         other = inputs.get(os.path.realpath(job.target))
         if other is job:
             raise UserError(
-                f"'{job.target}' is one of the inputs and would be overwritten; choose another -o"
+                f"'{job.target}' is one of the inputs and would be overwritten; choose another -o",
+                where=job.target,
             )
         problem = (
             (

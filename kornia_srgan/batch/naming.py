@@ -46,16 +46,21 @@ class Naming:
         if self.scale is None and "{scale" in self.pattern:
             raise UserError(
                 f"name pattern '{self.pattern}': each result has a scale of its own; use {{size}} "
-                f"('{self.size}')"
+                f"('{self.size}')",
+                where="name",
             )
         ext = source.suffix.lstrip(".")
         stem = f"{source.stem}_{ext}" if with_suffix and ext else source.stem
         try:
             name = self.pattern.format(stem=stem, ext=ext, size=self.size, scale=f"{self.scale or 0:g}")
         except (KeyError, IndexError, ValueError, AttributeError) as error:
-            raise UserError(f"name pattern '{self.pattern}' is wrong ({error}); fields: {_FIELDS}") from error
+            raise UserError(
+                f"name pattern '{self.pattern}' is wrong ({error}); fields: {_FIELDS}", where="name"
+            ) from error
         if not name or "/" in name or os.sep in name:
-            raise UserError(f"name pattern '{self.pattern}' must make a file name, without folders")
+            raise UserError(
+                f"name pattern '{self.pattern}' must make a file name, without folders", where="name"
+            )
         return name
 
 

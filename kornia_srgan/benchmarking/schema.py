@@ -191,11 +191,12 @@ def read_forward(path: str | Path) -> ForwardDocument:
     try:
         return ForwardDocument.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
+        raise UserError.at(path, f"{error.strerror or error}") from None
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"]))
         raise UserError(
             f"{path} is not a file of `kornia-srgan benchmark --json`, schema {SCHEMA}"
-            f" ({f'{where}: ' if where else ''}{problem['msg']})"
+            f" ({f'{where}: ' if where else ''}{problem['msg']})",
+            where=path,
         ) from None

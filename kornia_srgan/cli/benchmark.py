@@ -86,7 +86,7 @@ def command(
     from kornia_srgan.registry.plugins import load_plugins
 
     if plot and plot.suffix.lower() != ".png":
-        raise UserError(f"--plot {plot}: the plot is a PNG; name it .png")
+        raise UserError(f"--plot {plot}: the plot is a PNG; name it .png", where=plot)
     for file in (json_file, plot):
         if file:
             check_writable(file)
@@ -124,7 +124,9 @@ def _memory_format(text: str) -> Any:
 
     name = text.replace("-", "_")
     if name not in ("channels_last", "contiguous"):
-        raise UserError(f"memory format '{text}' is not known; use channels-last or contiguous")
+        raise UserError(
+            f"memory format '{text}' is not known; use channels-last or contiguous", where="--memory-format"
+        )
     return name
 
 

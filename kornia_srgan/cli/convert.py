@@ -42,7 +42,9 @@ def _refuse_own(file: Path) -> None:
         spec = read_spec(file)
     except WeightsError:
         return  # another project's, or no weights at all: reading it will say
-    raise WeightsError(f"{file} is already a weight file of kornia-srgan ({spec.name} x{spec.scale})")
+    raise WeightsError(
+        f"{file} is already a weight file of kornia-srgan ({spec.name} x{spec.scale})", where=file
+    )
 
 
 def _convert(file: Path, output: Path, license: str, half: bool) -> list[str]:
@@ -62,7 +64,9 @@ def _convert(file: Path, output: Path, license: str, half: bool) -> list[str]:
         limit = torch.finfo(torch.float16).max
         for key, value in module.state_dict().items():
             if value.is_floating_point() and float(value.abs().max()) > limit:
-                raise WeightsError(f"{file}: '{key}' holds values above {limit:g}; convert it without --half")
+                raise WeightsError.at(
+                    file, f"'{key}' holds values above {limit:g}; convert it without --half"
+                )
     component = Component(name=imported.spec.name, args={**imported.spec.args, **_measured(module)})
     recorded = generator_spec(component, imported.spec.scale)
     spec = replace(recorded, training=imported.spec.training, license=license)

@@ -169,7 +169,7 @@ def command(
     models, pixels = _load(_sources(weights, scale, alone=not folders), where)
     usual = _usual_metrics(pixels, shown, sheets)
     if against and against not in (BASELINE, *models, *folders):
-        raise UserError(f"--against {against}: rows are {', '.join((BASELINE, *models, *folders))}")
+        raise UserError.at(f"--against {against}", f"rows are {', '.join((BASELINE, *models, *folders))}")
     with console(stderr=True).status("evaluating") as status:
         report = evaluate(
             models,
@@ -201,9 +201,11 @@ def _read(path: Path) -> Report:
     try:
         return Report.from_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"--from {path}: {error.strerror or error}") from None
+        raise UserError(f"--from {path}: {error.strerror or error}", where=path) from None
     except ValueError as error:
-        raise UserError(f"--from {path}: not what `kornia-srgan evaluate --json` writes ({error})") from None
+        raise UserError(
+            f"--from {path}: not what `kornia-srgan evaluate --json` writes ({error})", where=path
+        ) from None
 
 
 def _sheets(
@@ -220,7 +222,7 @@ def _sheets(
             )
         return None
     if choose not in (None, "detail", "difference"):
-        raise UserError(f"--crops-by '{choose}'; known: detail, difference")
+        raise UserError(f"--crops-by '{choose}'; known: detail, difference", where="--crops-by")
     check_writable(folder / "sheet.png")
     side = size or CropSheets.size
     by_hand = dict(parse_window(text, side) for text in windows)
@@ -241,9 +243,9 @@ def _folders(named: list[str]) -> dict[str, Path]:
     for text in named:
         name, equals, folder = text.partition("=")
         if not (equals and name.strip() and folder.strip()):
-            raise UserError(f"--images {text}: expected NAME=DIR, such as SwinIR=results/swinir")
+            raise UserError.at(f"--images {text}", "expected NAME=DIR, such as SwinIR=results/swinir")
         if name.strip() in found:
-            raise UserError(f"--images {text}: '{name.strip()}' was given twice")
+            raise UserError.at(f"--images {text}", f"'{name.strip()}' was given twice")
         found[name.strip()] = Path(folder.strip()).expanduser()
     return found
 
@@ -273,7 +275,7 @@ def _shown_bands(text: str | None) -> tuple[int, ...] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(part.isdecimal() for part in parts):
-        raise UserError(f"--bands {text}: expected three numbers from 0 on, such as 2,1,0")
+        raise UserError.at(f"--bands {text}", "expected three numbers from 0 on, such as 2,1,0")
     return tuple(map(int, parts))
 
 
@@ -289,9 +291,11 @@ def _usual_metrics(
     from kornia_srgan.errors import UserError
 
     if pixels == RGB and shown is not None:
-        raise UserError("--bands: these weights are for RGB; it is for weights of other channels")
+        raise UserError.at("--bands", "these weights are for RGB; it is for weights of other channels")
     if pixels != RGB and pixels.channels > 1 and shown is None and sheets is not None:
-        raise UserError("--crops: the weights are not for RGB; choose the bands to show with --bands 2,1,0")
+        raise UserError.at(
+            "--crops", "the weights are not for RGB; choose the bands to show with --bands 2,1,0"
+        )
     return DEFAULT_METRICS if pixels == RGB else BAND_METRICS if pixels.channels > 1 else GREY_METRICS
 
 

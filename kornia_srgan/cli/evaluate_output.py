@@ -65,10 +65,14 @@ class Outputs:
         from kornia_srgan.evaluation.pareto import COSTS, SUFFIXES
 
         if self.plot.suffix.lower() not in SUFFIXES:
-            raise UserError(f"--plot {self.plot}: name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+            raise UserError(
+                f"--plot {self.plot}: name it {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}", where=self.plot
+            )
         if self.plot_x not in COSTS:
             hint = did_you_mean(self.plot_x, COSTS)
-            raise UserError(f"--plot-x '{self.plot_x}'{hint or ';'} known: {', '.join(COSTS)}")
+            raise UserError(
+                f"--plot-x '{self.plot_x}'{hint or ';'} known: {', '.join(COSTS)}", where="--plot-x"
+            )
 
     def read_benchmark(self) -> ForwardDocument | None:
         """The measured speeds.

@@ -129,9 +129,9 @@ def check_writable(path: Path) -> None:
     while not parent.exists():
         parent = parent.parent
     if path.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder")
+        raise UserError(f"cannot write {path}: it is a folder", where=path)
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise UserError(f"cannot write {path}: {parent} is not a folder that can be written to")
+        raise UserError(f"cannot write {path}: {parent} is not a folder that can be written to", where=path)
 
 
 def check_weights_output(path: Path) -> None:
@@ -145,5 +145,5 @@ def check_weights_output(path: Path) -> None:
     from kornia_srgan.weights.locate import SUFFIX
 
     if path.suffix != SUFFIX:
-        raise WeightsError(f"{path}: weights are written as safetensors; name it {path.stem}{SUFFIX}")
+        raise WeightsError.at(path, f"weights are written as safetensors; name it {path.stem}{SUFFIX}")
     check_writable(path)

@@ -42,13 +42,14 @@ def command(
 
     if crop % scale:
         raise DataError(
-            f"--crop {crop} is not a multiple of --scale {scale}; try {max(1, crop // scale) * scale}"
+            f"--crop {crop} is not a multiple of --scale {scale}; try {max(1, crop // scale) * scale}",
+            where="--crop",
         )
     resize = RESIZERS.create(resizer)
     paths = find_images(folders)
     target = (output / "HR").resolve()
     if any(target in p.resolve().parents for p in paths):
-        raise DataError(f"the output folder '{output}' holds source images; choose another")
+        raise DataError(f"the output folder '{output}' holds source images; choose another", where=output)
     tiles = TileFolders.open(output, scale=scale, overwrite=overwrite)
     if output.resolve() in (folder.resolve() for folder in folders):
         mark_results((tiles.hr, tiles.lr))

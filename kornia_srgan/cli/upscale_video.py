@@ -189,10 +189,14 @@ def clip_targets(clips: Sequence[str], output: Path, naming: Naming, container: 
         )
     single = str(output) == STREAM or is_sequence(output) or (bool(output.suffix) and not output.is_dir())
     if single and len(clips) > 1:
-        raise UserError(f"'{output}' is one result, and there are {len(clips)} clips; give a folder")
+        raise UserError(
+            f"'{output}' is one result, and there are {len(clips)} clips; give a folder", where=output
+        )
     if single:
         if suffix is not None and output.suffix.lower() != suffix:
-            raise UserError(f"'{output}' contradicts --container {container}; leave one of them out")
+            raise UserError(
+                f"'{output}' contradicts --container {container}; leave one of them out", where=output
+            )
         return [output]
     targets = []
     for text in clips:

@@ -153,7 +153,7 @@ def format_for(upscaler: Upscaler, form: Format | None, output: Path, clips: Seq
     what = f"the weights are for images of {in_words(upscaler.channels, upscaler.data_range)}"
     tiff = FORMATS["TIFF"]
     if clips:
-        raise UserError(f"{clips[0]} is a video, and {what}")
+        raise UserError(f"{clips[0]} is a video, and {what}", where=clips[0])
     by_name = output.suffix.lower() if output.suffix and not output.is_dir() else ""
     if (form or tiff) is not tiff or by_name not in ("", ".npy", *tiff.suffixes):
         raise UserError(f"{what}, which are written as .tif or .npy")

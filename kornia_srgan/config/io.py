@@ -39,7 +39,7 @@ def load_config(
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
-            raise ConfigError(f"--set {override}: expected key=value, such as train.lr=2e-4")
+            raise ConfigError.at(f"--set {override}", "expected key=value, such as train.lr=2e-4")
         _set(raw, key.strip(), _parse_value(value, f"--set {override}"))
     for key, value in (values or {}).items():
         _set(raw, key, value)
@@ -51,7 +51,7 @@ def parse_config(raw: Mapping[str, Any], source: str = "config") -> TrainConfig:
     try:
         return TrainConfig.model_validate(dict(raw))
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(error)}", where=source) from None
+        raise ConfigError.at(source, _explain(error)) from None
 
 
 def dump_config(config: TrainConfig) -> str:
@@ -73,7 +73,7 @@ def _parse_value(text: str, where: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError:
-        raise ConfigError(f"{where}: the value is not YAML", where=where) from None
+        raise ConfigError.at(where, "the value is not YAML") from None
 
 
 def _read(source: str | Path) -> dict[str, Any]:
@@ -104,9 +104,7 @@ def _read(source: str | Path) -> dict[str, Any]:
             f"{source}:{line} is not valid YAML: {getattr(error, 'problem', error)}", where=source
         ) from None
     if not isinstance(raw, dict):
-        raise ConfigError(
-            f"{source}: expected keys such as 'generator:' and 'stages:', found none", where=source
-        )
+        raise ConfigError.at(source, "expected keys such as 'generator:' and 'stages:', found none")
     return raw
 
 
@@ -119,12 +117,12 @@ def _set(raw: dict[str, Any], dotted: str, value: Any) -> None:
         last = depth == len(keys) - 1
         if isinstance(node, list):
             if not key.isdigit() or int(key) >= len(node):
-                raise ConfigError(f"--set {dotted}: {here} must be an index from 0 to {len(node) - 1}")
+                raise ConfigError.at(f"--set {dotted}", f"{here} must be an index from 0 to {len(node) - 1}")
             index: Any = int(key)
         elif isinstance(node, dict):
             index = key
         else:
-            raise ConfigError(f"--set {dotted}: {'.'.join(keys[:depth])} is a value, not a section")
+            raise ConfigError.at(f"--set {dotted}", f"{'.'.join(keys[:depth])} is a value, not a section")
         if last:
             node[index] = value
         else:

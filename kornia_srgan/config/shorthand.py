@@ -25,9 +25,11 @@ def parse_shorthand(text: str, option: str, example: str) -> tuple[str, dict[str
     for part in filter(None, arguments.split(",")):
         key, equals, value = part.partition("=")
         if not (equals and key.strip()):
-            raise UserError(f"{option} {text}: expected NAME:ARGUMENT=VALUE,..., such as {example}")
+            raise UserError(
+                f"{option} {text}: expected NAME:ARGUMENT=VALUE,..., such as {example}", where=option
+            )
         try:
             found[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise UserError(f"{option} {text}: '{value}' is not a value") from None
+            raise UserError(f"{option} {text}: '{value}' is not a value", where=option) from None
     return name, found

@@ -63,7 +63,8 @@ def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
     if image.shape[0] * image.shape[1] != file.height * file.width:
         stated, found = f"{file.width}x{file.height}", f"{image.shape[1]}x{image.shape[0]}"
         raise ImageError(
-            f"cannot read image '{file.located.name}': its header says {stated} pixels, it has {found}"
+            f"cannot read image '{file.located.name}': its header says {stated} pixels, it has {found}",
+            where=file.located.name,
         )
     height, width = (side - side % file.grid for side in image.shape[:2])
     return pad_to_crop(image[:height, :width], crop)
@@ -93,7 +94,8 @@ def turned_apart(file: ImageFile) -> ImageError:
     """The error for a pair in which EXIF rotates one image and not the other."""
     assert file.lr is not None
     return ImageError(
-        f"cannot read image '{file.located.name}': its LR image '{file.lr.located.name}' is turned otherwise"
+        f"cannot read image '{file.located.name}': its LR image '{file.lr.located.name}' is turned otherwise",
+        where=file.located.name,
     )
 
 

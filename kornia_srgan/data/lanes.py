@@ -32,9 +32,9 @@ def lanes_of(shards: int, world_size: int) -> int:
         DataError: If there are fewer shards than processes.
     """
     if shards < world_size:
-        raise DataError(
-            f"data.shards: {shards} shards cannot be shared by {world_size} processes; "
-            "make more, smaller ones"
+        raise DataError.at(
+            "data.shards",
+            f"{shards} shards cannot be shared by {world_size} processes; make more, smaller ones",
         )
     return 1 << (min(MOST_LANES, shards // world_size).bit_length() - 1)
 

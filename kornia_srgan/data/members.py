@@ -61,7 +61,7 @@ def read_images(url: str, pixels: PixelFormat) -> Iterator[Encoded]:
         if reader.failure is not None:
             raise reader.failure from error
         reason = one_line(error.args[0] if error.args else error).partition(" @ ")[0]
-        raise ImageError(f"cannot read archive '{url}' to its end: {reason}") from error
+        raise ImageError(f"cannot read archive '{url}' to its end: {reason}", where=url) from error
     finally:
         reader.close()
 
@@ -96,6 +96,7 @@ def decode(
     if not fits(hr.shape, lr.shape, scale):
         raise ImageError(
             f"cannot read image '{image.name}': its LR image has {lr.shape[1]}x{lr.shape[0]} pixels, "
-            f"x{scale} needs {hr.shape[1] // scale}x{hr.shape[0] // scale}"
+            f"x{scale} needs {hr.shape[1] // scale}x{hr.shape[0] // scale}",
+            where=image.name,
         )
     return pad_to_crop(hr, crop), pad_to_crop(lr, crop // scale)

@@ -75,14 +75,16 @@ def open_pairs(
         matched = match_pairs(Path(hr), Path(lr), scale, pixels)
         failures += matched.failures
         if matched.without_lr:
-            raise DataError(_missing(matched, hr, lr))
+            raise DataError(_missing(matched, hr, lr), where=hr)
         if matched.without_hr:
             logger.warning("left out of the pairs, no HR image in '%s': %s", hr, _names(matched.without_hr))
         found, broken = _with_sizes(matched.pairs, scale, pixels)
         files += found
         failures += broken
         if not found:
-            raise DataError(f"none of the pairs in '{hr}' and '{lr}' can be read, for example {broken[0][1]}")
+            raise DataError(
+                f"none of the pairs in '{hr}' and '{lr}' can be read, for example {broken[0][1]}", where=hr
+            )
     return files, failures
 
 
@@ -106,7 +108,8 @@ def match_pairs(hr: Path, lr: Path, scale: int, pixels: PixelFormat = RGB) -> Ma
         if not (small and large):
             raise DataError(
                 f"no pairs in '{hr}'; in one folder for both, names end in _HR and _LR{scale}, "
-                "or .hr and .lr before the suffix"
+                "or .hr and .lr before the suffix",
+                where=hr,
             )
     else:
         small, more = locate_images(lr, pixels)
@@ -160,10 +163,11 @@ def _match(hr: _Names, lr: _Names, scale: int, failures: tuple[tuple[Path, str],
             without.append(image)
             continue
         if len(found) > 1:
-            raise DataError(f"several LR images for '{image.name}': {_names(found)}")
+            raise DataError(f"several LR images for '{image.name}': {_names(found)}", where=image.name)
         if found[0] in owners:
             raise DataError(
-                f"'{found[0].name}' is the LR image of both '{owners[found[0]].name}' and '{image.name}'"
+                f"'{found[0].name}' is the LR image of both '{owners[found[0]].name}' and '{image.name}'",
+                where=found[0].name,
             )
         owners[found[0]] = image
         pairs.append(LocatedPair(image, found[0]))

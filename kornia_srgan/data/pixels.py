@@ -80,7 +80,8 @@ class PixelFormat:
     def _check(self, bands: int, name: str | Path) -> None:
         if bands != self.channels:
             raise ImageError(
-                f"cannot read image '{name}': it has {bands} bands, the run has channels {self.channels}"
+                f"cannot read image '{name}': it has {bands} bands, the run has channels {self.channels}",
+                where=name,
             )
 
 

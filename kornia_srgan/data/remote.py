@@ -48,8 +48,8 @@ def expand_shards(patterns: Iterable[str]) -> list[str]:
     urls = [url for pattern in patterns for url in expand_urls(pattern)]
     twice = next((url for url in dict.fromkeys(urls) if urls.count(url) > 1), "") if urls else ""
     if twice:
-        raise ConfigError(
-            f"data.shards: '{twice}' is named twice; its images would be seen twice in an epoch"
+        raise ConfigError.at(
+            "data.shards", f"'{twice}' is named twice; its images would be seen twice in an epoch"
         )
     return urls
 
@@ -65,17 +65,19 @@ def _require_packages(patterns: Iterable[str]) -> None:
 def _refuse_secrets(pattern: str) -> None:
     if pattern.startswith(PIPE):
         if _SECRET_IN_COMMAND.search(pattern):
-            raise ConfigError(
-                "data.shards: a pipe: command holds a password or token, which would be written into the "
-                "run's folder; put it into a variable of the environment, such as $TOKEN, and write that"
+            raise ConfigError.at(
+                "data.shards",
+                "a pipe: command holds a password or token, which would be written into the "
+                "run's folder; put it into a variable of the environment, such as $TOKEN, and write that",
             )
         return
     parts = urlsplit(pattern)
     if parts.password or any(_SECRET.search(key) for key, _ in parse_qsl(parts.query)):
-        raise ConfigError(
-            f"data.shards: '{parts.scheme}://{parts.hostname}{parts.path}' has a password or token with it, "
+        raise ConfigError.at(
+            "data.shards",
+            f"'{parts.scheme}://{parts.hostname}{parts.path}' has a password or token with it, "
             "which would be written into the run's folder; give credentials by the environment, such as "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, HF_TOKEN, or a variable in a pipe: command"
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, HF_TOKEN, or a variable in a pipe: command",
         )
 
 

@@ -257,6 +257,7 @@ def choose_cache(cache: CacheMode, size: int, device: torch.device) -> CacheMode
     if size > free[cache]:
         raise DataError(
             f"data.cache '{cache}' needs {size / 2**30:.1f} GiB for the decoded images and "
-            f"{free[cache] / 2**30:.1f} GiB are free; use 'none', 'ram' or 'auto'"
+            f"{free[cache] / 2**30:.1f} GiB are free; use 'none', 'ram' or 'auto'",
+            where="data.cache",
         )
     return cache

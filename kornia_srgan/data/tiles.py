@@ -51,7 +51,8 @@ class TileFolders:
             if not overwrite and any(not p.is_dir() and p.name != MARK for p in output.rglob("*")):
                 raise DataError(
                     f"output folder '{output}' is not empty; choose another, or pass --overwrite "
-                    "to replace the tiles in it"
+                    "to replace the tiles in it",
+                    where=output,
                 )
             for folder in (folders.hr, folders.lr):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,9 @@ class TileFolders:
                     if _TILE.fullmatch(old.name):
                         old.unlink()
         except OSError as error:
-            raise DataError(f"cannot write to output folder '{output}': {error.strerror or error}") from error
+            raise DataError(
+                f"cannot write to output folder '{output}': {error.strerror or error}", where=output
+            ) from error
         return folders
 
 

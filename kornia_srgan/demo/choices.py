@@ -68,7 +68,7 @@ def with_upload(choices: Choices, path: Path) -> tuple[str, Choices]:
         _check_photographs(spec, path.name)
         choice = _choice(path, spec)
     except WeightsError as error:  # the folder is ours and tells the user nothing
-        raise WeightsError(str(error).replace(str(path), path.name)) from None
+        raise WeightsError(str(error).replace(str(path), path.name), where=path.name) from None
     label = _free(path.name, path, choices)
     return label, {**choices, label: choice}
 
@@ -97,7 +97,7 @@ def _spec(path: Path) -> WeightSpec:
 
 def _checked(spec: WeightSpec, where: str) -> WeightSpec:
     if spec.kind != "generator":
-        raise WeightsError(f"{where} holds a {spec.kind} ('{spec.name}'), expected a generator")
+        raise WeightsError(f"{where} holds a {spec.kind} ('{spec.name}'), expected a generator", where=where)
     return spec
 
 
@@ -106,7 +106,8 @@ def _check_photographs(spec: WeightSpec, where: str) -> None:
         kind = in_words(spec.channels, spec.data_range)
         raise WeightsError(
             f"{where} is for images of {kind}, and the page shows photographs; "
-            "use `kornia-srgan upscale` or `serve`"
+            "use `kornia-srgan upscale` or `serve`",
+            where=where,
         )
 
 

@@ -104,7 +104,7 @@ class Service:
             ImageError: If it cannot be read or is too large, in one line that names the file.
         """
         if not path.is_file():
-            raise ImageError(f"'{path.name}' is no longer available; choose it again")
+            raise ImageError(f"'{path.name}' is no longer available; choose it again", where=path.name)
         return read_photo(path, max_pixels=self.max_pixels, name=path.name)
 
     def enlarge(

@@ -60,11 +60,14 @@ class OnnxGenerator(nn.Module):
         sizes, told = self._session.sizes, self._session.metadata
         self.data_range = _data_range(told.get(METADATA_KEY, ""), name)
         if len(sizes) != 4 or (sizes[1] not in (3, None) and METADATA_KEY not in told):
-            raise UserError(f"{name} takes {list(sizes)}; a generator takes (batch, 3, height, width)")
+            raise UserError(
+                f"{name} takes {list(sizes)}; a generator takes (batch, 3, height, width)", where=name
+            )
         self.bands = sizes[1] or 3
         if sizes[2] is not None or sizes[3] is not None:
             raise UserError(
-                f"{name} takes {sizes[2]} x {sizes[3]} pixels only; export it with free height and width"
+                f"{name} takes {sizes[2]} x {sizes[3]} pixels only; export it with free height and width",
+                where=name,
             )
         self.align = int(told.get("align", 1))
         self.scale = int(told["scale"]) if "scale" in told else self._measured_scale(name)
@@ -81,7 +84,8 @@ class OnnxGenerator(nn.Module):
             or scale < 1
         ):
             raise UserError(
-                f"{name} makes {shape} of (1, {self.bands}, {_PROBE}, {_PROBE}), which is no enlarged image"
+                f"{name} makes {shape} of (1, {self.bands}, {_PROBE}, {_PROBE}), which is no enlarged image",
+                where=name,
             )
         return int(scale)
 

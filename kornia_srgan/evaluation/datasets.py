@@ -102,7 +102,8 @@ def check_sizes(found: EvalSet, smallest: int, size_of: SizeOf | None = None) ->
         others = f"; {len(small)} of {len(found.images)} images are too small" if len(small) > 1 else ""
         raise DataError(
             f"{path} is too small to score at x{found.scale}: it has {width}x{height} pixels, "
-            f"at least {smallest}x{smallest} are needed{others}"
+            f"at least {smallest}x{smallest} are needed{others}",
+            where=path,
         )
 
 
@@ -136,7 +137,8 @@ def _one_set(folder: Path, scale: int, arrays: bool) -> EvalSet | None:
     missing = [p.name for p in images if by_stem and p.stem.lower() not in by_stem]
     if missing:
         raise DataError(
-            f"{lr_folder} has no LR image for {missing[0]} ({len(missing)} of {len(images)} missing)"
+            f"{lr_folder} has no LR image for {missing[0]} ({len(missing)} of {len(images)} missing)",
+            where=lr_folder,
         )
     pairs = tuple(EvalImage(p.stem, p, by_stem.get(p.stem.lower())) for p in images)
     return EvalSet(_set_name(folder), scale, pairs)
@@ -181,7 +183,9 @@ def _realsr_set(folder: Path, scale: int, arrays: bool) -> EvalSet | None:
     single = [path for stem, path in {**mine, **hr}.items() if (stem in mine) != (stem in hr)] if mine else []
     if single:
         raise DataError(
-            f"{single[0]} has no partner in {folder}; {len(single)} of {len({**mine, **hr})} images have none"
+            f"{single[0]} has no partner in {folder}; {len(single)} of "
+            f"{len({**mine, **hr})} images have none",
+            where=folder,
         )
     return EvalSet(
         _set_name(folder), scale, tuple(EvalImage(stem, hr[stem], mine.get(stem)) for stem in sorted(hr))

@@ -83,7 +83,7 @@ class _Task:
         try:
             return self.protocol.score(sr, hr, scale=self.found.scale, metrics=self.metrics, view=self.view)
         except UserError as error:
-            raise UserError(f"{self.found.name}, {image.name}: {error}") from error
+            raise UserError(f"{self.found.name}, {image.name}: {error}", where=image.name) from error
 
 
 def evaluate(

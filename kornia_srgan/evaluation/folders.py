@@ -28,7 +28,7 @@ class ImageFolder:
         self.name, self.folder = name, Path(folder)
         if not self.folder.is_dir():
             problem = "is a file, not a folder" if self.folder.exists() else "does not exist"
-            raise DataError(f"images {name}: {self.folder} {problem}")
+            raise DataError(f"images {name}: {self.folder} {problem}", where=self.folder)
 
     def pair(self, found: EvalSet, level: str = "") -> dict[str, Path]:
         """Find the file for every image of a set.
@@ -45,19 +45,23 @@ class ImageFolder:
         if folder is None:
             wanted = " or ".join(str(place) for place in places)
             raise DataError(
-                f"images {self.name}: no images for {found.name} {level}".rstrip() + f" in {wanted}"
+                f"images {self.name}: no images for {found.name} {level}".rstrip() + f" in {wanted}",
+                where=self.folder,
             )
         files = _by_image([image.name for image in found.images], images_in(folder, results=True))
         missing = [image.name for image in found.images if not files.get(image.name)]
         if missing:
             raise DataError(
                 f"images {self.name}: {folder} has no image for {missing[0]} of {found.name} "
-                f"({len(missing)} of {len(found.images)} missing); names begin with the HR image's"
+                f"({len(missing)} of {len(found.images)} missing); names begin with the HR image's",
+                where=folder,
             )
         for image, candidates in files.items():
             if len(candidates) > 1:
                 both = ", ".join(path.name for path in candidates[:3])
-                raise DataError(f"images {self.name}: {folder} has several images for {image}: {both}")
+                raise DataError(
+                    f"images {self.name}: {folder} has several images for {image}: {both}", where=folder
+                )
         return {image: candidates[0] for image, candidates in files.items()}
 
     def _places(self, dataset: str, level: str) -> list[Path]:

@@ -29,7 +29,10 @@ def load_pair(image: EvalImage, scale: int, pixels: PixelFormat = RGB) -> tuple[
     """
     hr = read_image(image.hr, pixels)
     if min(hr.shape[-2:]) < scale:
-        raise DataError(f"{image.hr} is too small for x{scale}: it has {hr.shape[-1]}x{hr.shape[-2]} pixels")
+        raise DataError(
+            f"{image.hr} is too small for x{scale}: it has {hr.shape[-1]}x{hr.shape[-2]} pixels",
+            where=image.hr,
+        )
     height, width = (side - side % scale for side in hr.shape[-2:])
     hr = hr[..., :height, :width]
     if image.lr is None:
@@ -38,7 +41,8 @@ def load_pair(image: EvalImage, scale: int, pixels: PixelFormat = RGB) -> tuple[
     if tuple(lr.shape[-2:]) != (height // scale, width // scale):
         raise DataError(
             f"{image.lr} has {lr.shape[-1]}x{lr.shape[-2]} pixels; x{scale} of {image.hr} "
-            f"needs {width // scale}x{height // scale}"
+            f"needs {width // scale}x{height // scale}",
+            where=image.lr,
         )
     return lr, hr
 

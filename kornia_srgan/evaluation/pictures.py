@@ -106,7 +106,7 @@ class CropSheets:
                 draw_sheet(sheet, zoom=self.zoom, whole=self.whole).save(temporary, format="png")
         missing = [name for name in self.windows if name not in self._shown]
         if missing:
-            raise UserError(f"--crop: no set has an image '{missing[0]}'; the other sheets were written")
+            raise UserError.at("--crop", f"no set has an image '{missing[0]}'; the other sheets were written")
         return paths
 
     def _finish(self) -> None:

@@ -47,7 +47,7 @@ def parse_window(text: str, size: int) -> tuple[str, Window]:
     """
     match = re.fullmatch(r"(?P<image>.+)=(?P<left>\d+),(?P<top>\d+)(,(?P<side>[1-9]\d*))?", text.strip())
     if not match:
-        raise UserError(f"--crop {text}: expected [SET/]IMAGE=LEFT,TOP[,SIDE], such as baboon=120,80,64")
+        raise UserError.at(f"--crop {text}", "expected [SET/]IMAGE=LEFT,TOP[,SIDE], such as baboon=120,80,64")
     side = int(match["side"] or size)
     return match["image"].strip(), Window(int(match["left"]), int(match["top"]), side, side)
 

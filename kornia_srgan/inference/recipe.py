@@ -47,7 +47,8 @@ def load_network(
     if bands_of(module) != 3 or data_range:
         raise WeightsError(
             f"{source} is for images of {in_words(bands_of(module), data_range)}, not for RGB photographs; "
-            "`Upscaler` and `kornia-srgan upscale` take them"
+            "`Upscaler` and `kornia-srgan upscale` take them",
+            where=source,
         )
     return module
 
@@ -193,7 +194,8 @@ def _check_alike(
     """Refuse weights for other images than those that they are used together with."""
     if found != wanted:
         raise WeightsError(
-            f"{source} is for images of {in_words(*found)}, the other weights for {in_words(*wanted)}"
+            f"{source} is for images of {in_words(*found)}, the other weights for {in_words(*wanted)}",
+            where=source,
         )
 
 

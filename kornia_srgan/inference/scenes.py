@@ -100,20 +100,24 @@ def _seen_bands(scene: Scene, enlarger: Rescaler, label: str) -> tuple[int, ...]
     if upscaler.data_range:
         if scene.bands != upscaler.channels:
             raise ImageError(
-                f"'{label}' has {scene.bands} bands, the weights are for {wanted}; none is left out"
+                f"'{label}' has {scene.bands} bands, the weights are for {wanted}; none is left out",
+                where=label,
             )
         return tuple(range(scene.bands))
     if scene.dtype.kind != "f" and scene.dtype.name not in ("uint8", "uint16"):
         raise ImageError(
             f"'{label}' holds {scene.dtype.name}, of which it is not known what is white; take weights "
-            "trained with `data.range`"
+            "trained with `data.range`",
+            where=label,
         )
     colours = scene.colours
     if not colours or (upscaler.channels == 1 and len(colours) > 1):
         bands = f"{scene.bands} band{'s' if scene.bands > 1 else ''}"
         why = "has colours" if colours else f"has {bands} and does not say which are red, green and blue"
         raise ImageError(
-            f"'{label}' {why}; the weights are for {wanted}: take weights trained with channels {scene.bands}"
+            f"'{label}' {why}; the weights are for {wanted}: take weights trained with "
+            f"channels {scene.bands}",
+            where=label,
         )
     return colours
 

@@ -23,7 +23,8 @@ def pick_device(device: torch.device | str | None) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise UserError(
-            f"device '{device}' is not known; give 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu', or leave it out"
+            f"device '{device}' is not known; give 'cpu', 'cuda', 'cuda:1', 'mps' or 'xpu', or leave it out",
+            where="device",
         ) from error
     try:
         if torch.empty(1, device=chosen).is_meta:
@@ -31,7 +32,7 @@ def pick_device(device: torch.device | str | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).splitlines()[0].partition(". ")[0]
         raise UserError(
-            f"device '{device}' cannot be used here ({reason}); try 'cpu' or leave it out"
+            f"device '{device}' cannot be used here ({reason}); try 'cpu' or leave it out", where="device"
         ) from error
     return chosen
 
@@ -60,7 +61,9 @@ def pick_dtype(
         UserError: If it is not float32, float16, bfloat16 or auto, or the generator cannot compute in it.
     """
     if isinstance(dtype, str) and dtype != "auto" and dtype not in _DTYPES:
-        raise UserError(f"dtype '{dtype}' is not known; use float32, float16, bfloat16 or auto")
+        raise UserError(
+            f"dtype '{dtype}' is not known; use float32, float16, bfloat16 or auto", where="dtype"
+        )
     supported = None if generator is None else supported_dtypes(generator)
     if dtype == "auto":
         chosen = dtype_for(device or torch.device("cpu"))
@@ -68,7 +71,8 @@ def pick_dtype(
     chosen = dtype if isinstance(dtype, torch.dtype) else _DTYPES[dtype]
     if supported is not None and _name_of(chosen) not in supported:
         raise UserError(
-            f"this generator cannot compute in {_name_of(chosen)}; use {' or '.join(supported)}, or auto"
+            f"this generator cannot compute in {_name_of(chosen)}; use {' or '.join(supported)}, or auto",
+            where="dtype",
         )
     return chosen
 

@@ -61,17 +61,19 @@ def read_photo(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS, name
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
-        raise ImageError(f"cannot read '{label}': {error.strerror or error}") from error
+        raise ImageError(f"cannot read '{label}': {error.strerror or error}", where=label) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters about a damaged file is in the note or the error
         try:
             return _decode(data, max_pixels, label)
         except ImageError as error:
-            raise ImageError(f"cannot read '{label}': {error}") from error
+            raise ImageError(f"cannot read '{label}': {error}", where=label) from error
         except MemoryError as error:
-            raise ImageError(f"cannot read '{label}': not enough memory to decode it") from error
+            raise ImageError(f"cannot read '{label}': not enough memory to decode it", where=label) from error
         except Exception as error:  # decoders raise anything on damaged input
-            raise ImageError(f"cannot read '{label}': {_why_unreadable(error, kind_of(data))}") from error
+            raise ImageError(
+                f"cannot read '{label}': {_why_unreadable(error, kind_of(data))}", where=label
+            ) from error
 
 
 def _why_unreadable(error: Exception, kind: Kind | None) -> str:

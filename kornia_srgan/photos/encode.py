@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.errors import ImageError, KorniaSRGANError
+from kornia_srgan.errors import ImageError, KorniaSRGANError, located
 from kornia_srgan.photos.captions.place import fit_metadata, jpeg_extras, png_captions
 from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
@@ -84,29 +84,44 @@ def write_rasters(
     form = form or format_of(path)
     supply = iter(rasters)
     with replacing(path, ImageError) as temporary:
-        first, icc, notes = fit_raster(next(supply), form, options, metadata.icc)
+        first, icc, notes = _fitted(path, next(supply), form, options, metadata.icc)
         sized = resize_metadata(replace(metadata, icc=icc), first.width, first.height)
         kept, left_out = fit_metadata(sized, form)
         notes += left_out
-        rest = (fit_raster(r, form, options, metadata.icc)[0] for r in supply)
+        rest = (_fitted(path, r, form, options, metadata.icc)[0] for r in supply)
         try:
             if form.strips:
                 notes += write_tiff(temporary, chain([first], rest), kept)
             elif durations is not None:
+                _refuse_animation(path, form)
                 _write_animation(temporary, chain([first], rest), form, options, kept, durations, loop)
             else:
                 _write_still(temporary, first, form, options, kept)
-                _refuse_more(rest, form)
+                _refuse_more(path, rest, form)
         except KorniaSRGANError:
             raise
         except (ValueError, TypeError, KeyError) as error:  # what encoders raise on what they cannot hold
-            raise ImageError(f"cannot write '{path}' as {form.name}: {error}") from error
+            raise ImageError(f"cannot write '{path}' as {form.name}: {error}", where=path) from error
         return notes
 
 
-def _refuse_more(rest: Iterator[Raster], form: Format) -> None:
+def _fitted(
+    path: Path, picture: Raster, form: Format, options: WriteOptions, icc: bytes | None
+) -> tuple[Raster, bytes | None, tuple[str, ...]]:
+    with located(path):
+        return fit_raster(picture, form, options, icc)
+
+
+def _refuse_more(path: Path, rest: Iterator[Raster], form: Format) -> None:
     if next(rest, None) is not None:
-        raise ImageError(f"{form.name} holds one picture and this has several pages; write it as TIFF")
+        raise ImageError(
+            f"{form.name} holds one picture and this has several pages; write it as TIFF", where=path
+        )
+
+
+def _refuse_animation(path: Path, form: Format) -> None:
+    if not form.animation:
+        raise ImageError(f"{form.name} holds no animation; use GIF, PNG, WebP or AVIF", where=path)
 
 
 def _write_still(
@@ -143,8 +158,6 @@ def _write_animation(
     durations: list[float],
     loop: int | None,
 ) -> None:
-    if not form.animation:
-        raise ImageError(f"{form.name} holds no animation; use GIF, PNG, WebP or AVIF")
     frames = (raster_to_pil(picture) for picture in rasters)
     first = next(frames)
     choices = _pillow_options(form, options, metadata)

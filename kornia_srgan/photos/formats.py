@@ -161,7 +161,7 @@ def format_of(path: str | Path) -> Format:
     suffix = Path(path).suffix.lower()
     if suffix not in _BY_SUFFIX:
         known = ", ".join(f.suffixes[0] for f in FORMATS.values())
-        raise ImageError(f"cannot write '{path}': the suffix '{suffix}' is none of {known}")
+        raise ImageError(f"cannot write '{path}': the suffix '{suffix}' is none of {known}", where=path)
     return _BY_SUFFIX[suffix]
 
 
@@ -176,7 +176,9 @@ def named_format(name: str) -> Format:
         if key == found.name.lower() or f".{key}" in found.suffixes:
             return found
     names = [f.name.lower() for f in FORMATS.values()]
-    raise UserError(f"unknown format '{name}'{did_you_mean(key, names) or '; known: ' + ', '.join(names)}")
+    raise UserError(
+        f"unknown format '{name}'{did_you_mean(key, names) or '; known: ' + ', '.join(names)}", where="format"
+    )
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
@@ -188,7 +190,9 @@ def parse_color(text: str) -> tuple[int, int, int]:
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError as error:
-        raise UserError(f"unknown colour '{text}'; use a name like white or #rrggbb") from error
+        raise UserError(
+            f"unknown colour '{text}'; use a name like white or #rrggbb", where="background"
+        ) from error
 
 
 def default_format(header: Header) -> Format:

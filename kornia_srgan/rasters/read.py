@@ -97,7 +97,7 @@ def opened(source: Source, name: str, driver: str | None = None) -> Iterator[Dat
             raise unreadable(name, error) from error
         with dataset:
             if "complex" in dataset.dtypes[0]:
-                raise ImageError(f"cannot read image '{name}': its values are complex numbers")
+                raise ImageError(f"cannot read image '{name}': its values are complex numbers", where=name)
             yield dataset
 
 
@@ -131,11 +131,12 @@ def as_bands(array: np.ndarray, name: str) -> np.ndarray:
     if array.ndim != 3 or array.dtype.kind not in "uif" or 0 in array.shape:
         raise ImageError(
             f"cannot read image '{name}': an array must be of numbers and (H, W), (bands, H, W) or "
-            f"(H, W, bands); it is {array.dtype} {array.shape}"
+            f"(H, W, bands); it is {array.dtype} {array.shape}",
+            where=name,
         )
     return array if array.shape[0] <= array.shape[2] else np.moveaxis(array, -1, 0)
 
 
 def unreadable(name: str, error: Exception) -> ImageError:
     """The error for a file that GDAL or NumPy cannot read."""
-    return ImageError(f"cannot read image '{name}': {one_line(error)}")
+    return ImageError(f"cannot read image '{name}': {one_line(error)}", where=name)

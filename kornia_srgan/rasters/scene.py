@@ -137,7 +137,8 @@ class RasterScene(_Common):
         self.bands, self.height, self.width = dataset.count, dataset.height, dataset.width
         if len(set(dataset.dtypes)) > 1:
             raise ImageError(
-                f"cannot read '{name}': its bands have different types, {', '.join(dataset.dtypes)}"
+                f"cannot read '{name}': its bands have different types, {', '.join(dataset.dtypes)}",
+                where=name,
             )
         self.dtype = np.dtype(dataset.dtypes[0])
 
@@ -232,7 +233,7 @@ def write_scene(
     elif path.suffix.lower() in (".tif", ".tiff"):
         _write_tiff(scene, path, size, results)
     else:
-        raise ImageError(f"{path}: images of several bands are written as .tif or .npy")
+        raise ImageError.at(path, "images of several bands are written as .tif or .npy")
 
 
 def _write_array(

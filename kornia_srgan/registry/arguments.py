@@ -27,10 +27,16 @@ def check_names(kind: str, entry: Entry[Any], arguments: Mapping[str, Any], *, p
             separator = "." if path else ": "
             match = close_match(name, known)
             hint = f"did you mean '{match}'?" if match else f"known: {', '.join(known) or 'none'}"
-            raise ArgumentError(f"{prefix}{separator}{name}: unknown argument; {hint}")
+            raise ArgumentError(
+                f"{prefix}{separator}{name}: unknown argument; {hint}",
+                where=f"{prefix}.{name}" if path else name,
+            )
     for name in known:
         if parameters[name].default is inspect.Parameter.empty and name not in arguments:
-            raise ArgumentError(f"{prefix}: required argument '{name}' of '{entry.name}' is missing")
+            raise ArgumentError(
+                f"{prefix}: required argument '{name}' of '{entry.name}' is missing",
+                where=prefix if path else name,
+            )
 
 
 def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def check_types(entry: Entry[Any], arguments: Mapping[str, Any], *, path: str) -
         try:
             converted[name] = adapter.validate_python(value)
         except ValidationError as error:
-            raise ArgumentError(f"{path}.{name}: {_in_one_clause(error)}, got {value!r}") from None
+            raise ArgumentError.at(f"{path}.{name}", f"{_in_one_clause(error)}, got {value!r}") from None
     return converted
 
 

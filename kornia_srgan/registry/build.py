@@ -41,8 +41,8 @@ def build_component(
     given = dict(arguments)
     for key, value in (context or {}).items():
         if key in parameters and given.setdefault(key, value) != value:
-            raise ArgumentError(
-                f"{path}.args.{key}: {given[key]!r} contradicts {key} {value!r}; leave it out here"
+            raise ArgumentError.at(
+                f"{path}.args.{key}", f"{given[key]!r} contradicts {key} {value!r}; leave it out here"
             )
     check_names(registry.kind, entry, given, path=path)
     place = f"{path}.args" if path else entry.name
@@ -56,9 +56,9 @@ def build_component(
     except ArgumentError as error:
         if not path:
             raise
-        raise ArgumentError(f"{path}: {error}") from error
+        raise ArgumentError.at(path, error) from error
     except (ValueError, TypeError) as error:
-        raise ArgumentError(f"{path or name}: {error}") from error
+        raise ArgumentError.at(path or name, error) from error
 
 
 def resolve_component(registry: Registry[T], given: Any, *, path: str = "") -> T:
@@ -75,8 +75,8 @@ def resolve_component(registry: Registry[T], given: Any, *, path: str = "") -> T
     sound = isinstance(given.get("name"), str) and isinstance(arguments, Mapping)
     if not sound or set(given) - {"name", "args"}:
         kind = registry.kind.replace("_", " ")
-        raise ArgumentError(
-            f"{path or kind}: a {kind} is a name or has the keys 'name' and 'args'; got {dict(given)!r}"
+        raise ArgumentError.at(
+            path or kind, f"a {kind} is a name or has the keys 'name' and 'args'; got {dict(given)!r}"
         )
     return build_component(registry, given["name"], arguments, path=path)
 

@@ -50,20 +50,20 @@ def load_plugin(spec: str | Path) -> None:
             importlib.import_module(text)
     except Exception as error:
         raise PluginError(
-            f"plug-in '{text}' could not be imported: {type(error).__name__}: {error}"
+            f"plug-in '{text}' could not be imported: {type(error).__name__}: {error}", where=text
         ) from error
 
 
 @cache
 def _load_file(path: Path) -> None:
     if not path.is_file():
-        raise PluginError(f"plug-in file not found: {path}")
+        raise PluginError(f"plug-in file not found: {path}", where=path)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     name = path.stem if path.stem not in sys.modules else f"kornia_srgan_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError(f"plug-in file is not a Python file: {path}")
+        raise PluginError(f"plug-in file is not a Python file: {path}", where=path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that its classes can be pickled by data workers
     try:
@@ -74,7 +74,7 @@ def _load_file(path: Path) -> None:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         where = f" (line {lines[-1]})" if lines else ""
         raise PluginError(
-            f"plug-in '{path}'{where} could not be imported: {type(error).__name__}: {error}"
+            f"plug-in '{path}'{where} could not be imported: {type(error).__name__}: {error}", where=path
         ) from error
 
 

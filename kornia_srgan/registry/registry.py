@@ -138,7 +138,8 @@ class Registry(Generic[T]):
         where = f"{path}: " if path else ""
         hint = did_you_mean(key, self._entries)
         raise UnknownComponentError(
-            f"{where}unknown {self.kind} '{name}'{hint or ';'} known: {', '.join(self.names()) or 'none'}"
+            f"{where}unknown {self.kind} '{name}'{hint or ';'} known: {', '.join(self.names()) or 'none'}",
+            where=path or None,
         )
 
     def create(self, name: str, /, *, path: str = "", **arguments: Any) -> T:

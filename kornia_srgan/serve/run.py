@@ -40,9 +40,9 @@ def find_token(host: str, file: Path | None) -> tuple[str | None, bool]:
         try:
             token = file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"--token-file {file}: cannot be read ({error})") from error
+            raise UserError(f"--token-file {file}: cannot be read ({error})", where=file) from error
         if not token:
-            raise UserError(f"--token-file {file}: it is empty")
+            raise UserError(f"--token-file {file}: it is empty", where=file)
         return token, False
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     if token:

@@ -104,7 +104,9 @@ def save_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
         left = newest_checkpoint(folder)
         kept = f"the newest complete one is {left}" if left else "there is none yet"
-        raise TrainingError(f"checkpoint {final} could not be written: {reason}; {kept}") from error
+        raise TrainingError(
+            f"checkpoint {final} could not be written: {reason}; {kept}", where=final
+        ) from error
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(final, ignore_errors=True)
@@ -159,5 +161,6 @@ def check_identity(checkpoint: Checkpoint, expected: dict[str, Any]) -> None:
                 f"--resume: {key} was {found.get(key)!r} in {checkpoint.path} "
                 f"and is {expected.get(key)!r} now; a resumed run continues the same recipe on the same data "
                 "with the same number of processes. "
-                "Start a new run with another --output (and init: to begin from the old weights)"
+                "Start a new run with another --output (and init: to begin from the old weights)",
+                where=checkpoint.path,
             )

@@ -63,7 +63,8 @@ def missing_kernels_named() -> Iterator[None]:
         operation, found, _ = str(error).partition(_NO_KERNEL)
         if not found:
             raise
-        raise ConfigError(
-            f"train.deterministic: {operation.split()[-1]}{_NO_KERNEL} on this device; choose components "
-            "that do without it, or leave train.deterministic off"
+        raise ConfigError.at(
+            "train.deterministic",
+            f"{operation.split()[-1]}{_NO_KERNEL} on this device; choose components "
+            "that do without it, or leave train.deterministic off",
         ) from error

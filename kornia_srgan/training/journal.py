@@ -38,13 +38,14 @@ def check_trackers(names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise UserError(
-                f"train.trackers: unknown tracker '{name}'{hint or ';'} known: {', '.join(known)}"
+            raise UserError.at(
+                "train.trackers", f"unknown tracker '{name}'{hint or ';'} known: {', '.join(known)}"
             )
         if name not in available:
-            raise MissingExtraError(
-                f"train.trackers: '{name}' is not installed; pip install {name}, or leave it out: "
-                "metrics.jsonl is always written"
+            raise MissingExtraError.at(
+                "train.trackers",
+                f"'{name}' is not installed; pip install {name}, or leave it out: "
+                "metrics.jsonl is always written",
             )
 
 
@@ -174,7 +175,8 @@ def _append(file: Path, line: str) -> None:
             handle.write(line + "\n")
     except OSError as error:
         raise TrainingError(
-            f"{file} could not be written: {error.strerror}; fix that, then continue with --resume"
+            f"{file} could not be written: {error.strerror}; fix that, then continue with --resume",
+            where=file,
         ) from error
 
 

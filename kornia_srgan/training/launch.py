@@ -81,7 +81,7 @@ def _on_cuda() -> bool:
 def resolve_precision(precision: Precision) -> str:
     """`auto` is bf16 on a GPU that has it in hardware, else full precision."""
     if precision == "fp16" and not _on_cuda():
-        raise ConfigError("train.precision: fp16 needs a GPU; use 'no' or 'bf16' on a CPU")
+        raise ConfigError.at("train.precision", "fp16 needs a GPU; use 'no' or 'bf16' on a CPU")
     if precision != "auto":
         return precision
     return "bf16" if _on_cuda() and torch.cuda.is_bf16_supported(including_emulation=False) else "no"

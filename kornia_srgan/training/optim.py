@@ -23,7 +23,7 @@ def make_optimizer(config: Optimizer, module: nn.Module, lr: float) -> torch.opt
 
     name, known = config.name.lower(), [str(n) for n in list_optimizers()]
     if name not in known:
-        raise ConfigError(f"train.optimizer.name: unknown '{name}'{did_you_mean(name, known)}")
+        raise ConfigError.at("train.optimizer.name", f"unknown '{name}'{did_you_mean(name, known)}")
     arguments: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in config.args.items()
     }
@@ -33,7 +33,7 @@ def make_optimizer(config: Optimizer, module: nn.Module, lr: float) -> torch.opt
     try:
         return create_optimizer_v2(parameters, opt=name, lr=lr, weight_decay=config.weight_decay, **arguments)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"train.optimizer.args: '{name}': {error}") from error
+        raise ConfigError.at("train.optimizer.args", f"'{name}': {error}") from error
 
 
 def _can_fuse(module: nn.Module) -> bool:

@@ -59,8 +59,8 @@ def train(
         TrainingError: If training cannot continue.
     """
     if not (config.data.folders or config.data.pairs or config.data.shards):
-        raise ConfigError(
-            "data.folders: no folder of photographs; give --data DIR, or --hr DIR --lr DIR for pairs"
+        raise ConfigError.at(
+            "data.folders", "no folder of photographs; give --data DIR, or --hr DIR --lr DIR for pairs"
         )
     check_trackers(config.train.trackers)
     folder = RunFolder(Path(output))
@@ -128,7 +128,8 @@ def _agreed_checkpoint(folder: RunFolder) -> Checkpoint | None:
     if len(set(seen)) > 1:
         raise ConfigError(
             f"--resume: the processes see different checkpoints in {folder.checkpoints}: {', '.join(seen)}; "
-            "give all machines the same output folder"
+            "give all machines the same output folder",
+            where=folder.checkpoints,
         )
     return read_checkpoint(newest) if newest else None
 

@@ -74,12 +74,15 @@ class RunFolder:
         if not resume and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
             raise DataError(
                 f"output folder {self.path} already holds a run; add --resume to continue it, "
-                "or give another --output"
+                "or give another --output",
+                where=self.path,
             )
         nearest = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             reason = "is not a folder" if not nearest.is_dir() else "may not be written to"
-            raise DataError(f"output folder {self.path} cannot be written: {nearest} {reason}")
+            raise DataError(
+                f"output folder {self.path} cannot be written: {nearest} {reason}", where=self.path
+            )
 
     def open(self, config: TrainConfig) -> None:
         """Create the folder and write the resolved config and the environment.
@@ -90,7 +93,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"output folder {self.path} cannot be written: {error.strerror}") from error
+            raise DataError(
+                f"output folder {self.path} cannot be written: {error.strerror}", where=self.path
+            ) from error
         write_text(
             self.path / "environment.json", json.dumps(describe_surroundings(), indent=1) + "\n", DataError
         )

@@ -136,9 +136,10 @@ def _backward(accelerator: Accelerator, report: LossReport, parts: int) -> None:
         if "returned nan values" not in str(error):
             raise
         bad = [f"'{name}'" for name, value in report.terms.items() if not torch.isfinite(value)]
-        raise TrainingError(
-            f"train.detect_anomaly: {bad[0] if bad else 'a gradient'} is not finite; {error} "
-            "Where it was called is in the traceback above"
+        raise TrainingError.at(
+            "train.detect_anomaly",
+            f"{bad[0] if bad else 'a gradient'} is not finite; {error} "
+            "Where it was called is in the traceback above",
         ) from error
 
 

@@ -40,7 +40,8 @@ def check_batches(config: TrainConfig, processes: int) -> None:
         if size % parts:
             raise ConfigError(
                 f"{where} {size} cannot be shared by {processes} processes x "
-                f"{config.train.accumulate} micro-batches; it must be a multiple of {parts}"
+                f"{config.train.accumulate} micro-batches; it must be a multiple of {parts}",
+                where=where,
             )
 
 

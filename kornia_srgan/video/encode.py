@@ -79,7 +79,8 @@ class Coding:
         except (OSError, ValueError) as error:
             raise ImageError(
                 f"{self.codec} cannot encode {self.width}x{self.height} as {self.pixel_format}: "
-                f"{one_line(error)}"
+                f"{one_line(error)}",
+                where="codec",
             ) from error
         return context
 
@@ -120,14 +121,16 @@ def coding_for(clip: Clip, size: tuple[int, int], options: VideoOptions, target:
         codec = av.Codec(name, "w")
     except ValueError as error:
         raise ArgumentError(
-            f"there is no encoder '{name}'; try h264, hevc, av1, vp9, prores or ffv1"
+            f"there is no encoder '{name}'; try h264, hevc, av1, vp9, prores or ffv1", where="codec"
         ) from error
     if codec.type != "video":
-        raise ArgumentError(f"'{name}' does not encode video; try h264, hevc, av1, vp9, prores or ffv1")
+        raise ArgumentError(
+            f"'{name}' does not encode video; try h264, hevc, av1, vp9, prores or ffv1", where="codec"
+        )
     formats = [form.name for form in codec.video_formats or ()]
     wanted = options.pixel_format
     if wanted is not None and formats and wanted not in formats:
-        raise ArgumentError(f"{name} takes no {wanted}; it takes {', '.join(formats)}")
+        raise ArgumentError(f"{name} takes no {wanted}; it takes {', '.join(formats)}", where="pixel_format")
     pixel_format = wanted or _nearest(clip, formats)
     tags = clip.tags
     form = av.VideoFormat(pixel_format, 16, 16)
@@ -136,7 +139,7 @@ def coding_for(clip: Clip, size: tuple[int, int], options: VideoOptions, target:
     settings = dict(_GOOD.get(name, {}))
     if options.crf is not None:
         if name in _GOOD and "crf" not in settings:
-            raise ArgumentError(f"{name} has no --crf; its quality is set by --encoder-option")
+            raise ArgumentError(f"{name} has no --crf; its quality is set by --encoder-option", where="crf")
         settings["crf"] = f"{options.crf:g}"
     if options.preset is not None:
         settings["preset"] = options.preset

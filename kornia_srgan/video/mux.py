@@ -13,7 +13,7 @@ import av
 from av.stream import Disposition
 
 from kornia_srgan.atomic import replacing
-from kornia_srgan.errors import ImageError, KorniaSRGANError
+from kornia_srgan.errors import ImageError, KorniaSRGANError, located
 from kornia_srgan.explain import one_line
 from kornia_srgan.video.clip import Clip, main_stream, opened
 from kornia_srgan.video.encode import Coding
@@ -67,7 +67,8 @@ def write_clip(
             raise
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot write '{target}': {one_line(error)}", where=target) from error
-        notes += _compared(temporary, moments, clip, window)
+        with located(target):
+            notes += _compared(temporary, moments, clip, window)
     return tuple(notes)
 
 

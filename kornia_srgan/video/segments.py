@@ -204,7 +204,7 @@ def _write(path: Path, packets: Sequence[Coded], moments: Sequence[tuple[int, in
     write_bytes(path, line + b"".join(packet.data for packet in packets))
     segment = _read(path)
     if segment is None:
-        raise DataError(f"'{path}' was written and cannot be read back")
+        raise DataError(f"'{path}' was written and cannot be read back", where=path)
     return segment
 
 

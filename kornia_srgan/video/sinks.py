@@ -101,7 +101,8 @@ class ClipSink:
         if len(self._packets) != len(self._moments):
             raise ImageError(
                 f"{self.coding.codec} made {len(self._packets)} packets of {len(self._moments)} frames; "
-                "choose another --codec"
+                "choose another --codec",
+                where="codec",
             )
         self.parts.add(self._packets, self._moments, self._last if self._keep_state else None)
         self._encoder, self._packets, self._moments = None, [], []
@@ -110,7 +111,7 @@ class ClipSink:
         """Write the last segment and join all."""
         self.close()
         if not self.parts.segments:
-            raise DataError(f"no frame of '{self._clip.label}' lies between --start and --end")
+            raise _no_frame(self._clip)
         notes = write_clip(self.target, self._clip, self.coding, self.parts.segments, self._options)
         self.parts.remove()
         return notes
@@ -128,7 +129,9 @@ class PicturesSink:
 
     def __init__(self, pattern: Path, clip: Clip, first: int, write: WriteOptions) -> None:
         if clip.tags.hdr:
-            raise ArgumentError("pictures cannot hold HDR (PQ, HLG); write a video, such as .mp4")
+            raise ArgumentError(
+                "pictures cannot hold HDR (PQ, HLG); write a video, such as .mp4", where=pattern
+            )
         self._pattern, self._clip, self._options = pattern, clip, write
         self._first = self._number = first
         self._durations: set[int] = set()
@@ -168,7 +171,7 @@ class PicturesSink:
     def finish(self) -> tuple[str, ...]:
         """What pictures cannot hold."""
         if self._number == self._first:
-            raise DataError(f"no frame of '{self._clip.label}' lies between --start and --end")
+            raise _no_frame(self._clip)
         notes = [*self._said]
         if len(self._durations) > 1:
             notes.append("frames have different durations, which pictures cannot hold")
@@ -212,7 +215,8 @@ class Y4mSink:
         match = re.fullmatch(r"yuv(420|422|444)p(1[0246])?(?:le)?", self._format)
         if match is None:
             raise ArgumentError(
-                f"y4m cannot hold {self._format}; it takes yuv420p, yuv422p, yuv444p and 10le"
+                f"y4m cannot hold {self._format}; it takes yuv420p, yuv422p, yuv444p and 10le",
+                where="pixel_format",
             )
         space = f"{match[1]}p{match[2]}" if match[2] else {"420": "420mpeg2"}.get(match[1], match[1])
         rate, aspect = self._clip.rate, self._clip.aspect
@@ -241,7 +245,7 @@ class Y4mSink:
     def finish(self) -> tuple[str, ...]:
         """What the stream cannot hold."""
         if not self._begun:
-            raise DataError(f"no frame of '{self._clip.label}' lies between --start and --end")
+            raise _no_frame(self._clip)
         self._file.flush()
         notes = []
         mean = 1 / self._clip.rate / self._clip.time_base
@@ -250,6 +254,10 @@ class Y4mSink:
         if self._clip.tags.matrix != 1:
             notes.append("y4m does not say which matrix its colours have: the clip's own")
         return tuple(notes)
+
+
+def _no_frame(clip: Clip) -> DataError:
+    return DataError(f"no frame of '{clip.label}' lies between --start and --end", where=clip.label)
 
 
 def _chroma(clip: Clip) -> str:

@@ -39,15 +39,16 @@ def blend_weights(
         WeightsError: If a file is damaged or the architectures differ.
     """
     if not 0 <= amount <= 1:
-        raise ArgumentError(f"amount must be between 0 and 1; got {amount}")
+        raise ArgumentError(f"amount must be between 0 and 1; got {amount}", where="amount")
     (spec, one), (other, two) = load_weights(locate_weights(first)), load_weights(locate_weights(second))
     if (spec.name, spec.scale, spec.args) != (other.name, other.scale, other.args):
         raise WeightsError(
             f"{first} ({_told(spec)}) and {second} ({_told(other)}) are of different architectures; "
-            "only weights of the same one can be blended"
+            "only weights of the same one can be blended",
+            where=first,
         )
     if not same_tensors(one, two):
-        raise WeightsError(f"{first} and {second} hold different tensors")
+        raise WeightsError(f"{first} and {second} hold different tensors", where=first)
     mixed = mix_tensors(one, two, amount)
     training = {
         "blended": {"first": str(first), "second": str(second), "amount": amount},

@@ -41,9 +41,7 @@ def fetch_community(source: str) -> Path:
     if target.is_file() and (not entry.sha256 or _hash_of(target) == entry.sha256):
         return target
     if not entry.kind:
-        raise WeightsError(
-            f"{source}: the catalogue has no file of it to read; see {entry.page}", where=source
-        )
+        raise WeightsError.at(source, f"the catalogue has no file of it to read; see {entry.page}")
     _say(
         f"{entry.name} by {', '.join(entry.authors) or 'unknown'}; licence: {entry.license or 'not stated'}; "
         f"{entry.size / 1e6:.0f} MB; {entry.page}"
@@ -83,7 +81,7 @@ def _direct(address: str) -> str:
 
 def _download(address: str, target: Path, entry: CommunityFile) -> None:
     if not address.startswith(("http://", "https://")):
-        raise WeightsError(f"'{address}' is not a web address")
+        raise WeightsError(f"'{address}' is not a web address", where=address)
     if not reachable(address):
         raise OSError("no connection")
     target.parent.mkdir(parents=True, exist_ok=True)

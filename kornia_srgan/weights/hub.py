@@ -74,14 +74,17 @@ def fetch_from_hub(source: str) -> Path:
     except HfHubHTTPError as error:
         raise_hub_error(error, wanted)
     except OSError as error:
-        raise OfflineError(f"{wanted} could not be downloaded: {one_line(error)}; try again") from error
+        raise OfflineError(
+            f"{wanted} could not be downloaded: {one_line(error)}; try again", where=source
+        ) from error
 
 
 def offline_error(what: str) -> OfflineError:
     """The error for a source that cannot be reached."""
     return OfflineError(
         f"{what} is not in the cache and {hub_endpoint()} cannot be reached; connect to the network, or "
-        "download the file elsewhere and give its path"
+        "download the file elsewhere and give its path",
+        where=what,
     )
 
 
@@ -97,17 +100,23 @@ def raise_hub_error(error: Exception, wanted: HubFile) -> NoReturn:
     problem: UserError
     match error:
         case GatedRepoError():
-            problem = WeightsError(f"{wanted}: access must be asked for at {hub_endpoint()}/{wanted.repo}")
+            problem = WeightsError(
+                f"{wanted}: access must be asked for at {hub_endpoint()}/{wanted.repo}", where=str(wanted)
+            )
         case RepositoryNotFoundError():
             problem = WeightsError(
-                f"{wanted}: no such repository; if it is private, run `hf auth login` or set HF_TOKEN"
+                f"{wanted}: no such repository; if it is private, run `hf auth login` or set HF_TOKEN",
+                where=str(wanted),
             )
         case RevisionNotFoundError():
-            problem = WeightsError(f"{wanted}: the repository has no revision '{wanted.revision}'")
+            problem = WeightsError(
+                f"{wanted}: the repository has no revision '{wanted.revision}'", where=str(wanted)
+            )
         case EntryNotFoundError():
             problem = WeightsError(
-                f"{wanted}: the repository has no file '{wanted.file}'; name one: {PREFIX}{wanted.repo}/FILE"
+                f"{wanted}: the repository has no file '{wanted.file}'; name one: {PREFIX}{wanted.repo}/FILE",
+                where=str(wanted),
             )
         case _:
-            problem = WeightsError(f"{wanted}: the Hub refused: {one_line(error)}")
+            problem = WeightsError(f"{wanted}: the Hub refused: {one_line(error)}", where=str(wanted))
     raise problem from error

@@ -50,8 +50,10 @@ def locate_weights(source: str | Path) -> Path:
     if path.is_dir():
         inside = ", ".join(sorted(p.name for p in path.glob(f"*{SUFFIX}")))
         if not inside:
-            raise WeightsError(f"weights {path} is a folder without a {SUFFIX} file; give the path of one")
-        raise WeightsError(f"weights {path} is a folder; give the file in it: {inside}")
+            raise WeightsError(
+                f"weights {path} is a folder without a {SUFFIX} file; give the path of one", where=path
+            )
+        raise WeightsError(f"weights {path} is a folder; give the file in it: {inside}", where=path)
     if not path.exists():
         raise weights_not_found(source)
     return path
