@@ -33,14 +33,15 @@ def command(
 
     Needs the extra `demo`: pip install "kornia-srgan[demo]".
     """
-    from kornia_srgan.demo.choices import choices_of
+    from kornia_srgan.demo.choices import check_photographs
     from kornia_srgan.demo.server import require_gradio, serve, working_folder
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.web_server import address_of, is_loopback, listen
+    from kornia_srgan.weights.choices import choices_of
 
     require_gradio()
     load_plugins(plugin or ())
-    choices = choices_of(weights or (), photographs=True)
+    choices = choices_of(weights or (), check=check_photographs)
     with listen(host, port) as listener, working_folder() as folder:
         from kornia_srgan.demo.page import CSS, build_page
         from kornia_srgan.demo.service import Service

@@ -52,13 +52,13 @@ def command(
     require_server()
     token, made = find_token(host, token_file)
 
-    from kornia_srgan.demo.choices import choices_of
     from kornia_srgan.inference.tile_size import parse_tile
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.serve.app import build_app
     from kornia_srgan.serve.run import serve
     from kornia_srgan.serve.workshop import Workshop
     from kornia_srgan.web_server import address_of, listen
+    from kornia_srgan.weights.choices import choices_of
 
     load_plugins(plugin or ())
     workshop = Workshop(

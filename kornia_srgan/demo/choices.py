@@ -1,60 +1,28 @@
-"""The available weights by their labels."""
+"""The weights that the page offers: those for photographs, and what is uploaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kornia_srgan.errors import UserError, WeightsError
+from kornia_srgan.weights.choices import Choice, Choices, checked_generator, choice_of, free_label
 from kornia_srgan.weights.files import read_spec
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate_weights, zoo_names
 from kornia_srgan.weights.spec import WeightSpec, in_words
 
-Source = str | Path
 
-
-@dataclass(frozen=True)
-class Choice:
-    """Weights to choose.
-
-    Attributes:
-        source: A source for `load_generator`.
-        scale: Their scale.
-        text: A short description.
-    """
-
-    source: Source
-    scale: int
-    text: str
-
-
-Choices = Mapping[str, Choice]
-"""By label, in the order of the list; the first is chosen when the page opens."""
-
-
-def choices_of(given: Sequence[str], *, photographs: bool = False) -> Choices:
-    """The weights of the command line, then the packaged ones, the default first.
-
-    Args:
-        given: Names and files.
-        photographs: Refuse weights for other data.
+def check_photographs(spec: WeightSpec, where: str) -> None:
+    """Refuse weights for other data than photographs.
 
     Raises:
-        WeightsError: If weights do not exist, are damaged or refused, or there are none at all.
+        WeightsError: If they are for another number of channels, or for values of a stated range.
     """
-    packaged = sorted(zoo_names(), key=lambda name: (name != DEFAULT_WEIGHTS, name))
-    found: dict[str, Choice] = {}
-    for source in (*given, *(name for name in packaged if name not in given)):
-        path = locate_weights(source)
-        label = source if source in packaged or str(source).startswith("hf-hub:") else path.name
-        spec = _spec(path)
-        if photographs:
-            _check_photographs(spec, str(path))
-        found[_free(label, path, found)] = _choice(source, spec)
-    if not found:
-        raise WeightsError("this installation has no packaged weights; give a file with --weights")
-    return found
+    if spec.data_range or spec.channels not in (1, 3):
+        kind = in_words(spec.channels, spec.data_range)
+        raise WeightsError(
+            f"{where} is for images of {kind}, and the page shows photographs; "
+            "use `kornia-srgan upscale` or `serve`",
+            where=where,
+        )
 
 
 def with_upload(choices: Choices, path: Path) -> tuple[str, Choices]:
@@ -64,12 +32,12 @@ def with_upload(choices: Choices, path: Path) -> tuple[str, Choices]:
         WeightsError: If it is not a weight file of a generator for photographs.
     """
     try:
-        spec = _checked(read_spec(path), path.name)
-        _check_photographs(spec, path.name)
-        choice = _choice(path, spec)
+        spec = checked_generator(read_spec(path), path.name)
+        check_photographs(spec, path.name)
+        choice = choice_of(path, spec)
     except WeightsError as error:  # the folder is ours and tells the user nothing
         raise WeightsError(str(error).replace(str(path), path.name), where=path.name) from None
-    label = _free(path.name, path, choices)
+    label = free_label(path.name, path, choices)
     return label, {**choices, label: choice}
 
 
@@ -82,37 +50,3 @@ def find_choice(choices: Choices, label: str | None) -> Choice:
     if label is None or label not in choices:
         raise UserError(f"there are no weights called '{label}' here; choose some from the list")
     return choices[label]
-
-
-def _choice(source: Source, spec: WeightSpec) -> Choice:
-    words = (spec.name, f"×{spec.scale}", spec.license)
-    return Choice(source, spec.scale, ", ".join(word for word in words if word))
-
-
-def _spec(path: Path) -> WeightSpec:
-    from kornia_srgan.weights.foreign import import_weights, is_foreign
-
-    return _checked(import_weights(path).spec if is_foreign(path) else read_spec(path), str(path))
-
-
-def _checked(spec: WeightSpec, where: str) -> WeightSpec:
-    if spec.kind != "generator":
-        raise WeightsError(f"{where} holds a {spec.kind} ('{spec.name}'), expected a generator", where=where)
-    return spec
-
-
-def _check_photographs(spec: WeightSpec, where: str) -> None:
-    if spec.data_range or spec.channels not in (1, 3):
-        kind = in_words(spec.channels, spec.data_range)
-        raise WeightsError(
-            f"{where} is for images of {kind}, and the page shows photographs; "
-            "use `kornia-srgan upscale` or `serve`",
-            where=where,
-        )
-
-
-def _free(label: str, path: Path, taken: Choices) -> str:
-    """The label; with the folder, or a number, where another has it."""
-    wanted = [label, f"{path.parent.name}/{label}"]
-    numbered = (f"{label} ({number})" for number in range(2, len(taken) + 3))
-    return next(name for name in (*wanted, *numbered) if name not in taken)

@@ -12,12 +12,13 @@ from typing import Any
 
 import gradio as gr
 
-from kornia_srgan.demo.choices import Choice, Choices, find_choice, with_upload
+from kornia_srgan.demo.choices import find_choice, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.explain import explain
 from kornia_srgan.inference.restore import parse_restore
 from kornia_srgan.inference.tile_size import parse_tile
+from kornia_srgan.weights.choices import Choice, Choices
 
 OWN_SCALE = "what the weights make"
 SCALES = {OWN_SCALE: None, "×2": 2, "×3": 3, "×4": 4}

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import run_job
-from kornia_srgan.demo.choices import Source
 from kornia_srgan.demo.preview import Pair, make_pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
 from kornia_srgan.inference.rescale import Rescaler, Wanted
@@ -20,6 +19,7 @@ from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
 from kornia_srgan.photos.header import Header, peek_header
 from kornia_srgan.photos.photo import Photo
+from kornia_srgan.weights.choices import Source
 
 SAME, LOSSLESS = "as the photograph", "lossless"
 FORMAT_NAMES = (SAME, LOSSLESS, *(f.name.lower() for f in FORMATS.values()))

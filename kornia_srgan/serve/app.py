@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ _BODY = {
     "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY, "image/*": _BINARY}}
 }
 _LOOK = 0.25  # seconds between looks whether the client is still there
-_NOTES_LENGTH = 4000
+_NOTES_LENGTH = 4000  # characters: servers and proxies limit all headers of an answer, often to 8 KiB
 _CLIENT_GONE = 499
 
 
@@ -106,7 +107,8 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
     ) -> Response:
         """Enlarge the picture in the body.
 
-        The header `X-Notes` is a JSON list of what the format could not hold.
+        The header `X-Notes` is a JSON list of what the format could not hold. If it would be too long, its
+        last entry says how many more there are.
         """
         own = Path(tempfile.mkdtemp(dir=folder))
         try:
@@ -219,17 +221,20 @@ def _answer(delivery: Delivery, folder: Path) -> FileResponse:
         "Server-Timing": f"queue;dur={delivery.waited * 1000:.0f}, work;dur={delivery.worked * 1000:.0f}"
     }
     if delivery.notes:
-        headers["X-Notes"] = json.dumps(list(delivery.notes))[:_NOTES_LENGTH]
+        headers["X-Notes"] = _as_header(delivery.notes)
     media = _MEDIA.get(name, f"image/{name.lower()}")
     gone = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     return FileResponse(delivery.path, media_type=media, headers=headers, background=gone)
 
 
 def _as_header(notes: Sequence[str]) -> str:
-    """The notes as a JSON list; only the first ones if there are too many."""
-    while len(text := json.dumps(notes)) > _NOTES_LENGTH:
-        notes = [*notes[: max(1, len(notes) // 2) - 1], "more than there is room for in a header is not kept"]
-    return text
+    """The notes as a JSON list; if they are too many, it ends with how many more there are."""
+    whole = json.dumps(notes)
+    shorter = (
+        json.dumps([*notes[:kept], f"{len(notes) - kept} more, for which a header has no room"])
+        for kept in reversed(range(len(notes)))
+    )
+    return next(text for text in chain([whole], shorter) if len(text) <= _NOTES_LENGTH)
 
 
 def _tell_errors_in_one_line(app: FastAPI) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
-from kornia_srgan.demo.choices import Choices
 from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did_you_mean
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
@@ -21,6 +20,7 @@ from kornia_srgan.photos.formats import Format, WriteOptions, default_format
 from kornia_srgan.photos.header import peek_header
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.photos.signature import TIFF_MAGIC
+from kornia_srgan.weights.choices import Choices
 
 _KEPT = 4  # upscalers that stay loaded
 

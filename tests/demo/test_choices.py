@@ -1,44 +1,11 @@
 import pytest
 
-from kornia_srgan.demo.choices import choices_of, find_choice, with_upload
+from kornia_srgan.demo.choices import check_photographs, find_choice, with_upload
 from kornia_srgan.errors import UserError, WeightsError
+from kornia_srgan.weights.choices import choices_of
 from kornia_srgan.weights.files import save_weights
-from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, zoo_names
 from kornia_srgan.weights.spec import WeightSpec
 from tests.helpers.tiny_weights import save_band_weights
-
-
-def test_packaged_weights_with_the_default_first():
-    choices = choices_of([])
-    assert sorted(choices) == zoo_names()
-    assert next(iter(choices)) == DEFAULT_WEIGHTS
-    assert choices[DEFAULT_WEIGHTS].scale == 4
-    assert choices[DEFAULT_WEIGHTS].text.startswith("edsr, ×4")
-
-
-def test_given_weights_come_first_and_once(weights):
-    labels = list(choices_of([str(weights), DEFAULT_WEIGHTS]))
-    assert labels[:2] == ["tiny.safetensors", DEFAULT_WEIGHTS]
-    assert len(labels) == len(zoo_names()) + 1
-
-
-def test_namesakes_are_told_apart(weights):
-    labels = list(choices_of([str(weights)] * 3))[:3]
-    assert labels == [
-        "tiny.safetensors",
-        f"{weights.parent.name}/tiny.safetensors",
-        "tiny.safetensors (2)",
-    ]
-
-
-def test_a_checkpoint_of_another_project(shared_data):
-    path = shared_data / "checkpoints" / "leftthomas_srgan_x4.pth"
-    assert choices_of([str(path)])[path.name].scale == 4
-
-
-def test_nothing_of_that_name():
-    with pytest.raises(WeightsError, match="not found"):
-        choices_of(["edsr-x5"])
 
 
 def test_an_upload_is_one_more(weights):
@@ -67,6 +34,6 @@ def test_the_page_refuses_weights_for_other_data(tmp_path):
     assert choices_of([str(path)])["four.safetensors"].scale == 4  # the server takes them
     told = "images of 4 channels of 0 to 10000, and the page shows photographs"
     with pytest.raises(WeightsError, match=told):
-        choices_of([str(path)], photographs=True)
+        choices_of([str(path)], check=check_photographs)
     with pytest.raises(WeightsError, match=told):
         with_upload(choices_of([]), path)

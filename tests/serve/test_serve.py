@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,10 +23,11 @@ pytest.importorskip("httpx")
 
 from fastapi.testclient import TestClient
 
-from kornia_srgan.demo.choices import Choice
 from kornia_srgan.serve import run as server
+from kornia_srgan.serve import workshop as workshop_module
 from kornia_srgan.serve.app import build_app
 from kornia_srgan.serve.workshop import Workshop
+from kornia_srgan.weights.choices import Choice
 from tests.helpers.extras import pretend_missing
 from tests.helpers.scenes import BANDS, scene_values, write_scene
 from tests.helpers.tiny_weights import save_band_weights, save_tiny_weights
@@ -122,6 +124,30 @@ def test_what_is_not_kept_is_in_a_header(client):
     Image.new("RGBA", (6, 5), (9, 9, 9, 99)).save(transparent, "PNG")
     answer = client.post("/upscale?format=jpeg", content=transparent.getvalue())
     assert "transparen" in json.loads(answer.headers["x-notes"])[0]
+
+
+@pytest.mark.parametrize(
+    ("notes", "kept"),
+    [
+        (["a note"] * 100, 100),
+        # 10 x 10 + 90 x 11 + 238 x 12 characters, brackets, and 42 for the last entry
+        ([f"note {n}" for n in range(1000)], 338),
+        (["\N{COPYRIGHT SIGN}" * 640] * 2, 1),  # six characters each, as JSON writes them
+        (["x" * 5000], 0),
+        (["short", "x" * 5000, "short"], 1),
+    ],
+)
+def test_too_many_notes_are_counted(client, monkeypatch, notes, kept):
+    run_job = workshop_module.run_job
+    monkeypatch.setattr(
+        workshop_module, "run_job", lambda *job, **more: replace(run_job(*job, **more), notes=tuple(notes))
+    )
+    header = client.post("/upscale", content=picture()).headers["x-notes"]
+    assert len(header) <= 4000
+    told = json.loads(header)
+    assert told[:kept] == notes[:kept]
+    rest = len(notes) - kept
+    assert told[kept:] == ([f"{rest} more, for which a header has no room"] if rest else [])
 
 
 @pytest.mark.parametrize(
