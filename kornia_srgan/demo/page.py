@@ -16,6 +16,7 @@ from kornia_srgan.demo.choices import find_choice, with_upload
 from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.explain import explain
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.restore import parse_restore
 from kornia_srgan.inference.tile_size import parse_tile
 from kornia_srgan.weights.choices import Choice, Choices
@@ -108,8 +109,15 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
             if path is None:
                 raise UserError("choose a photograph first")
             source = find_choice(known, label).source
-            side, dial = parse_tile(tile), parse_restore(restore)
-            wish = Wish(source, SCALES[size], form, side, color_fix, ensemble, dial, sharp)
+            recipe = Recipe(
+                source,
+                ensemble=ensemble,
+                color_fix=color_fix,
+                restore=parse_restore(restore),
+                sharp=sharp,
+                tile=parse_tile(tile),
+            )
+            wish = Wish(recipe, SCALES[size], form)
             progress(0, desc="Enlarging")
             target = Path(tempfile.mkdtemp(dir=folder))
             result = service.enlarge(Path(path), target, wish, lambda part: progress(part, desc="Enlarging"))

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, Literal
+from typing import Any
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.demo.preview import Pair, make_pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
 from kornia_srgan.photos.header import Header, peek_header
 from kornia_srgan.photos.photo import Photo
-from kornia_srgan.weights.choices import Source
 
 SAME, LOSSLESS = "as the photograph", "lossless"
 FORMAT_NAMES = (SAME, LOSSLESS, *(f.name.lower() for f in FORMATS.values()))
@@ -35,24 +35,14 @@ class Wish:
     """How to enlarge.
 
     Attributes:
-        weights: A source for `load_generator`.
+        recipe: The weights and how they are used; where and in what is computed is the service's.
         scale: The scale of the result; None for that of the weights.
         form: One of `FORMAT_NAMES`.
-        tile: Side of a tile in pixels, `"auto"`, or 0 for the whole picture at once.
-        color_fix: Take the coarse colour from the photograph.
-        ensemble: Average the results of eight flips and rotations.
-        restore: How much noise and compression to remove, for weights with this setting.
-        sharp: How far to go towards GAN weights, 0 to 1, for weights with this setting.
     """
 
-    weights: Source
+    recipe: Recipe
     scale: int | None = None
     form: str = SAME
-    tile: int | Literal["auto"] = "auto"
-    color_fix: bool = False
-    ensemble: bool = False
-    restore: float | Literal["auto"] = "auto"
-    sharp: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +83,7 @@ class Service:
     max_pixels: int
     device: str | None = None
     dtype: str = "auto"
-    _ready: dict[Wish, Upscaler] = field(default_factory=dict)
+    _ready: dict[Recipe, Upscaler] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _stopped: Event = field(default_factory=Event)
 
@@ -124,7 +114,7 @@ class Service:
         photo = self.open(path)
         header = peek_header(path)
         with self._lock:
-            upscaler = self._upscaler(wish)
+            upscaler = self._upscaler(wish.recipe)
             rescaler = Rescaler(upscaler, Wanted(wish.scale))
             form = format_for(header, wish.form)
             name = result_name(path.name, wish.scale or upscaler.scale, form)
@@ -157,22 +147,13 @@ class Service:
         if self._lock.acquire(timeout=30):
             self._lock.release()
 
-    def _upscaler(self, wish: Wish) -> Upscaler:
+    def _upscaler(self, recipe: Recipe) -> Upscaler:
         """The one of last time where it still fits: another takes its place."""
-        key = replace(wish, scale=None, form=SAME)
-        if key not in self._ready:
+        recipe = replace(recipe, device=self.device, dtype=self.dtype)
+        if recipe not in self._ready:
             self._ready.clear()
-            self._ready[key] = Upscaler.from_pretrained(
-                wish.weights,
-                ensemble=wish.ensemble,
-                color_fix=wish.color_fix,
-                restore=wish.restore,
-                sharp=wish.sharp,
-                tile=wish.tile,
-                device=self.device,
-                dtype=self.dtype,
-            )
-        return self._ready[key]
+            self._ready[recipe] = Upscaler.from_pretrained(**vars(recipe))
+        return self._ready[recipe]
 
 
 def size_in_words(photo: Photo, width: int, height: int) -> str:

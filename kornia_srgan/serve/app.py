@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from kornia_srgan._version import __version__
 from kornia_srgan.errors import ArgumentError, ImageError, OutOfMemoryError, UserError
 from kornia_srgan.explain import one_line
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.rescale import Wanted
 from kornia_srgan.photos.formats import WriteOptions, named_format, parse_color
 from kornia_srgan.serve.metrics import CONTENT_TYPE, Metrics
@@ -30,7 +31,6 @@ from kornia_srgan.serve.workshop import (
     BusyError,
     CancelledError,
     Delivery,
-    Making,
     Order,
     Ticket,
     TooLargeError,
@@ -114,12 +114,12 @@ def build_app(workshop: Workshop, folder: Path, *, max_upload: int, token: str |
         try:
             usual = next(iter(workshop.choices))
             dial = "auto" if restore is None else restore
-            making = Making(weights or usual, ensemble, color_fix, dial, sharp)
+            recipe = Recipe(ensemble=ensemble, color_fix=color_fix, restore=dial, sharp=sharp)
             form = named_format(format) if format else None
             options = WriteOptions(quality, subsampling, parse_color(background))
             wanted = Wanted(scale, width, long_side)
             data = await _body(request, max_upload)
-            order = Order(data, making, wanted, form, options)
+            order = Order(data, weights or usual, recipe, wanted, form, options)
             ticket = await asyncio.to_thread(workshop.take, order, own)
             delivery = await _delivered(ticket, request)
         except BaseException as error:

@@ -7,13 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did_you_mean
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import Format, WriteOptions, default_format
@@ -38,38 +39,21 @@ class CancelledError(KorniaSRGANError):
 
 
 @dataclass(frozen=True)
-class Making:
-    """How a picture is enlarged, apart from its size.
-
-    Attributes:
-        weights: The label of available weights.
-        ensemble: Average the results of eight flips and rotations.
-        color_fix: Take the coarse colour from the picture.
-        restore: How much noise and compression to remove, 0 to 1, or `auto`, for weights with this setting.
-        sharp: How far to go towards GAN weights, 0 to 1, for weights with this setting.
-    """
-
-    weights: str
-    ensemble: bool = False
-    color_fix: bool = False
-    restore: float | Literal["auto"] = "auto"
-    sharp: float = 0.0
-
-
-@dataclass(frozen=True)
 class Order:
     """A picture to enlarge.
 
     Attributes:
         data: The file.
-        making: How to enlarge it.
+        weights: The label of available weights.
+        recipe: How they are used; weights, tile, device and dtype are the workshop's.
         wanted: The size of the result.
         form: The format of the result; None for a lossless one.
         options: Options of the format.
     """
 
     data: bytes
-    making: Making
+    weights: str
+    recipe: Recipe = field(default_factory=Recipe)
     wanted: Wanted = field(default_factory=Wanted)
     form: Format | None = None
     options: WriteOptions = field(default_factory=WriteOptions)
@@ -167,7 +151,7 @@ class Workshop:
         self._device, self._dtype = device, dtype
         self._tile: int | Literal["auto"] = tile
         self._max_pixels, self._max_result, self._max_waiting = max_pixels, max_result, max_waiting
-        self._ready: OrderedDict[Making, Upscaler] = OrderedDict()
+        self._ready: OrderedDict[Recipe, Upscaler] = OrderedDict()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="kornia-srgan-work")
         self._lock = threading.Lock()
         self._open = 0
@@ -185,8 +169,8 @@ class Workshop:
 
     def warm_up(self) -> None:
         """Load the default weights, so that the first order does not wait for them."""
-        usual = Making(next(iter(self.choices)))
-        self._pool.submit(self._upscaler, usual).result()
+        usual = next(iter(self.choices))
+        self._pool.submit(self._upscaler, usual, Recipe()).result()
 
     def take(self, order: Order, folder: Path) -> Ticket:
         """Add an order to the queue; its result is written to `folder`.
@@ -212,7 +196,7 @@ class Workshop:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _check(self, order: Order) -> None:
-        label = order.making.weights
+        label = order.weights
         if label not in self.choices:
             known = did_you_mean(label, self.choices) or f"; there are {', '.join(self.choices)}"
             raise ArgumentError(f"weights '{label}' are not offered{known}", where="weights")
@@ -236,7 +220,7 @@ class Workshop:
             ticket.result.set_exception(error)
 
     def _enlarged(self, order: Order, folder: Path, ticket: Ticket, waited: float) -> Delivery:
-        enlarger = _Limited(self._upscaler(order.making), order.wanted, self._max_result)
+        enlarger = _Limited(self._upscaler(order.weights, order.recipe), order.wanted, self._max_result)
         header = peek_header(order.data)
         form = order.form or (default_format(header) if header else _lossless())
         if enlarger.upscaler.data_range is not None:
@@ -256,23 +240,16 @@ class Workshop:
 
         return on_rows
 
-    def _upscaler(self, making: Making) -> Upscaler:
+    def _upscaler(self, weights: str, recipe: Recipe) -> Upscaler:
         """A loaded upscaler; the least recently used one is replaced."""
-        if making not in self._ready:
+        source = self.choices[weights].source
+        recipe = replace(recipe, source=source, tile=self._tile, device=self._device, dtype=self._dtype)
+        if recipe not in self._ready:
             while len(self._ready) >= _KEPT:
                 self._ready.popitem(last=False)
-            self._ready[making] = Upscaler.from_pretrained(
-                self.choices[making.weights].source,
-                ensemble=making.ensemble,
-                color_fix=making.color_fix,
-                restore=making.restore,
-                sharp=making.sharp,
-                tile=self._tile,
-                device=self._device,
-                dtype=self._dtype,
-            )
-        self._ready.move_to_end(making)
-        return self._ready[making]
+            self._ready[recipe] = Upscaler.from_pretrained(**vars(recipe))
+        self._ready.move_to_end(recipe)
+        return self._ready[recipe]
 
 
 def _data_format(order: Order) -> Format:

@@ -19,6 +19,7 @@ from kornia_srgan.demo.service import (
     size_in_words,
 )
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError, WeightsError
+from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS
 from kornia_srgan.photos.header import Header
@@ -29,6 +30,10 @@ from tests.helpers.runner import invoke
 @pytest.fixture(scope="module")
 def service():
     return Service(1_000_000, "cpu")
+
+
+def wish_for(weights, *, scale=None, form=SAME, **options):
+    return Wish(Recipe(weights, **options), scale, form)
 
 
 class TestTheFile:
@@ -49,14 +54,14 @@ class TestTheFile:
     def test_is_the_one_that_the_command_writes(
         self, service, photographs, weights, tmp_path, capsys, name, becomes
     ):
-        result = service.enlarge(photographs / name, tmp_path / "page", Wish(weights))
+        result = service.enlarge(photographs / name, tmp_path / "page", wish_for(weights))
         command = tmp_path / "command" / becomes
         assert invoke(capsys, "upscale", photographs / name, "-o", command, "--weights", weights).code == 0
         assert result.path == tmp_path / "page" / becomes
         assert result.path.read_bytes() == command.read_bytes()
 
     def test_keeps_what_the_camera_said(self, service, photographs, weights, tmp_path):
-        result = service.enlarge(photographs / "camera.JPG", tmp_path, Wish(weights))
+        result = service.enlarge(photographs / "camera.JPG", tmp_path, wish_for(weights))
         with Image.open(result.path) as image:
             assert image.size == (80, 120)
             assert image.info["icc_profile"] == PROFILE
@@ -66,15 +71,15 @@ class TestTheFile:
         assert result.words == "20 × 30 → 80 × 120"
 
     def test_keeps_depth_and_transparency(self, service, photographs, weights, tmp_path):
-        deep = read_photo(service.enlarge(photographs / "deep.png", tmp_path / "a", Wish(weights)).path)
+        deep = read_photo(service.enlarge(photographs / "deep.png", tmp_path / "a", wish_for(weights)).path)
         assert deep.frames[0].pixels.dtype == np.uint16
         clear = read_photo(
-            service.enlarge(photographs / "see-through.png", tmp_path / "b", Wish(weights)).path
+            service.enlarge(photographs / "see-through.png", tmp_path / "b", wish_for(weights)).path
         )
         assert clear.frames[0].alpha is not None
 
     @pytest.mark.parametrize(
-        ("option", "wish"),
+        ("option", "asked"),
         [
             (["--color-fix"], {"color_fix": True}),
             (["--ensemble"], {"ensemble": True}),
@@ -84,10 +89,10 @@ class TestTheFile:
         ],
     )
     def test_options_are_those_of_the_command(
-        self, service, photographs, weights, tmp_path, capsys, option, wish
+        self, service, photographs, weights, tmp_path, capsys, option, asked
     ):
         photo = photographs / "grey.png"
-        result = service.enlarge(photo, tmp_path / "page", Wish(weights, **wish))
+        result = service.enlarge(photo, tmp_path / "page", wish_for(weights, **asked))
         arguments = ["upscale", photo, "-o", tmp_path / "command", "--weights", weights, *option]
         assert invoke(capsys, *arguments).code == 0
         (command,) = (tmp_path / "command").glob("[!.]*")
@@ -95,7 +100,7 @@ class TestTheFile:
         assert result.path.read_bytes() == command.read_bytes()
 
     def test_what_was_lost_is_said(self, service, photographs, weights, tmp_path):
-        wish = Wish(weights, form="jpeg")
+        wish = wish_for(weights, form="jpeg")
         result = service.enlarge(photographs / "see-through.png", tmp_path, wish)
         assert "transparency" in " ".join(result.notes)
 
@@ -115,7 +120,7 @@ class TestRefusals:
     def test_the_limit_is_the_service_s(self, photographs, tmp_path, weights):
         small = Service(500, "cpu")
         with pytest.raises(ImageError, match="over the limit"):
-            small.enlarge(photographs / "grey.png", tmp_path, Wish(weights))
+            small.enlarge(photographs / "grey.png", tmp_path, wish_for(weights))
 
     @pytest.mark.parametrize(
         ("data", "reason"),
@@ -141,24 +146,24 @@ class TestRefusals:
 
     def test_a_format_that_cannot_hold_it_leaves_nothing(self, service, photographs, weights, tmp_path):
         with pytest.raises(ImageError) as caught:
-            service.enlarge(photographs / "pages.tif", tmp_path, Wish(weights, form="jpeg"))
+            service.enlarge(photographs / "pages.tif", tmp_path, wish_for(weights, form="jpeg"))
         assert str(tmp_path) not in str(caught.value)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_result_that_cannot_be_written(self, service, photographs, weights, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(ImageError, match=r"cannot write '?grey_x4\.png"):
-            service.enlarge(photographs / "grey.png", tmp_path / "file", Wish(weights))
+            service.enlarge(photographs / "grey.png", tmp_path / "file", wish_for(weights))
 
     def test_weights_that_are_gone(self, service, photographs, tmp_path):
         with pytest.raises(WeightsError):
-            service.enlarge(photographs / "grey.png", tmp_path, Wish(tmp_path / "gone.safetensors"))
+            service.enlarge(photographs / "grey.png", tmp_path, wish_for(tmp_path / "gone.safetensors"))
 
 
 class TestTheWork:
     def test_progress_goes_to_one_by_rows_of_tiles(self, service, photographs, weights, tmp_path):
         told = []
-        service.enlarge(photographs / "grey.png", tmp_path, Wish(weights, tile=5), told.append)
+        service.enlarge(photographs / "grey.png", tmp_path, wish_for(weights, tile=5), told.append)
         assert told == pytest.approx([0.25, 0.5, 0.75, 1.0])
 
     def test_stop_ends_it_and_leaves_nothing(self, photographs, weights, tmp_path):
@@ -170,7 +175,7 @@ class TestTheWork:
             service._stopped.wait(10)
 
         with pytest.raises(KorniaSRGANError, match="stopped"):
-            service.enlarge(photographs / "grey.png", tmp_path, Wish(weights, tile=5), stop)
+            service.enlarge(photographs / "grey.png", tmp_path, wish_for(weights, tile=5), stop)
         threads[0].join(10)
         assert not threads[0].is_alive()
         assert len(threads) == 1
@@ -178,9 +183,9 @@ class TestTheWork:
 
     def test_weights_are_loaded_once_for_what_they_do(self, weights):
         service = Service(1_000_000, "cpu")
-        first = service._upscaler(Wish(weights))
-        assert service._upscaler(Wish(weights, scale=2, form="png")) is first
-        assert service._upscaler(Wish(weights, tile=8)) is not first
+        first = service._upscaler(Recipe(weights))
+        assert service._upscaler(Recipe(weights)) is first
+        assert service._upscaler(Recipe(weights, tile=8)) is not first
 
 
 def test_size_in_words(photographs):
