@@ -13,7 +13,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from kornia_srgan.environment import install_command, is_installed, require_extra
 from kornia_srgan.errors import ArgumentError, WeightsError, did_you_mean
@@ -28,6 +28,13 @@ _INPAINTING = ("LaMa", "MAT")  # they take a mask beside the picture
 _LAMA_KEY = "model.1.bn_l.running_mean"  # spandrel knows it only with what stands before `model`
 EXTRA_ARCHITECTURES = "spandrel_extra_arches"
 _SCALE_ARGUMENTS = ("scale", "upscale", "upscaling_factor", "upscale_factor", "up_scale")
+
+
+@runtime_checkable
+class StatesArguments(Protocol):
+    """A network of spandrel: it keeps the arguments that it was built with."""
+
+    hyperparameters: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,10 +84,12 @@ def read_community(state: Mapping[str, Tensor]) -> CommunityModel | None:
     if not isinstance(described, ImageModelDescriptor):
         raise WeightsError(f"it is {name}, which needs more than a picture; that is not offered here")
     network = described.model
+    if not isinstance(network, StatesArguments):
+        raise WeightsError(f"it is {name}, and spandrel does not say which arguments it was built with")
     return CommunityModel(
         name,
         _class_name(name, type(network)),
-        _plain(type(network), described.model.hyperparameters, name),  # pyright: ignore
+        _plain(type(network), network.hyperparameters, name),
         described.scale,
         network.state_dict(),
     )
@@ -106,6 +115,8 @@ def build_community(
         ArgumentError: If there is no such architecture or class, or the arguments do not fit.
     """
     registry = _registry()
+    from spandrel import ImageModelDescriptor  # pyright: ignore[reportMissingImports]
+
     known = {s.architecture.id: s.architecture for s in registry}
     name = next((n for n in known if n.lower() == architecture.lower()), None)
     if name is None:
@@ -132,9 +143,11 @@ def build_community(
     except Exception as error:
         reason = one_line(error, 200)
         raise ArgumentError(f"{name} cannot be built of {given}: {reason}") from error
+    if not isinstance(described, ImageModelDescriptor):
+        raise ArgumentError(f"{name} needs more than a picture; that is not offered here")
     if described.scale != scale:
         raise ArgumentError(f"these arguments of {name} give x{described.scale}, not x{scale}")
-    return network, described  # pyright: ignore[reportReturnType]
+    return network, described
 
 
 def _registry() -> ArchRegistry:

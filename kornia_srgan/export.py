@@ -89,7 +89,7 @@ def export_generator(
         KorniaSRGANError: If the exported generator gives different images.
     """
     path = Path(path)
-    chosen = _pick_format(path, format)
+    chosen = pick_format(path, format)
     if chosen == "onnx":
         _require_onnx()
     loaded = source if isinstance(source, LoadedGenerator) else load_generator(source)
@@ -113,7 +113,12 @@ def export_generator(
     return Exported(path, chosen, loaded.spec, align, parity)
 
 
-def _pick_format(path: Path, format: str | None) -> Format:
+def pick_format(path: Path, format: str | None) -> Format:
+    """The format of a file: the one that was asked for, else that of its suffix.
+
+    Raises:
+        UserError: If there is no such format.
+    """
     wanted = format or path.suffix.removeprefix(".").lower()
     for known in FORMATS:
         if wanted == known:

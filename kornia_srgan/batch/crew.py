@@ -139,9 +139,8 @@ class Crew:
         if not self._members:
             self._give_up()
             return
-        by_connection = {member.connection: member for member in self._members}
-        for connection in wait(list(by_connection), timeout):
-            member = by_connection[connection]  # type: ignore[index]
+        ready = wait([member.connection for member in self._members], timeout)
+        for member in [member for member in self._members if member.connection in ready]:
             try:
                 number, kind, value = pickle.loads(member.connection.recv_bytes())
             except (EOFError, OSError):

@@ -24,6 +24,7 @@ from kornia_srgan.assembly import LoadedGenerator
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
+from kornia_srgan.ops.modules import to_channels_last
 from kornia_srgan.optimize.optimize import optimize_for_inference
 
 Forward = Callable[[], Tensor]
@@ -82,7 +83,7 @@ def set_up_own(work: Work, *, optimized: bool, channels_last: bool, compiled: bo
     else:
         module = work.plain
     if channels_last:
-        module = module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        module = to_channels_last(module)
         images = images.contiguous(memory_format=torch.channels_last)
     run = module
     if compiled:

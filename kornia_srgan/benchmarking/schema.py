@@ -29,10 +29,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Document(BaseModel):
+class Document(BaseModel, frozen=True):
     """The common keys of every benchmark's file."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
 
     schema_version: Literal[1] = Field(alias="schema", description="Goes up when a key changes its meaning.")
     benchmark: str
@@ -122,12 +122,12 @@ class Case(_Strict):
         return f"{self.subject}{scale}, {self.batch}x{self.height}x{self.width}, {self.dtype}{form}"
 
 
-class ForwardDocument(Document):
+class ForwardDocument(Document, frozen=True):
     """The file of `kornia-srgan benchmark`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    benchmark: Literal["generator_forward"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    benchmark: Literal["generator_forward"]
     matmul_flops_per_second: dict[str, float] = Field(description="By dtype, the fastest seen in the run.")
     memory: str = Field(description="How the peak memory was measured.")
     cases: tuple[Case, ...]

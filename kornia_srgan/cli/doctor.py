@@ -179,19 +179,20 @@ def test_devices() -> Iterator[Finding]:
 
     import torch
 
-    from kornia_srgan.registry.catalog import GENERATORS, RESIZERS
+    from kornia_srgan.components.generators.edsr import EDSR
+    from kornia_srgan.registry.catalog import RESIZERS
 
     torch.manual_seed(0)
-    generator = GENERATORS.create("edsr", scale=4, channels=16, num_blocks=2)
+    generator = EDSR(scale=4, channels=16, num_blocks=2)
     image = torch.rand(1, 3, 96, 96)
     lr = RESIZERS.create("matlab_bicubic")(image, (24, 24))
     names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     names += ["mps"] if torch.backends.mps.is_available() else []
-    expected = generator(lr).detach()  # pyright: ignore[reportAttributeAccessIssue]
+    expected = generator(lr).detach()
     for name in names:
         start = time.perf_counter()
         try:
-            module = generator.to(name)  # pyright: ignore[reportAttributeAccessIssue]
+            module = generator.to(name)
             sr = module(lr.to(name))
             (sr - image.to(name)).abs().mean().backward()
             gap = (sr.detach().cpu() - expected).abs().max().item()

@@ -103,7 +103,7 @@ class Outputs:
     def _plot(self, path: Path, report: Report, benchmark: ForwardDocument | None) -> None:
         from kornia_srgan.evaluation.pareto import COSTS, plot_pareto
 
-        cost = COSTS[COSTS.index(self.plot_x)]  # pyright: ignore[reportArgumentType]
+        cost = {str(known): known for known in COSTS}[self.plot_x]
         picture, unknown = plot_pareto(
             report,
             benchmark,

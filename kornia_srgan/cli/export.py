@@ -26,14 +26,12 @@ def command(
 
     Batch, height and width stay free. The result is checked against the original.
     """
-    from typing import cast
-
-    from kornia_srgan.export import Format, export_generator
+    from kornia_srgan.export import export_generator, pick_format
     from kornia_srgan.registry.plugins import load_plugins
 
     load_plugins(plugin or ())
     check_writable(output)
-    done = export_generator(weights, output, format=cast("Format | None", file_format))
+    done = export_generator(weights, output, format=pick_format(output, file_format))
     typer.echo(f"generator: {done.spec.name} x{done.spec.scale}")
     for check in done.parity:
         shape = "x".join(map(str, check.shape))

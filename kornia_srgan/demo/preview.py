@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -105,9 +104,11 @@ def _srgb(pixels: Pixels, photo: Photo) -> Image.Image:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(photo.metadata.icc))
             srgb = ImageCms.createProfile("sRGB")
-            return cast(Image.Image, ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB"))
+            shown = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
-            pass  # a profile that is damaged or of another space: shown as if there were none
+            shown = None  # a profile that is damaged or of another space: shown as if there were none
+        if shown is not None:
+            return shown
     return image.convert("RGB")
 
 

@@ -9,14 +9,14 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kornia_srgan.atomic import write_bytes, write_text
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
-from kornia_srgan.engines.sessions import EngineName, check_engine, installed_engines
+from kornia_srgan.engines.sessions import ENGINES, EngineName, check_engine, installed_engines
 from kornia_srgan.environment import cache_folder, package_version
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
@@ -46,13 +46,13 @@ def with_engine(
     check_engine(engine)
     if computed_elsewhere(generator):
         return generator
-    if engine == "torch":
-        if provider is not None:
-            raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
-        return generator
+    if engine in ENGINES:
+        return _exported(generator, engine, provider)
     if engine == "auto":
         return _fastest(generator, provider, dtype)
-    return _exported(generator, cast(EngineName, engine), provider)
+    if provider is not None:
+        raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
+    return generator
 
 
 def computed_elsewhere(generator: nn.Module) -> bool:
@@ -71,7 +71,7 @@ def _exported(generator: nn.Module, engine: EngineName, provider: str | None) ->
 
 
 def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Module:
-    names = ["onnxruntime"] if provider else installed_engines()
+    names: list[EngineName] = ["onnxruntime"] if provider else installed_engines()
     if not names:
         return generator
     key = _machine() | {"weights": _fingerprint(generator), "provider": provider, "dtype": str(dtype)}
@@ -83,12 +83,12 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Modul
     if chosen == "torch":
         return generator
     if chosen in names:
-        return _exported(generator, cast(EngineName, chosen), provider)
+        return _exported(generator, chosen, provider)
     seconds = {"torch": _seconds(optimize_for_inference(generator, dtype=dtype), dtype)}
     served: dict[str, nn.Module] = {"torch": generator}
     for name in names:
         try:
-            served[name] = _exported(generator, cast(EngineName, name), provider)
+            served[name] = _exported(generator, name, provider)
             seconds[name] = _GAIN * _seconds(served[name], torch.float32)
         except (UserError, MissingExtraError):
             continue  # it cannot serve this generator; PyTorch can

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +57,8 @@ class ColorFix(_Around):
         sigma: Of the Gaussian blur, in input pixels; finer detail is kept from the generator.
     """
 
+    kernel: Tensor
+
     def __init__(self, generator: nn.Module, *, sigma: float = 3.0) -> None:
         self._radius = round(3 * sigma)
         super().__init__(generator, more_halo=self._radius + 1)
@@ -73,7 +74,7 @@ class ColorFix(_Around):
 
     def _blurred(self, image: Tensor) -> Tensor:
         channels = image.shape[1]
-        weight = cast(Tensor, self.kernel).to(image.dtype).expand(channels, 1, -1)
+        weight = self.kernel.to(image.dtype).expand(channels, 1, -1)
         r = self._radius
         padded = F.pad(image, (r, r, r, r), mode="replicate")
         across = F.conv2d(padded, weight[:, :, None, :], groups=channels)

@@ -7,13 +7,14 @@ separate modules would read and write memory again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, TypeGuard
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.ops.measured import detour_pays
+from kornia_srgan.ops.modules import kernel_and_padding
 from kornia_srgan.ops.rounding import round_to
 from kornia_srgan.ops.winograd import WinogradConv2d, suits_winograd, winograd_convolve
 
@@ -99,7 +100,7 @@ class PackedConv2d(WinogradConv2d):
         """
         dtype = self.compute or self.weight.dtype
         weight, bias = self._packed(dtype)
-        height, width = cast(tuple[int, int], self.padding)
+        _, (height, width) = kernel_and_padding(self)
         padding = [height if pad else 0, width]
         run, x = torch.ops.mkldnn._convolution_pointwise, x.to(dtype)
         if add is None:
@@ -142,12 +143,12 @@ class PackedConv2d(WinogradConv2d):
     def _packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
         def make() -> tuple[Tensor, Tensor | None]:
             weight = round_to(self.weight.detach(), dtype).contiguous(memory_format=torch.channels_last)
-            padding = list(cast(tuple[int, int], self.padding))
-            packed = torch.ops.mkldnn._reorder_convolution_weight(weight, padding, _ONES, _ONES, 1)
+            _, padding = kernel_and_padding(self)
+            packed = torch.ops.mkldnn._reorder_convolution_weight(weight, [*padding], _ONES, _ONES, 1)
             # The bias keeps its dtype: a rounded one would shift all pixels alike.
             return packed, None if self.bias is None else self.bias.detach()
 
-        return cast(Any, self._kept(str(dtype), make))
+        return self._kept(str(dtype), make)
 
     def extra_repr(self) -> str:
         """The description of the convolution, with the options of this class."""
@@ -155,7 +156,7 @@ class PackedConv2d(WinogradConv2d):
         return f"{super().extra_repr()}, activation={self.activation.name}{low}"
 
 
-def can_become_packed(conv: nn.Module) -> bool:
+def can_become_packed(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether `PackedConv2d` can replace a module."""
     return (
         type(conv) is nn.Conv2d

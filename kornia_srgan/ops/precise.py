@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.ops.modules import kernel_and_padding
 from kornia_srgan.ops.packed import IDENTITY, PackedConv2d
 
 
@@ -29,7 +28,7 @@ class PreciseConv2d(PackedConv2d):
     def __init__(self, conv: PackedConv2d, channels: Tensor) -> None:
         super().__init__(conv, conv.activation, compute=conv.compute, inner=conv.inner)
         self._suits = False
-        kernel, padding = cast(tuple[int, int], conv.kernel_size), cast(tuple[int, int], conv.padding)
+        kernel, padding = kernel_and_padding(conv)
         some = nn.Conv2d(conv.in_channels, len(channels), kernel, padding=padding, device="meta")
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         some.weight = nn.Parameter(conv.weight.detach()[channels].clone(), False)
@@ -49,9 +48,10 @@ class PreciseConv2d(PackedConv2d):
         x = x.to(self.compute)
         rounded = self.some.rows(x, pad=pad)
         rest = self.some.rows(x, pad=pad, add=-rounded)
-        # The operator rounds the bias of the sum; that error is part of the result too.
-        bias = cast(Tensor, self.some.bias)
-        rest += (bias - bias.to(rest.dtype)).view(1, -1, 1, 1).to(rest.dtype)
+        bias = self.some.bias
+        if bias is not None:
+            # The operator rounds the bias of the sum; that error is part of the result too.
+            rest += (bias - bias.to(rest.dtype)).view(1, -1, 1, 1).to(rest.dtype)
         if self.activation.name != "none":
             slope = self.activation.slope if self.activation.name == "leaky_relu" else 0.0
             rest = torch.where(rounded > 0, rest, rest * slope)
@@ -61,7 +61,7 @@ class PreciseConv2d(PackedConv2d):
 def with_rests(conv: PackedConv2d, channels: Tensor) -> PackedConv2d:
     """Adapt a packed convolution to the output of a `PreciseConv2d` (and a shuffle) before it."""
     weight = conv.weight.detach()
-    kernel, padding = cast(tuple[int, int], conv.kernel_size), cast(tuple[int, int], conv.padding)
+    kernel, padding = kernel_and_padding(conv)
     inputs = conv.in_channels + len(channels)
     made = nn.Conv2d(inputs, conv.out_channels, kernel, padding=padding, bias=False, device="meta")
     made.weight = nn.Parameter(torch.cat([weight, weight[:, channels]], 1), False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, TypeGuard, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from kornia_srgan.ops.modules import kernel_and_padding
 
 ROWS = 4  # output rows that are computed together from six input rows
 # The transform of a kernel's three rows at the six points 0, 1, -1, 2, -2 and infinity.
@@ -25,6 +27,7 @@ _ONE = 1  # the bias is added here: this product enters each output row once
 _LEAST_WORK = 4e8
 _LEAST_CHANNELS = (32, 48)  # for inputs and outputs: with few, the sums over rows cost too much
 _STRIP_BYTES = 4 * 2**20  # of a strip's features, so that they stay in the cache
+Made = TypeVar("Made")
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -50,7 +53,7 @@ class WinogradConv2d(nn.Conv2d):
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        kernel, padding = cast(Any, conv.kernel_size), cast(Any, conv.padding)
+        kernel, padding = kernel_and_padding(conv)
         super().__init__(
             conv.in_channels, conv.out_channels, kernel, padding=padding, bias=False, device="meta"
         )
@@ -64,7 +67,8 @@ class WinogradConv2d(nn.Conv2d):
         if not self.pays(input, input.shape[-2]):
             return super().forward(input)
         if torch.is_grad_enabled() and input.requires_grad:
-            return cast(Tensor, _Detour.apply(input, self))
+            result: Tensor = _Detour.apply(input, self)
+            return result
         return winograd_convolve(input, self.kernels, self.bias)
 
     @property
@@ -86,7 +90,7 @@ class WinogradConv2d(nn.Conv2d):
             and x.shape[0] * height * x.shape[-1] * self.in_channels * self.out_channels * 9 >= _LEAST_WORK
         )
 
-    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
+    def _kept(self, name: str, make: Callable[[], Made]) -> Made:
         weight = self.weight
         # Computed anew when weights change or move; tensors made in inference mode have no version counter.
         state = (weight.data_ptr(), 0 if weight.is_inference() else weight._version)
@@ -109,6 +113,7 @@ class _Detour(torch.autograd.Function):
         result = winograd_convolve(x, conv.kernels, conv.bias)
         return result.clone() if result._is_view() else result  # the next layer may overwrite it
 
+    # torch's stubs: what `once_differentiable` returns is no longer the method that it was given.
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -198,7 +203,7 @@ def _products(
     return [m0, m1, m2, m3, m4, m5]
 
 
-def suits_winograd(conv: nn.Module) -> bool:
+def suits_winograd(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
     """Whether `WinogradConv2d` can replace a module and, for large images, is faster."""
     return (
         type(conv) is nn.Conv2d
@@ -224,7 +229,7 @@ def use_winograd(module: nn.Module) -> None:
         for name, child in list(parent._modules.items()):
             if child is not None and suits_winograd(child) and next(child.parameters()).device.type == "cpu":
                 if child not in made:
-                    made[child] = WinogradConv2d(cast(nn.Conv2d, child))
+                    made[child] = WinogradConv2d(child)
                 setattr(parent, name, made[child])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +56,8 @@ class CudaGraphed(nn.Module):
         """Enlarge `(B, 3, h, w)`; the result is a new tensor."""
         alike = lr.shape == self._input.shape and lr.dtype == self._input.dtype
         if not alike or lr.device != self._input.device or (torch.is_grad_enabled() and lr.requires_grad):
-            return cast(Tensor, self.generator(lr))
+            sr: Tensor = self.generator(lr)
+            return sr
         with self._lock:
             self._input.copy_(lr)
             self._graph.replay()

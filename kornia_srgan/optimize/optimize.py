@@ -7,7 +7,7 @@ Only the generators of this package are restructured, because the structure of a
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from kornia_srgan.contracts import KeepsLayout
 from kornia_srgan.ops.measured import bfloat16_pays
+from kornia_srgan.ops.modules import to_channels_last
 from kornia_srgan.optimize.cuda_graph import CudaGraphed
 from kornia_srgan.optimize.faithful import is_faithful
 from kornia_srgan.optimize.packing import use_packed
@@ -88,7 +89,7 @@ def optimize_for_inference(
     if dtype is not None:
         ready = ready.to(dtype=dtype_for(_device_of(ready)) if dtype == "auto" else dtype)
     if channels_last:
-        ready = cast(Any, ready).to(memory_format=torch.channels_last)
+        ready = to_channels_last(ready)
         if plain and not _keeps_layout(ready):
             ready = _packed(ready, mixed=mixed and not compile)
     ready = ready.eval().requires_grad_(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -149,7 +149,7 @@ def _leads_to_packed(follow: list[Slot]) -> bool:
         elif isinstance(layer, Tail):
             return isinstance(layer.first, PackedConv2d) and layer.first.compute is not None
         elif can_become_packed(layer):
-            return cast(nn.Conv2d, layer).in_channels >= _LEAST_CHANNELS
+            return layer.in_channels >= _LEAST_CHANNELS
         elif not isinstance(layer, ChannelSlope | Slope | nn.PixelShuffle | nn.Upsample | nn.Identity):
             return False
     return False

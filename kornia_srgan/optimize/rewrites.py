@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,9 @@ def _srresnet(net: srresnet.SRResNet) -> None:
             layers = [m for m in block.layers if not isinstance(m, nn.Identity)]
             if len(layers) == 3:
                 net.body[index] = Residual(layers[0], layers[1], layers[2])
-    if len(net.upsample):
-        net.tail = cast(Any, _take_shuffle(cast(nn.Sequential, net.upsample[-1]), net.tail))
+    step = net.upsample[-1] if len(net.upsample) else None
+    if isinstance(step, nn.Sequential):
+        net.add_module("tail", _take_shuffle(step, net.tail))
 
 
 def _edsr(net: edsr.EDSR) -> None:
@@ -58,16 +59,17 @@ def _edsr(net: edsr.EDSR) -> None:
             net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2, block.residual_scale)
     step = net.tail[-2] if len(net.tail) >= 2 else None
     if isinstance(step, nn.Sequential):  # not `direct`, not scale 1
-        net.tail[-1] = _take_shuffle(step, cast(nn.Conv2d, net.tail[-1]))
+        net.tail[-1] = _take_shuffle(step, net.tail[-1])
 
 
 def _msrresnet(net: msrresnet.MSRResNet) -> None:
     for step in net.upsample:
-        _in_place(cast(nn.Sequential, step))
+        if isinstance(step, nn.Sequential):
+            _in_place(step)
     for index, block in enumerate(net.body):
         if isinstance(block, msrresnet.ResidualBlock):
             net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2)
-    if not _fits_tail(net.conv_hr, net.conv_last):
+    if not (_fits_first(net.conv_hr) and _keeps_size(net.conv_last)):
         return
     tail = Tail(net.conv_hr, Slope(msrresnet.SLOPE), net.conv_last)
     del net.conv_hr, net.conv_last
@@ -87,11 +89,9 @@ class _ShortMSRResNet(msrresnet.MSRResNet):
 def _span(net: span.SPAN) -> None:
     for name, block in list(net.named_children()):
         if isinstance(block, span.SPAB):
-            setattr(net, name, GatedResidual(*map(_as_conv, (block.c1_r, block.c2_r, block.c3_r))))
-
-
-def _as_conv(layer: nn.Module) -> nn.Conv2d:
-    return layer.folded() if isinstance(layer, ReparamConv2d) else cast(nn.Conv2d, layer)
+            layers = (block.c1_r, block.c2_r, block.c3_r)
+            convs = [m.folded() if isinstance(m, ReparamConv2d) else m for m in layers]
+            setattr(net, name, GatedResidual(*convs))
 
 
 def fold_reparametrised(module: nn.Module) -> None:
@@ -146,18 +146,21 @@ def _slope(layer: nn.Module) -> float | None:
     return 0.0 if type(layer) is nn.ReLU else None
 
 
-def _take_shuffle(step: nn.Sequential, tail: nn.Conv2d) -> nn.Module:
+def _take_shuffle(step: nn.Sequential, tail: nn.Module) -> nn.Module:
     """Take all layers out of `step`, a convolution and a pixel shuffle, into a tail that is the same.
 
     In it the pixel shuffle comes last. Where that is not the same, `step` and `tail` stay.
     """
     conv, shuffle, *others = step
     if not (
-        isinstance(shuffle, nn.PixelShuffle) and all(map(_is_uniform, others)) and _fits_tail(conv, tail)
+        isinstance(shuffle, nn.PixelShuffle)
+        and all(map(_is_uniform, others))
+        and _fits_first(conv)
+        and _keeps_size(tail)
     ):
         return tail
     del step[:]
-    wide = Tail(cast(nn.Conv2d, conv), nn.Sequential(*others), before_shuffle(tail, shuffle.upscale_factor))
+    wide = Tail(conv, nn.Sequential(*others), before_shuffle(tail, shuffle.upscale_factor))
     return nn.Sequential(wide, shuffle)
 
 
@@ -166,12 +169,12 @@ def _is_uniform(layer: nn.Module) -> bool:
     return isinstance(layer, Slope | nn.Identity)
 
 
-def _fits_tail(first: nn.Module, second: nn.Module) -> bool:
-    """Whether two convolutions are what a `Tail` takes; a user may have given them another padding."""
-    return _keeps_size(first) and first.kernel_size == (3, 3) and _keeps_size(second)
+def _fits_first(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether a `Tail` can begin with a convolution; a user may have given it another padding."""
+    return _keeps_size(conv) and conv.kernel_size == (3, 3)
 
 
-def _keeps_size(conv: nn.Module) -> bool:
+def _keeps_size(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
     return (
         type(conv) is nn.Conv2d
         and conv.kernel_size[0] == conv.kernel_size[1]

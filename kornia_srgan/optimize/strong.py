@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -90,4 +88,4 @@ def _strongest(features: Tensor, weight: Tensor) -> Tensor:
     values, order = noise.sort(descending=True)
     needed = int((values.cumsum(0) < _ENOUGH * values.sum()).sum()) + 1
     most = int(_AT_MOST * len(noise))
-    return cast(Tensor, order[:needed].sort().values if needed <= most else order[:0])
+    return order[:needed].sort().values if needed <= most else order[:0]

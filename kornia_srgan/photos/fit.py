@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -60,12 +61,12 @@ def _depth(dtype: np.dtype, form: Format) -> np.dtype:
     return np.dtype(np.uint16 if form.deep else np.uint8)
 
 
-def _mapped(picture: Raster, change: Callable[[Pixels], Pixels], **fields: object) -> Raster:
+def _mapped(picture: Raster, change: Callable[[Pixels], Pixels], **fields: Any) -> Raster:
     def changed(bands: Iterator[Pixels]) -> Iterator[Pixels]:
         for band in bands:
             yield change(band)
 
-    return dataclasses.replace(picture, bands=changed(picture.bands), **fields)  # type: ignore[arg-type]
+    return dataclasses.replace(picture, bands=changed(picture.bands), **fields)
 
 
 def _in_depth(band: Pixels, source: np.dtype, target: np.dtype) -> Pixels:

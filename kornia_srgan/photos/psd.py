@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -156,7 +155,7 @@ def _by_pillow(data: bytes) -> tuple[Space, Frame]:
 def _is_transparent(layers: bytes, large: bool) -> bool:
     """Whether the first channel after the colours is the opacity of the flattened picture."""
     place = 8 if large else 4
-    return len(layers) >= place + 2 and cast(int, struct.unpack_from(">h", layers, place)[0]) < 0
+    return len(layers) >= place + 2 and struct.unpack_from(">h", layers, place)[0] < 0
 
 
 def _planes(file: _Reader, header: PsdHeader, wanted: int) -> Pixels:

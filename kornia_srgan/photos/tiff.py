@@ -116,7 +116,7 @@ def _add_directories(path: Path, structure: Structure) -> None:
     if not any(structure.directories.get(tag) for tag in _SUB_DIRECTORIES):
         return
     with tifffile.TiffFile(path, mode="r+") as file:
-        tags = file.pages[0].tags  # type: ignore[union-attr]
+        tags = file.pages.first.tags
         for tag, place in _SUB_DIRECTORIES.items():
             if place not in tags:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 from kornia_srgan.environment import is_installed
 from kornia_srgan.photos.header import DNG_VERSION, open_tiff
@@ -30,12 +31,12 @@ def is_map(source: Path | bytes) -> bool:
         return False
 
 
-def _is_map(file: io.BufferedIOBase) -> bool:
+def _is_map(file: BinaryIO) -> bool:
     from tifffile import TiffPage
 
     from kornia_srgan.photos.tiff_read import GEO_TAGS, has_unknown_bands
 
-    tiff = open_tiff(file)  # type: ignore[arg-type]
+    tiff = open_tiff(file)
     pages = [page for page in tiff.pages if isinstance(page, TiffPage)]
     first = pages[0]
     if DNG_VERSION in first.tags or int(first.photometric) == _PALETTE:

@@ -13,6 +13,7 @@ from torch import nn
 from kornia_srgan.assembly import NamedLoss, StageComponents
 from kornia_srgan.config.model import Train
 from kornia_srgan.contracts import AdversarialLoss, MixedPrecisionLoss
+from kornia_srgan.ops.modules import to_channels_last
 from kornia_srgan.training.optim import LearningRate, make_optimizer
 
 _HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -88,7 +89,7 @@ def prepare_stage(
         if isinstance(loss, nn.Module):
             loss.to(accelerator.device)
             if train.channels_last:
-                loss.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+                to_channels_last(loss)
         if isinstance(loss, MixedPrecisionLoss):
             loss.set_precision(_HALF.get(str(accelerator.mixed_precision)))
     player = _prepare_player(generator, train, lr, components, accelerator)
@@ -112,7 +113,7 @@ def _prepare_player(
 ) -> Player:
     module.to(accelerator.device).train()
     if train.channels_last:
-        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        to_channels_last(module)
     if train.compile:
         module.compile()  # in place: a wrapper would put a prefix on every saved key
     optimizer = make_optimizer(train.optimizer, module, lr)

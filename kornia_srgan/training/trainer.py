@@ -16,6 +16,7 @@ from kornia_srgan.config.model import Train
 from kornia_srgan.data.batch import CropBatch
 from kornia_srgan.data.sampling import step_seed
 from kornia_srgan.errors import TrainingError
+from kornia_srgan.ops.modules import to_channels_last
 from kornia_srgan.training.checkpoint import Checkpoint, Progress, save_checkpoint
 from kornia_srgan.training.determinism import missing_kernels_named
 from kornia_srgan.training.hooks import StepEvent, StepHook, Validator
@@ -154,7 +155,7 @@ class Trainer:
     def _prepare(self, components: StageComponents) -> ActiveStage:
         generator = self.components.generator.to(self.accelerator.device)
         if self.train.channels_last:
-            generator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            to_channels_last(generator)
         if self.train.ema_decay:
             # Copied before Accelerate wraps `forward`, which a copy would still bind to the original.
             self.average.model = ModelEmaV3(generator, decay=self.train.ema_decay, use_warmup=True)

@@ -126,9 +126,13 @@ def first_number(pattern: Path) -> int:
     """The lowest number of the pictures that a pattern like `frames/%05d.png` means.
 
     Raises:
-        DataNotFoundError: If there is none.
+        ArgumentError: If the name has no number, such as `%05d`.
+        DataNotFoundError: If there is no such picture.
     """
-    before, width, after = re.fullmatch(r"(.*)%0?(\d*)d(.*)", pattern.name).groups()  # type: ignore[union-attr]
+    match = re.fullmatch(r"(.*)%0?(\d*)d(.*)", pattern.name)
+    if match is None:
+        raise ArgumentError(f"'{pattern}' does not say where the number is; write it as %05d", where=pattern)
+    before, width, after = match.groups()
     form = re.compile(rf"{re.escape(before)}(\d{{{width or 1},}}){re.escape(after)}")
     folder = pattern.parent
     names = (p.name for p in folder.iterdir()) if folder.is_dir() else ()

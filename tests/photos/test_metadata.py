@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
 from kornia_srgan.photos.decode import read_photo
+from kornia_srgan.photos.metadata import exif_structure
 from tests.helpers.photos import enlarge, exiftool
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -147,6 +148,24 @@ def test_texts_in_any_script_are_kept(tmp_path, suffix):
         kept = image.getexif()
     for tag in (0x8298, 0x010E):
         assert kept[tag].encode("latin-1") == exif[tag]
+
+
+@pytest.mark.parametrize("stated", [0, 9, 65535])
+@pytest.mark.parametrize("said_by", ["exif", "xmp"])
+def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path, said_by, stated):
+    exif, pixels = Image.Exif(), np.arange(600, dtype=np.uint8).reshape(20, 30)
+    exif[0x0110] = "Model 3"
+    xmp = XMP.replace(b'Orientation="6"', b'Orientation="%d"' % stated) if said_by == "xmp" else b""
+    if said_by == "exif":
+        exif[0x0112] = stated
+    info = PngInfo()
+    if xmp:
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    Image.fromarray(pixels).save(tmp_path / "in.png", exif=exif, pnginfo=info)
+    photo = read_photo(tmp_path / "in.png")
+    assert np.array_equal(photo.frames[0].pixels[..., 0], pixels)
+    assert b'Orientation="1"' in (photo.metadata.xmp or b'Orientation="1"')
+    assert exif_structure(photo.metadata.exif).number(0x0112) in (1, None)
 
 
 def test_damaged_exif_is_left_out_and_said(photographs, tmp_path):

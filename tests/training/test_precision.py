@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +305,32 @@ def test_an_error_puts_the_switches_back_too(pretend_gpu: Any) -> None:
     assert switches() == ("highest", False, False)
     assert not torch.are_deterministic_algorithms_enabled()
     assert "ACCELERATE_SOMETHING" not in os.environ
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_train_puts_all_switches_back(
+    pretend_gpu: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, raises: bool
+) -> None:
+    """`train` itself, after it returns and after it raises; its work is a look at what it switched on."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    monkeypatch.setattr("kornia_srgan.training.run.make_accelerator", lambda *_: None)
+    turn_off()
+    pretend_gpu(8)
+    seen = []
+
+    def work(*_: Any, resume: bool) -> bool:
+        os.environ["ACCELERATE_MIXED_PRECISION"] = os.environ["ACCELERATE_SOMETHING"] = "bf16"
+        seen.append(switches())
+        if raises:
+            raise RuntimeError
+        return not resume
+
+    monkeypatch.setattr("kornia_srgan.training.run._run", work)
+    before = dict(os.environ), switches()
+    with pytest.raises(RuntimeError) if raises else nullcontext():
+        train(small_config(data__folders=[str(tmp_path)]), tmp_path / "run")
+    assert seen == [("high", True, True)]
+    assert (dict(os.environ), switches()) == before
 
 
 class Unordered(nn.Module):

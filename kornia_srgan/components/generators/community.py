@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.community import build_community
+from kornia_srgan.community import StatesArguments, build_community
 from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.geometry import measure_halo
 
@@ -25,9 +25,19 @@ _CONVOLUTIONAL = frozenset(
 )
 _CUT_THEMSELVES = frozenset({"IPT"})  # into patches, whatever the size of the image
 _DRAWING = frozenset({"AuraSR", "GFPGAN"})  # random numbers, in each forward
-_STYLED = "AuraSR"
 _SIDES = {"GFPGAN": 512}  # of the only size that a network takes
 _WINDOW_ARGUMENTS = ("window_size", "win_size")
+
+
+class _StyleNetwork(Protocol):
+    dim_in: int
+
+
+@runtime_checkable
+class _Styled(Protocol):
+    """AuraSR: it draws a style for the picture."""
+
+    style_network: _StyleNetwork
 
 
 class SpandrelGenerator(nn.Module):
@@ -112,8 +122,8 @@ class SpandrelGenerator(nn.Module):
         return super()._apply(keep if self.keeps_layout else fn, recurse)
 
     def _windows(self) -> list[int]:
-        known = self.network.hyperparameters
-        return [w for name in _WINDOW_ARGUMENTS if isinstance(w := known.get(name), int) and w > 0]  # pyright: ignore
+        known = self.network.hyperparameters if isinstance(self.network, StatesArguments) else {}
+        return [w for name in _WINDOW_ARGUMENTS if isinstance(w := known.get(name), int) and w > 0]
 
     @cached_property
     def _shared(self) -> tuple[int, int]:
@@ -179,8 +189,8 @@ class SpandrelGenerator(nn.Module):
             return self._call(self.network, image)
         with torch.random.fork_rng(devices=[image.device] if image.device.type == "cuda" else []):
             torch.manual_seed(0)
-            if self.architecture == _STYLED:  # else each tile would get a style of its own
-                style = torch.randn(1, self.network.style_network.dim_in).to(image)  # pyright: ignore
+            if isinstance(self.network, _Styled):  # else each tile would get a style of its own
+                style = torch.randn(1, self.network.style_network.dim_in).to(image)
                 return self.network(image, noise=style.expand(len(image), -1))
             return self._call(self.network, image)
 

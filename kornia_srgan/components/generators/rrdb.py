@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 import torch.nn.functional as F
 from kornia.models.rrdbnet import ResidualDenseBlock, RRDBNet
@@ -97,7 +95,7 @@ class RRDB(RRDBNet):
         feat = self.conv_first(x)
         feat = feat + self.conv_body(self.body(feat))
         for step in range(1, self._doublings + 1):
-            enlarge = cast(nn.Conv2d, self.get_submodule(f"conv_up{step}"))
+            enlarge = self.get_submodule(f"conv_up{step}")
             feat = self.lrelu(enlarge(F.interpolate(feat, scale_factor=2.0, mode="nearest")))
         return self.conv_last(self.lrelu(self.conv_hr(feat)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -144,8 +144,9 @@ class SRResNet(nn.Module):
         *steps, last = self.upsample
         for step in steps:
             features = step(features)
-        convolution, shuffle, activation = cast(nn.Sequential, last)
-        if not isinstance(shuffle, nn.PixelShuffle):
+        shuffle = last[1] if isinstance(last, nn.Sequential) else None
+        if not (isinstance(last, nn.Sequential) and isinstance(shuffle, nn.PixelShuffle)):
             return self.tail(last(features))
+        convolution, _, activation = last
         factor = shuffle.upscale_factor
         return shuffle(conv_before_shuffle(activation(convolution(features)), self.tail, factor))

@@ -60,10 +60,11 @@ class FeatureUpsampler(nn.Module):
         self.body = nn.Sequential(
             *(ResidualBlock(channels, 1.0) for _ in range(num_blocks)), conv(channels, channels, 3)
         )
-        self.tail = nn.Sequential(conv(channels, 3 * scale**2, 3), nn.PixelShuffle(scale))
+        widest = conv(channels, 3 * scale**2, 3)
+        self.tail = nn.Sequential(widest, nn.PixelShuffle(scale))
         with torch.no_grad():
             init_convolutions(self, slope=0.0)
-            self.tail[0].weight.mul_(0.01)  # pyright: ignore  # start near the enlarged image
+            widest.weight.mul_(0.01)  # start near the enlarged image
         self.features = features
 
     def forward(self, lr: Tensor) -> Tensor:

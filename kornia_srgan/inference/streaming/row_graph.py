@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -226,18 +226,19 @@ class _Reader:
         return self._graph.add(RowSums(tail.second), self._graph.add(Convolution(rows), number))
 
     def _function(self, node: fx.Node) -> Any:
-        target = node.target
+        target: Any = node.target
+        args: Any = node.args
         if target in _POINTWISE_FUNCTIONS:
             in_place = target in _WRITING or bool(node.kwargs.get("inplace"))
-            return self._pointwise(cast(Any, target), node, in_place=in_place)
+            return self._pointwise(target, node, in_place=in_place)
         if target is torch.cat or target is torch.concat:
-            return self._cat(*cast(Any, node.args), **node.kwargs)
+            return self._cat(*args, **node.kwargs)
         if target is operator.getitem or target in (torch.chunk, torch.split):
-            return self._item(*node.args) if target is operator.getitem else self._parts(node)
+            return self._item(*args) if target is operator.getitem else self._parts(node)
         if target in (F.pixel_shuffle, torch.pixel_shuffle, F.pixel_unshuffle, torch.pixel_unshuffle):
             return self._shuffle(node, down=target in (F.pixel_unshuffle, torch.pixel_unshuffle))
         if target is F.interpolate:
-            return self._interpolate(*node.args, **node.kwargs)
+            return self._interpolate(*args, **node.kwargs)
         raise NotByRowsError(f"{target} is not done by rows")
 
     def _pointwise(self, function: Callable[..., Tensor], node: fx.Node, *, in_place: bool) -> int:
@@ -250,8 +251,8 @@ class _Reader:
             numbers.append(self._number(value))
             return _Slot(len(numbers) - 1)
 
-        args: Any = map_arg(node.args, cast(Any, place))
-        kwargs: Any = map_arg(node.kwargs, cast(Any, place))
+        args: Any = map_arg(node.args, place)
+        kwargs: Any = map_arg(node.kwargs, place)
 
         def apply(*rows: Tensor) -> Tensor:
             return function(
@@ -271,11 +272,13 @@ class _Reader:
         )
 
     def _parts(self, node: fx.Node) -> Any:
-        tensor, size, *rest = cast(Any, node.args)
+        target: Any = node.target
+        args: Any = node.args
+        tensor, size, *rest = args
         axis = node.kwargs.get("dim", rest[0] if rest else 0)
         if axis not in (1, -3):
             raise NotByRowsError("only channels are split by rows")
-        return _Parts(partial(cast(Any, node.target), dim=1), self._number(tensor), size)
+        return _Parts(partial(target, dim=1), self._number(tensor), size)
 
     def _item(self, value: Any, index: Any) -> Any:
         found = self._found[value] if isinstance(value, fx.Node) else value
@@ -286,7 +289,7 @@ class _Reader:
 
     def _shuffle(self, node: fx.Node, *, down: bool) -> int:
         name = "downscale_factor" if down else "upscale_factor"
-        factor = node.kwargs.get(name, cast(Any, node.args)[-1])
+        factor = node.kwargs.get(name, node.args[-1])
         if not isinstance(factor, int):
             raise NotByRowsError("a pixel shuffle by an unknown factor")
         return self._graph.add(shuffle_op(factor, down=down), self._number(node.args[0]))

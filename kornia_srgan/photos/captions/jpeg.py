@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from kornia_srgan.photos import photoshop
 from kornia_srgan.photos.captions.found import COMMENT, CREDENTIALS, GAIN_MAP, Captions, decode_text
@@ -78,8 +79,8 @@ def _kinds_of_pictures(content: bytes) -> list[int]:
         return []
     entry = structure.directories[0].get(0xB002)
     rows = [entry.data[i : i + 4] for i in range(0, len(entry.data), 16)] if entry else []
-    little = "little" if structure.order == "<" else "big"
-    return [int.from_bytes(row, little) & 0xFFFFFF for row in rows][1:]  # type: ignore[arg-type]
+    order: Literal["little", "big"] = "little" if structure.order == "<" else "big"
+    return [int.from_bytes(row, order) & 0xFFFFFF for row in rows][1:]
 
 
 def _notes_on_pictures(data: bytes, xmp: bytes, contents: Sequence[bytes]) -> Iterator[str]:

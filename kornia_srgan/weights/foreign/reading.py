@@ -161,9 +161,9 @@ def _numpy_values() -> list[Any]:
 
     import numpy as np
 
-    functions = [np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]]
+    functions: list[Any] = [np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]]
     homes = ("numpy.core.multiarray", "numpy._core.multiarray")  # before numpy 2, and since
-    both = [(f, f"{home}.{f.__name__}") for f in functions for home in homes]  # pyright: ignore
+    both = [(f, f"{home}.{f.__name__}") for f in functions for home in homes]
     kinds = [np.dtype, np.ndarray, *{type(np.dtype(code)) for code in "?bBhHiIlLqQefdFDSU"}]
     return [*both, *kinds, _codecs.encode]
 
