@@ -1,4 +1,4 @@
-"""What a clip is: size, colour, time, what else is in its file; found by decoding its first frames."""
+"""Describes a clip: its size, colours, times and what cannot be kept. The first frames are decoded for it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,26 @@ from kornia_srgan.video.hdr import Light, light_of
 from kornia_srgan.video.options import VideoOptions, is_sequence, parse_time
 from kornia_srgan.video.siting import unsaid
 
-_LOOKED_AT = 12  # frames: enough to see fields, where a clip is interlaced
+_LOOKED_AT = 12  # frames: enough to see whether a clip is interlaced
 _MICRO = 1_000_000
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How stored frames become upright: first rows and columns change places, then sides."""
+    """How to turn stored frames upright.
+
+    Attributes:
+        transpose: Swap rows and columns. This comes first.
+        mirror: Swap left and right.
+        flip: Swap top and bottom.
+    """
 
     transpose: bool = False
     mirror: bool = False
     flip: bool = False
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """The upright frame, `(H, W, 3)`."""
+        """Turn a stored frame, `(H, W, 3)` of any dtype, upright."""
         if self.transpose:
             pixels = pixels.transpose(1, 0, 2)
         if self.mirror:
@@ -52,22 +58,22 @@ class Clip:
 
     Attributes:
         source: A path, a pattern of numbered pictures, or a file that is open for reading.
-        label: What to call it in messages.
-        width: Upright, in pixels.
-        height: Upright, in pixels.
-        turn: How stored frames become upright.
-        aspect: Of one pixel, width over height, upright.
-        pixel_format: As FFmpeg names it.
-        tags: Colours, complete.
+        label: Its name in messages.
+        width: Width of an upright frame, in pixels.
+        height: Height of an upright frame, in pixels.
+        turn: How to turn stored frames upright.
+        aspect: Width over height of one pixel, upright.
+        pixel_format: FFmpeg's name of the pixel format.
+        tags: The meaning of the colours; what the file leaves out is filled in.
         depth: Bits of a component.
-        light: What HDR clips say of their screen.
-        time_base: Seconds of one tick.
+        light: What an HDR clip says about brightness.
+        time_base: Seconds of one tick, the unit of frames' times.
         rate: Mean frames a second.
-        frames: How many there are likely to be; 0 where nobody knows.
-        begins: Time of the first frame in seconds.
-        ends: Time of its end by the file's own word; 0 where it has none.
-        interlaced: Its frames are marked so.
-        siting: Where colour lies if frames do not say it; empty if they do. See `siting`.
+        frames: How many frames there probably are; 0 if unknown.
+        begins: Time of the first frame, in seconds.
+        ends: Time of the end as the file states it, in seconds; 0 if it does not.
+        interlaced: Whether most of the first frames are marked as interlaced.
+        siting: Where chroma samples lie, if the frames do not say it; else empty. See `siting`.
         notes: What is assumed or not kept, one sentence each.
     """
 
@@ -93,11 +99,19 @@ class Clip:
 
 @contextmanager
 def opened(source: Any, label: str, rate: Fraction | None = None) -> Iterator[Any]:
-    """The clip's container, open for reading.
+    """Open a clip for reading, and close it at the end.
+
+    Args:
+        source: As `Clip.source`.
+        label: Its name in messages.
+        rate: Frames a second of numbered pictures; None for 25.
+
+    Yields:
+        PyAV's container.
 
     Raises:
-        DataNotFoundError: If there is none.
-        ImageError: If it is no clip.
+        DataNotFoundError: If there is no such file, or no such pictures.
+        ImageError: If it cannot be read as a video.
     """
     how = _how(source, label, rate)
     try:
@@ -123,7 +137,7 @@ def _how(source: Any, label: str, rate: Fraction | None) -> dict[str, Any]:
 
 
 def first_number(pattern: Path) -> int:
-    """The lowest number of the pictures that a pattern like `frames/%05d.png` means.
+    """The lowest number among the pictures of a pattern like `frames/%05d.png`.
 
     Raises:
         ArgumentError: If the name has no number, such as `%05d`.
@@ -143,10 +157,10 @@ def first_number(pattern: Path) -> int:
 
 
 def main_stream(container: Any, label: str) -> Any:
-    """The video stream that is meant: the first that is no cover picture.
+    """The stream to enlarge: the first video stream that is not a cover picture.
 
     Raises:
-        ImageError: If there is none.
+        ImageError: If there is none that can be decoded.
     """
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films or films[0].codec_context is None:
@@ -157,19 +171,20 @@ def main_stream(container: Any, label: str) -> Any:
 def describe(
     source: Any, label: str, options: VideoOptions, *, container: Any = None
 ) -> tuple[Clip, list[Any]]:
-    """Look at a clip.
+    """Describe a clip by its first frames.
 
     Args:
         source: A path, a pattern of numbered pictures, or an open file with y4m.
-        label: What to call it.
-        options: Of them, the rate of numbered pictures.
-        container: The open file, where it can be read only once.
+        label: Its name in messages.
+        options: The user's options, among them the rate of numbered pictures.
+        container: PyAV's container, if the source is open already because it can be read only once.
 
     Returns:
-        The description, and the first frames as they were decoded.
+        The description, and the decoded first frames, at most 12.
 
     Raises:
-        ImageError: If it is no clip, or of a kind that is not supported.
+        DataNotFoundError: If there is no such file, or no such pictures.
+        ImageError: If it is not a video, or of a kind that is not supported.
     """
     if container is not None:
         return _described(container, source, label, options)
@@ -216,7 +231,7 @@ def _from_frames(
 
 
 def first_aspect(stream: Any) -> Fraction:
-    """A pixel's aspect as the decoder says it; 1 where nobody does."""
+    """A pixel's width over its height, by the decoder; 1 if it does not say."""
     return stream.codec_context.sample_aspect_ratio or Fraction(1)
 
 
@@ -253,7 +268,10 @@ def _tags_of(frame: Any, label: str) -> tuple[Tags, str]:
 
 
 def _turn_of(frame: Any) -> tuple[Turn, list[str]]:
-    """From the display matrix of QuickTime: x' = a x + c y, y' = b x + d y, in 16.16."""
+    """The turn that a frame's display matrix asks for, and a note.
+
+    The matrix is that of QuickTime, in 16.16 fixed point: x' = a x + c y, y' = b x + d y.
+    """
     data = next((d for d in frame.side_data if d.type == Type.DISPLAYMATRIX), None)
     if data is None:
         return Turn(), []

@@ -1,4 +1,4 @@
-"""What is encoded so far, on the disk: a file for each segment, so that a stop loses at most one."""
+"""Segments of a video on the disk. Each is a file, so a run that stops loses at most the last one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ _SIGNATURE = "kornia-srgan segment 1"
 
 @dataclass(frozen=True)
 class Coded:
-    """A packet of an encoder, in its order of decoding."""
+    """A packet from an encoder: one compressed frame.
+
+    Attributes:
+        data: The compressed bytes.
+        pts: When the frame is shown, in ticks of the clip's `time_base`.
+        key: Whether it is a key frame, where a player can start.
+    """
 
     data: bytes
     pts: int
@@ -36,8 +42,8 @@ class Segment:
 
     Attributes:
         path: Its file.
-        moments: Time and duration of each frame, in the order of showing.
-        packets: Time, key and size of each packet, in the order of decoding.
+        moments: `(pts, duration)` of each frame in ticks, in the order in which frames are shown.
+        packets: `(pts, key, bytes)` of each packet, in the order in which packets are decoded.
     """
 
     path: Path
@@ -45,7 +51,7 @@ class Segment:
     packets: tuple[tuple[int, bool, int], ...]
 
     def coded(self) -> Iterator[Coded]:
-        """Its packets."""
+        """Read its packets, in the order in which they are decoded."""
         with self.path.open("rb") as file:
             file.readline()
             for pts, key, size in self.packets:
@@ -53,16 +59,21 @@ class Segment:
 
 
 class Parts:
-    """The folder of a result's segments, beside the result.
+    """The folder with a result's segments. It lies beside the result.
 
     Args:
         target: The result.
-        plan: All that the segments depend on; a run that goes on must have the same.
-        resume: True goes on, False begins again, None refuses to choose where there is something.
-        begun: There is something although there are no segments: pictures.
+        plan: All settings that the segments depend on, as plain JSON. Resuming needs the same ones.
+        resume: True goes on with what is there, False starts again. None starts, but raises if an earlier
+            run has left something.
+        begun: Whether an earlier run has left numbered pictures, which count like segments.
+
+    Attributes:
+        folder: The folder.
+        segments: The finished segments, from the first up to the first gap.
 
     Raises:
-        UserError: If there are segments and it is not said what to do, or they are of another plan.
+        UserError: If an earlier run has left something and `resume` is None, or its plan was another.
     """
 
     def __init__(
@@ -103,7 +114,7 @@ class Parts:
             )
 
     def _segments(self) -> Iterator[Segment]:
-        """The segments that are there without a gap."""
+        """The finished segments, from the first up to the first gap."""
         for number in range(10**9):
             segment = _read(self._path(number))
             if segment is None:
@@ -115,23 +126,26 @@ class Parts:
 
     @property
     def last(self) -> int | None:
-        """The time of the last frame that is done, in ticks."""
+        """The `pts` of the last finished frame, in ticks; None if there is none."""
         return self.segments[-1].moments[-1][0] if self.segments else None
 
     @property
     def frames(self) -> int:
-        """How many are done."""
+        """How many frames are finished."""
         return sum(len(segment.moments) for segment in self.segments)
 
     def add(
         self, packets: Sequence[Coded], moments: Sequence[tuple[int, int]], state: Pixels | None = None
     ) -> None:
-        """Put a segment on the disk, whole or not at all.
+        """Write the next segment. It is written whole or not at all.
 
         Args:
-            packets: In the order of decoding.
-            moments: Time and duration of its frames.
-            state: The last frame as it was computed, where the next one depends on it.
+            packets: Its packets, in the order in which they are decoded.
+            moments: `(pts, duration)` of its frames in ticks, in the order in which they are shown.
+            state: The last frame, `(H, W, 3)`, if the next segment depends on it.
+
+        Raises:
+            DataError: If the file cannot be read back.
         """
         number = len(self.segments)
         if state is not None:
@@ -144,15 +158,18 @@ class Parts:
         self.segments.append(segment)
 
     def at(self, number: int) -> Segment | None:
-        """The segment of a number, which another process may have put there before those in front of it."""
+        """A segment by its number, or None if it is not there yet.
+
+        It may be there before those in front of it: another process may have written it.
+        """
         return _read(self._path(number))
 
     def read_again(self) -> None:
-        """Take in what other processes put there."""
+        """Look again for segments, because other processes write them too."""
         self.segments = list(self._segments())
 
     def state(self) -> Pixels | None:
-        """The last frame of the last segment, where it was kept."""
+        """The last frame of the last segment, `(H, W, 3)`; None if it was not stored."""
         try:
             return np.load(self._state(len(self.segments) - 1))
         except (OSError, ValueError):
@@ -162,16 +179,19 @@ class Parts:
         return self.folder / f"{number:06}.npy"
 
     def remove(self) -> None:
-        """Remove the folder."""
+        """Remove the folder and all segments in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class OnePart:
-    """One segment of a result, whose others are made elsewhere.
+    """One segment of a result whose other segments are made by other processes.
 
     Args:
         target: The result.
-        number: Of the segment.
+        number: The number of the segment, from 0.
+
+    Attributes:
+        segments: The segment, once it is written.
     """
 
     def __init__(self, target: Path, number: int) -> None:
@@ -181,16 +201,16 @@ class OnePart:
     def add(
         self, packets: Sequence[Coded], moments: Sequence[tuple[int, int]], state: Pixels | None = None
     ) -> None:
-        """Put the segment on the disk, whole or not at all; there is no next one to keep a state for."""
+        """Write the segment, as `Parts.add`. `state` is ignored: no segment follows here."""
         del state
         self.segments.append(_write(self._path, packets, moments))
 
     def remove(self) -> None:
-        """Leave the folder to who has all segments."""
+        """Do nothing: the folder belongs to the process that joins the segments."""
 
 
 def parts_folder(target: Path) -> Path:
-    """Where the segments of a result are until it is whole."""
+    """The folder of a result's segments, which exists until the result is complete."""
     return target.with_name(f".{target.name}.parts")
 
 
@@ -209,7 +229,7 @@ def _write(path: Path, packets: Sequence[Coded], moments: Sequence[tuple[int, in
 
 
 def _read(path: Path) -> Segment | None:
-    """The segment in a file; None where there is none, or not all of it."""
+    """Read a segment's description; None if the file is missing or incomplete."""
     try:
         with path.open("rb") as file:
             line = file.readline()

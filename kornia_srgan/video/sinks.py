@@ -1,4 +1,4 @@
-"""Where enlarged frames go: a video file by segments, numbered pictures, or a y4m stream."""
+"""The three places for enlarged frames: a video file, numbered pictures, a y4m stream."""
 
 from __future__ import annotations
 
@@ -25,34 +25,52 @@ from kornia_srgan.video.segments import Coded, OnePart, Parts
 
 
 class Sink(Protocol):
-    """Takes enlarged frames in order; called from one thread."""
+    """Takes enlarged frames in the order of time.
+
+    One thread calls it. An object is for one result.
+    """
 
     def write(self, pixels: Pixels, pts: int, duration: int) -> None:
-        """Take a frame, `(H, W, 3)`."""
+        """Take the next frame.
+
+        Args:
+            pixels: RGB, `(H, W, 3)`, uint8 or uint16.
+            pts: When the frame begins, in ticks of the clip's `time_base`.
+            duration: How long it is shown, in the same ticks.
+        """
         ...
 
     def finish(self) -> tuple[str, ...]:
-        """All frames are there: make the result whole. Returns what could not be kept."""
+        """Complete the result after the last frame.
+
+        Returns:
+            What the result could not keep, one sentence each.
+
+        Raises:
+            DataError: If there was no frame.
+        """
         ...
 
 
 class ClipSink:
-    """Encodes segments into a folder beside the result, and joins them at the end.
+    """Writes a video file: encodes it in segments, and joins them at the end.
+
+    The segments are files in a folder beside the result, so a run that stops can go on.
 
     Args:
-        target: The result.
-        clip: Where the sound and the rest comes from.
-        coding: How to encode.
-        parts: The segments.
-        length: Frames of a segment.
-        options: What was asked for.
-        keep_state: Keep the last frame of each segment for the next.
+        target: The video file to write.
+        clip: The clip that sound, subtitles and the rest are taken from.
+        coding: The encoder and its settings.
+        parts: The folder of the segments.
+        length: Frames in a segment.
+        options: The user's options.
+        keep_state: Whether to store the last frame of each segment, for a next one that depends on it.
 
     Attributes:
-        target: The result.
-        parts: The segments.
-        coding: How to encode.
-        length: Frames of a segment.
+        target: As given.
+        parts: As given.
+        coding: As given.
+        length: As given.
     """
 
     def __init__(
@@ -74,7 +92,11 @@ class ClipSink:
         self._last: Pixels | None = None
 
     def write(self, pixels: Pixels, pts: int, duration: int) -> None:
-        """Encode a frame; at the end of a segment, put it on the disk."""
+        """Encode a frame, `(H, W, 3)`; write the segment to the disk when it is full.
+
+        Raises:
+            ImageError: If the encoder cannot be opened, or did not return a packet for each frame.
+        """
         if self._encoder is None:
             self._encoder = self.coding.context()
         number = len(self._moments)
@@ -90,11 +112,15 @@ class ClipSink:
         ]
 
     def _number(self, packet: Any) -> int:
-        """Which frame of the segment a packet holds."""
+        """The number of a packet's frame in the segment, from 0."""
         return round(packet.pts * packet.time_base * self.coding.rate)
 
     def close(self) -> None:
-        """Put the frames since the last segment on the disk, as a segment."""
+        """Write the frames since the last segment to the disk, as a segment.
+
+        Raises:
+            ImageError: If the encoder did not return a packet for each frame.
+        """
         if not self._moments:
             return
         self._take(self._encoder.encode(None))
@@ -108,7 +134,7 @@ class ClipSink:
         self._encoder, self._packets, self._moments = None, [], []
 
     def finish(self) -> tuple[str, ...]:
-        """Write the last segment and join all."""
+        """Write the last segment, join all of them, and remove their folder; see `Sink`."""
         self.close()
         if not self.parts.segments:
             raise _no_frame(self._clip)
@@ -118,13 +144,19 @@ class ClipSink:
 
 
 class PicturesSink:
-    """Writes each frame as a picture of its own, whole or not at all.
+    """Writes each frame as a numbered picture. A picture is written whole or not at all.
 
     Args:
-        pattern: A path like `frames/%05d.png`.
-        clip: The clip.
+        pattern: Path of the pictures, with a place for the number: `frames/%05d.png`.
+        clip: The clip that the frames come from.
         first: The number of the first picture.
-        write: Quality and the like.
+        write: How to write pictures, such as their quality.
+
+    Attributes:
+        parts: The folder that stores the settings of a run until `finish`; None if there is none.
+
+    Raises:
+        ArgumentError: If the clip is HDR, which pictures cannot hold.
     """
 
     def __init__(self, pattern: Path, clip: Clip, first: int, write: WriteOptions) -> None:
@@ -140,25 +172,25 @@ class PicturesSink:
         self.parts: Parts | None = None
 
     def path(self, number: int) -> Path:
-        """The picture of a number."""
+        """The path of a picture by its number."""
         name = re.sub(r"%0?(\d*)d", lambda m: f"{number:0{m[1] or 1}}", self._pattern.name)
         return self._pattern.with_name(name)
 
     def done(self) -> int:
-        """How many pictures are there without a gap."""
+        """How many pictures exist already, from the first up to the first gap."""
         count = 0
         while self.path(self._first + count).is_file():
             count += 1
         return count
 
     def skip(self, count: int) -> None:
-        """Leave these as they are."""
+        """Leave the next `count` pictures as they are."""
         self._number += count
 
     def write(self, pixels: Pixels, pts: int, duration: int) -> None:
-        """Write a picture."""
+        """Write a frame, `(H, W, 3)`, as the next picture."""
         del pts
-        if self._clip.depth <= 8 and pixels.dtype == np.uint16:  # steadied frames
+        if self._clip.depth <= 8 and pixels.dtype == np.uint16:  # a steadied frame has 16 bits
             pixels = in_8_bits(pixels)
         path = self.path(self._number)
         if not self._whole:
@@ -169,7 +201,7 @@ class PicturesSink:
         self._durations.add(duration)
 
     def finish(self) -> tuple[str, ...]:
-        """What pictures cannot hold."""
+        """Return what pictures cannot hold; see `Sink`."""
         if self._number == self._first:
             raise _no_frame(self._clip)
         notes = [*self._said]
@@ -185,14 +217,18 @@ class PicturesSink:
 
 
 class Y4mSink:
-    """Writes a YUV4MPEG2 stream, for pipes.
+    """Writes a YUV4MPEG2 (y4m) stream, which other programs read through a pipe.
 
     Args:
-        file: Open for writing bytes.
-        clip: The clip.
-        size: Height and width.
-        pixel_format: As FFmpeg names it; None for 4:2:0 in the clip's depth.
-        live: Flush after each frame.
+        file: A binary file that is open for writing.
+        clip: The clip that the frames come from.
+        size: Height and width of the enlarged frames, in pixels.
+        pixel_format: FFmpeg's name of the pixel format. None keeps the clip's chroma sampling, in 8 bits, or
+            in 10 bits where the clip has more than 8.
+        live: Whether to flush the file after each frame.
+
+    Raises:
+        ArgumentError: If y4m cannot hold the pixel format.
     """
 
     def __init__(
@@ -209,7 +245,7 @@ class Y4mSink:
         self._file, self._clip, self._size, self._live = file, clip, size, live
         self._begun = False
         self._durations: set[int] = set()
-        self._header()  # a format that y4m has no name for is refused before any work
+        self._header()  # raises before any work if y4m has no name for the format
 
     def _header(self) -> bytes:
         match = re.fullmatch(r"yuv(420|422|444)p(1[0246])?(?:le)?", self._format)
@@ -227,7 +263,7 @@ class Y4mSink:
         ).encode()
 
     def write(self, pixels: Pixels, pts: int, duration: int) -> None:
-        """Write a frame."""
+        """Write a frame, `(H, W, 3)`."""
         del pts
         if not self._begun:
             self._file.write(self._header())
@@ -243,7 +279,7 @@ class Y4mSink:
         self._durations.add(duration)
 
     def finish(self) -> tuple[str, ...]:
-        """What the stream cannot hold."""
+        """Flush the stream and return what it cannot hold; see `Sink`."""
         if not self._begun:
             raise _no_frame(self._clip)
         self._file.flush()
@@ -268,5 +304,10 @@ def _chroma(clip: Clip) -> str:
 
 
 def frames_of(seconds: float, rate: Fraction) -> int:
-    """Frames in so many seconds, at least 1."""
+    """The number of frames in a time: at least 1.
+
+    Args:
+        seconds: The time.
+        rate: Frames a second.
+    """
     return max(1, round(Fraction(seconds).limit_denominator(1000) * rate))

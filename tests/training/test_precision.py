@@ -313,13 +313,14 @@ def test_train_puts_all_switches_back(
 ) -> None:
     """`train` itself, after it returns and after it raises; its work is a look at what it switched on."""
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    monkeypatch.delenv("ACCELERATE_OTHER", raising=False)
     monkeypatch.setattr("kornia_srgan.training.run.make_accelerator", lambda *_: None)
     turn_off()
     pretend_gpu(8)
     seen = []
 
     def work(*_: Any, resume: bool) -> bool:
-        os.environ["ACCELERATE_MIXED_PRECISION"] = os.environ["ACCELERATE_SOMETHING"] = "bf16"
+        os.environ["ACCELERATE_MIXED_PRECISION"] = os.environ["ACCELERATE_OTHER"] = "bf16"
         seen.append(switches())
         if raises:
             raise RuntimeError
