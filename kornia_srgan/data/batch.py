@@ -1,4 +1,4 @@
-"""What training is given in a step, and what gives it."""
+"""A batch of crops for a training step, and the protocols of what provides it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CropBatch:
-    """Crops of one step.
+    """The crops of one step.
 
     Attributes:
-        images: uint8 `(B, 3, crop, crop)` RGB on the device; with a stated range int16, `(B, C, crop, crop)`.
-        seeds: One seed per crop for its augmentations; like the crop a function of (seed, sample number).
-        lr: uint8 `(P, 3, crop / scale, crop / scale)`, LR of the crops that have their own; None for none.
-        paired: Which crops these belong to, in rising order.
+        images: HR crops on the device: RGB, uint8, `(B, 3, crop, crop)`. If the config states a range of
+            values, int16, `(B, C, crop, crop)`.
+        seeds: A seed for the augmentations of each crop. It depends on the run's seed and the crop's number.
+        lr: LR crops of the P crops that come from pairs, of the same dtype,
+            `(P, C, crop / scale, crop / scale)`; None if there are none.
+        paired: The indices in `images` of these P crops, in rising order.
     """
 
     images: Tensor
@@ -27,7 +29,7 @@ class CropBatch:
     paired: tuple[int, ...] = ()
 
     def part(self, start: int, stop: int) -> CropBatch:
-        """Crops `start` to `stop` - 1, with the LR that belongs to them."""
+        """The crops `start` to `stop - 1`, with their LR crops."""
         rows = [row for row, index in enumerate(self.paired) if start <= index < stop]
         lr = self.lr[rows[0] : rows[-1] + 1] if rows and self.lr is not None else None
         paired = tuple(self.paired[row] - start for row in rows)
@@ -35,51 +37,59 @@ class CropBatch:
 
 
 class CropSource(Protocol):
-    """An endless, numbered series of crops."""
+    """An endless series of crops, numbered from 0."""
 
     @property
     def num_images(self) -> int:
-        """Image files that can be decoded, as far as is known; 0 for streams."""
+        """The number of images not known to be damaged; 0 for streams."""
         ...
 
     @property
     def skipped(self) -> tuple[Path, ...]:
-        """Files found damaged so far."""
+        """The files that were found to be damaged so far."""
         ...
 
     @property
     def epoch_samples(self) -> int:
-        """Crops in one pass over the data; 0 for streams."""
+        """The number of crops in one pass over the data; 0 for streams."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Names and sizes of the images and how they are sampled; another one means other crops."""
+        """Identifies the images and how they are sampled. Equal fingerprints mean equal crops."""
         ...
 
     def batches(
         self, start: int, stop: int, *, batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Iterator[CropBatch]:
-        """The batches of steps `start` to `stop` - 1; `batch_size` counts all ranks together.
+        """Yield the batches of steps `start` to `stop - 1`.
 
-        Rank r gets crops `r * batch_size // world_size` up to the next rank's of each step, so that all ranks
-        together see what one process sees, and starting at step s is resuming at it.
+        The crops of a step are the same for any number of ranks, which share them: all ranks together see
+        what a single process would see. A run that is resumed at a step sees what it would have seen.
+
+        Args:
+            start: The first step, from 0.
+            stop: The step after the last.
+            batch_size: Crops of all ranks together.
+            rank: The rank, from 0. It gets crops `rank * batch_size // world_size` up to those of the next.
+            world_size: The number of ranks.
         """
         ...
 
 
 @runtime_checkable
 class StreamedSource(CropSource, Protocol):
-    """A source that cannot go to any step at once, only on from where it stood.
+    """A source that is read in order and cannot jump to a step.
 
-    `batches` from another step than that reads all that comes before.
+    `batches` is fast if it begins where the last one ended, or where `restore` put it. From any other step,
+    everything before that step is read first.
     """
 
     @property
     def position(self) -> dict[str, Any]:
-        """Where this process goes on after the last batch that it was given; plain values for JSON."""
+        """The position after the last batch of this process, as plain JSON."""
         ...
 
     def restore(self, position: dict[str, Any]) -> None:
-        """Go on from there: from the batch of that step, for crops of any size."""
+        """Go on from a position. The crops may have another size than before."""
         ...

@@ -1,8 +1,9 @@
-"""Which crop sample number k is: a pure function of (seed, k), without any random state to save.
+"""Decides which crop sample number k is. It depends on the seed and k alone, so no random state is saved.
 
-Samples are numbered over the whole run. Sample k belongs to unit k // crops_per_image; a unit is one image.
-An epoch is a permutation of all units, in which an image appears once for each whole crop that fits into it
-(`area`) or once (`uniform`). The crop's position in the image follows from k alone.
+Samples are numbered over the whole run. Each unit is one visit to an image, from which `crops_per_image`
+consecutive samples are taken: sample k belongs to unit k // crops_per_image. An epoch visits all units in
+random order. With the weighting `area`, an image has one unit for each whole crop that fits into it; with
+`uniform`, it has one.
 """
 
 from __future__ import annotations
@@ -24,16 +25,18 @@ _SHUFFLE, _ROW, _COLUMN, _SEED, _SPARE, _STEP = range(1, 7)
 
 @dataclass(frozen=True)
 class Samples:
-    """Consecutive samples of a plan; arrays of equal length.
+    """Consecutive samples of a plan.
+
+    All attributes are arrays of shape `(N,)`, one value for each sample.
 
     Attributes:
-        images: Index of each sample's image.
-        firsts: Index of the first image that may take its place, should it turn out to be damaged.
-        counts: How many may, from there on.
-        spares: Where among these to start looking.
-        rows: 64 random bits for the crop's row.
-        columns: 64 random bits for the crop's column.
-        seeds: One seed per sample, below 2**63, for augmentations.
+        images: Index of the image, int64.
+        firsts: Index of the first image that may replace a damaged one, int64.
+        counts: How many images may replace it, from the first one on, int64.
+        spares: Which of these to try first, counted from the first one, int64.
+        rows: 64 random bits for the crop's row, uint64.
+        columns: 64 random bits for the crop's column, uint64.
+        seeds: A seed for augmentations, below 2**63, uint64.
     """
 
     images: np.ndarray
@@ -45,14 +48,22 @@ class Samples:
     seeds: np.ndarray
 
     def corner(self, i: int, height: int, width: int, crop: int, grid: int = 1) -> tuple[int, int]:
-        """Top left corner of crop i in an image of that size, each position on the grid equally likely."""
+        """Row and column of the top left corner of crop i in its image; see `corner_of`."""
         return corner_of(int(self.rows[i]), int(self.columns[i]), height, width, crop, grid)
 
     def good(self, bad: Sequence[bool] | np.ndarray) -> np.ndarray:
-        """Index of each sample's image; where that is bad, of the next good one from its spare on.
+        """Index of each sample's image, with a good one in place of a bad one.
+
+        The replacement is the first good image, from the sample's spare on.
+
+        Args:
+            bad: Whether each image is damaged, by index.
+
+        Returns:
+            `(N,)`, int64.
 
         Raises:
-            DataError: If every image that may stand in is bad.
+            DataError: If all images that may replace a bad one are bad too.
         """
         images = self.images.copy()
         for i in np.flatnonzero(np.asarray(bad)[images]):
@@ -60,7 +71,7 @@ class Samples:
         return images
 
     def good_image(self, i: int, bad: Sequence[bool] | np.ndarray) -> int:
-        """The same for sample i alone."""
+        """As `good`, for sample i alone."""
         image, first, count = int(self.images[i]), int(self.firsts[i]), int(self.counts[i])
         for step in range(count):
             if not bad[image]:
@@ -72,12 +83,21 @@ class Samples:
 
 
 def corner_of(row: int, column: int, height: int, width: int, crop: int, grid: int = 1) -> tuple[int, int]:
-    """Top left corner of a crop from 64 random bits for each, every position on the grid equally likely."""
+    """Row and column of a crop's top left corner. Every position on the grid is equally likely.
+
+    Args:
+        row: 64 random bits.
+        column: 64 random bits.
+        height: Height of the image, in pixels.
+        width: Width of the image, in pixels.
+        crop: Side of the crop, in pixels; at most the smaller side of the image.
+        grid: Rows and columns are multiples of this many pixels.
+    """
     return row % ((height - crop) // grid + 1) * grid, column % ((width - crop) // grid + 1) * grid
 
 
 def draw_crop(seed: int, k: int) -> tuple[int, int, int]:
-    """64 random bits each for the row and the column of crop number k, and its seed below 2**63."""
+    """Draw 64 random bits for the row of crop number k, 64 for its column, and its seed, below 2**63."""
     row, column, own = (int(draw_numbers(seed, s, np.array([k]))[0]) for s in (_ROW, _COLUMN, _SEED))
     return row, column, own >> 1
 
@@ -86,12 +106,12 @@ class CropPlan:
     """The order of samples over a run.
 
     Args:
-        sizes: Height and width of each image.
-        crop: Side of a crop.
-        crops_per_image: Consecutive samples taken from one image.
-        seed: Everything follows from it.
-        weighting: `area`: per epoch an image is drawn once for each whole crop that fits into it, so that
-            every part of every photograph is seen about equally often; `uniform`: once.
+        sizes: Height and width of each image, in pixels.
+        crop: Side of a crop, in pixels.
+        crops_per_image: How many consecutive samples are taken from one image.
+        seed: The seed. Equal plans with equal seeds give equal samples.
+        weighting: How often an image is visited in an epoch. `area`: once for each whole crop that fits into
+            it, so all parts of all images are seen about equally often. `uniform`: once.
     """
 
     def __init__(
@@ -114,11 +134,11 @@ class CropPlan:
 
     @property
     def epoch_samples(self) -> int:
-        """Samples in one epoch."""
+        """The number of samples in one epoch."""
         return len(self._units) * self.crops_per_image
 
     def samples(self, start: int, stop: int) -> Samples:
-        """Samples number `start` to `stop` - 1."""
+        """The samples number `start` to `stop - 1`."""
         k = np.arange(start, stop, dtype=np.int64)
         unit = k // self.crops_per_image
         epochs, within = unit // len(self._units), unit % len(self._units)
@@ -138,7 +158,7 @@ class CropPlan:
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         if self._epoch[0] != epoch:
-            # Sorted by hashes: the same on every numpy, unlike Generator.permutation.
+            # Sorting by hashes gives the same order in every version of numpy; Generator.permutation may not.
             units = np.arange(len(self._units), dtype=np.uint64)
             keys = draw_numbers(self.seed, _SHUFFLE, units + np.uint64(epoch * 2**40 % 2**64))
             self._epoch = (epoch, self._units[np.argsort(keys, kind="stable")])
@@ -146,15 +166,16 @@ class CropPlan:
 
 
 class MixedPlan:
-    """Samples of two plans in a fixed share. Images of the second are numbered after those of the first.
+    """Mixes the samples of two plans in a fixed proportion.
 
-    Each plan goes on with its own next sample, so every k is still a function of k alone, and any stretch of
-    samples holds the share to within one.
+    Each plan goes on with its own next sample. Sample k still depends on the seeds and k alone, and any
+    stretch of samples keeps the proportion to within one sample. Images of the second plan are numbered after
+    those of the first.
 
     Args:
-        alone: The plan of the HR images alone.
-        pairs: The plan of the pairs, with the same crop.
-        share: Share of samples that are pairs, in [0, 1]; kept to a millionth.
+        alone: The plan of HR images without LR.
+        pairs: The plan of pairs, with the same crop.
+        share: The share of samples that are pairs, in [0, 1]; rounded to a millionth.
     """
 
     def __init__(self, alone: CropPlan, pairs: CropPlan, share: float) -> None:
@@ -165,12 +186,12 @@ class MixedPlan:
 
     @property
     def epoch_samples(self) -> int:
-        """Samples until each of the two plans has been through its images."""
+        """The number of samples after which each plan has been through its images."""
         parts = ((self.alone, _MILLION - self._millionths), (self.pairs, self._millionths))
         return max(-(-plan.epoch_samples * _MILLION // part) for plan, part in parts if part)
 
     def samples(self, start: int, stop: int) -> Samples:
-        """Samples number `start` to `stop` - 1."""
+        """The samples number `start` to `stop - 1`."""
         k = np.arange(start, stop + 1, dtype=np.int64)
         before = k // _MILLION * self._millionths + k % _MILLION * self._millionths // _MILLION
         is_pair = np.diff(before) > 0
@@ -190,12 +211,19 @@ def _merged(name: str, is_pair: np.ndarray, alone: Samples, pairs: Samples) -> n
 
 
 def share_of(step: int, batch_size: int, rank: int, world_size: int) -> tuple[int, int]:
-    """The numbers of a rank's first sample in a step and of the one after its last."""
+    """The samples of a rank in a step: the number of the first, and that after the last.
+
+    Args:
+        step: The step, from 0.
+        batch_size: Samples of all ranks together.
+        rank: The rank, from 0.
+        world_size: The number of ranks.
+    """
     first = step * batch_size
     return first + rank * batch_size // world_size, first + (rank + 1) * batch_size // world_size
 
 
 def step_seed(seed: int, step: int, rank: int = 0) -> int:
-    """A seed below 2**63 for whatever else is drawn in a step, different on every rank."""
+    """A seed, below 2**63, for other random choices in a step; different on every rank."""
     rank_key = seed * 1_000_003 + rank
     return int(draw_numbers(rank_key, _STEP, np.array([step]))[0] >> np.uint64(1))

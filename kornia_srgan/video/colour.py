@@ -1,4 +1,4 @@
-"""Between the values of video frames and RGB: matrix and range as the clip's tags say, both ways the same."""
+"""Converts video frames to RGB and back. Both ways use the matrix and the range in the clip's tags."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.siting import marked
 
-UNKNOWN = 2  # in ITU-T H.273, as all numbers here
+# All numbers are those of ITU-T H.273.
+UNKNOWN = 2
 PQ, HLG = 16, 18
 _BT709, _SRGB, _BT2020 = 1, 13, 9
 _RGB = 0
-# Luma's share of red and blue, and swscale's name, by matrix (H.273, table 4).
+# By matrix (H.273, table 4): the weights of red and blue in luma, and swscale's name.
 _MATRICES = {
     1: (0.2126, 0.0722, Colorspace.ITU709),
     4: (0.30, 0.11, Colorspace.FCC),
@@ -38,13 +39,14 @@ _CAREFUL = int(
 
 @dataclass(frozen=True)
 class Tags:
-    """What a clip says of its colours, in the numbers of ITU-T H.273.
+    """The colour tags of a clip. Numbers are those of ITU-T H.273.
 
     Attributes:
-        primaries: What red, green and blue are.
-        transfer: The curve.
-        matrix: Between RGB and luma with chroma.
-        full: Black is 0 and white the highest value, instead of 16 and 235 of 255.
+        primaries: Which red, green and blue are meant.
+        transfer: The transfer curve.
+        matrix: The matrix between RGB and YCbCr.
+        full: Whether the range is full: black is 0 and white the highest value. In the limited range, black
+            is 16 and white 235, of 255.
     """
 
     primaries: int
@@ -59,9 +61,18 @@ class Tags:
 
 
 def complete(tags: Tags, height: int, width: int) -> tuple[Tags, str]:
-    """The tags with what is missing as players guess it, and a sentence where something was.
+    """Fill in missing tags, as players do.
 
-    Without it a small clip, which players take for BT.601, would be taken for BT.709 once it is large.
+    Players guess by the size: BT.601 for small clips, BT.709 for large ones. An enlarged clip without tags
+    would thus be shown in other colours.
+
+    Args:
+        tags: The clip's own tags.
+        height: Height of the clip before it is enlarged, in pixels.
+        width: Its width.
+
+    Returns:
+        The complete tags, and a note; the note is empty if the matrix was known.
 
     Raises:
         ImageError: If the matrix is one that is not supported.
@@ -90,14 +101,26 @@ def complete(tags: Tags, height: int, width: int) -> tuple[Tags, str]:
 
 
 def for_rgb(tags: Tags) -> Tags:
-    """How pictures in RGB are stored in a video: BT.709's matrix, sRGB's curve unless they say another."""
+    """The tags with which RGB pictures are stored in a video, in the limited range.
+
+    The primaries and the curve stay if the pictures state them; else they are those of BT.709 and sRGB. The
+    matrix is BT.2020's for the primaries of BT.2020, else BT.709's.
+    """
     transfer = _SRGB if tags.transfer == UNKNOWN else tags.transfer
     primaries = _BT709 if tags.primaries == UNKNOWN else tags.primaries
     return Tags(primaries, transfer, _BT2020 if primaries == _BT2020 else _BT709, False)
 
 
 def to_rgb(frame: Any, tags: Tags) -> Pixels:
-    """A decoded frame as `(H, W, 3)`: `uint8`, or `uint16` where it has more than 8 bits."""
+    """Convert a decoded frame to RGB.
+
+    Args:
+        frame: PyAV's frame.
+        tags: The clip's complete tags.
+
+    Returns:
+        `(H, W, 3)`, uint8, or uint16 if the frame has more than 8 bits; full range.
+    """
     deep = depth_of(frame.format) > 8
     if frame.format.is_rgb:
         return frame.reformat(format="rgb48le" if deep else "rgb24").to_ndarray()
@@ -112,7 +135,8 @@ def to_rgb(frame: Any, tags: Tags) -> Pixels:
             dst_color_range=_FULL,
             interpolation=_CAREFUL,
         ).to_ndarray()
-    # In swscale's RGB of 16 bits white is 65283, so the matrix is ours. One range on both sides: a shift.
+    # White would be 65283 in swscale's 16-bit RGB, so we apply the matrix. The range is the same on both
+    # sides of swscale's step: it only shifts bits.
     depth = depth_of(frame.format)
     wide = frame.reformat(
         format="yuv444p16le", src_color_range=_LIMITED, dst_color_range=_LIMITED, interpolation=_CAREFUL
@@ -127,9 +151,17 @@ def to_rgb(frame: Any, tags: Tags) -> Pixels:
 
 
 def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
-    """A frame of a pixel format from `(H, W, 3)`, `uint8` or `uint16`.
+    """Convert RGB to a frame of a pixel format.
 
-    Where there are fewer samples of colour, they lie to the left, as players take it.
+    Chroma samples of formats with fewer of them lie to the left, as players expect.
+
+    Args:
+        pixels: `(H, W, 3)`, uint8 or uint16, full range; converted to the depth of the format.
+        tags: The tags of the result.
+        pixel_format: FFmpeg's name of the format.
+
+    Returns:
+        PyAV's frame.
     """
     form = av.VideoFormat(pixel_format, 16, 16)
     deep = depth_of(form) > 8
@@ -178,17 +210,23 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
 
 
 def in_8_bits(pixels: Pixels) -> Pixels:
-    """`uint16` as `uint8`, rounded: the same as division by 257 (tested for all values), and faster."""
+    """Round uint16 to uint8. For every value this equals division by 257, but is faster."""
     return ((pixels.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
 
 
 def depth_of(form: Any) -> int:
-    """Bits of a component of a pixel format."""
+    """Bits of the deepest component of PyAV's pixel format; 8 if it has none."""
     return max((component.bits for component in form.components), default=8)
 
 
 def _levels(bits: int, full: bool, depth: int) -> tuple[float, float, float, float]:
-    """Black, the span to white, no colour, its span, for values of `depth` bits at the top of `bits`."""
+    """How values lie within integers: luma's black and span, chroma's middle and span.
+
+    Args:
+        bits: Bits of the integers.
+        full: Whether the range is full.
+        depth: Bits of the values, which fill the upper bits of the integers.
+    """
     shift = float(2 ** (bits - depth))
     step = 2 ** (depth - 8)
     if full:

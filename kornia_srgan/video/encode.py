@@ -1,4 +1,4 @@
-"""Which encoder, how it is set, and frames to packets."""
+"""Chooses the encoder of a video and its settings."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from kornia_srgan.video.hdr import Light
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.siting import LEFT
 
-_H264_LARGEST = 4096  # what players decode
-# Encoders with good settings: visually without loss, at the speed that fits a network that takes seconds.
+_H264_LARGEST = 4096  # pixels on a side; players decode no larger H.264
+# Good settings: no visible loss. The network takes longer than these encoders.
 _GOOD = {
     "libx264": {"crf": "16", "preset": "medium"},
     "libx265": {"crf": "18", "preset": "medium"},
@@ -39,17 +39,17 @@ _WEBM = ("libvpx-vp9", "libsvtav1")
 
 @dataclass(frozen=True)
 class Coding:
-    """How frames are encoded.
+    """The encoder of a result and its settings.
 
     Attributes:
-        codec: The encoder.
-        options: Its options.
-        width: Of the result.
-        height: Of the result.
-        pixel_format: As FFmpeg names it.
-        tags: Colours.
-        aspect: Of one pixel.
-        time_base: Seconds of one tick.
+        codec: FFmpeg's name of the encoder.
+        options: The encoder's own options.
+        width: Width of the result, in pixels.
+        height: Height of the result, in pixels.
+        pixel_format: FFmpeg's name of the pixel format.
+        tags: The colour tags of the result.
+        aspect: Width over height of one pixel.
+        time_base: Seconds of one tick, the unit of frames' times.
         rate: Mean frames a second.
         notes: What is not kept, one sentence each.
     """
@@ -66,10 +66,10 @@ class Coding:
     notes: tuple[str, ...] = ()
 
     def context(self) -> Any:
-        """A new encoder.
+        """Open a new encoder, PyAV's codec context.
 
         Raises:
-            ImageError: If it cannot encode this.
+            ImageError: If the encoder refuses this size, pixel format or options.
         """
         context = av.CodecContext.create(self.codec, "w")
         self.apply(context)
@@ -85,7 +85,10 @@ class Coding:
         return context
 
     def apply(self, context: Any) -> None:
-        """Set an encoder. It counts frames; their true times are given to the packets."""
+        """Apply the settings to PyAV's codec context.
+
+        The encoder only counts frames. Packets get the true times afterwards.
+        """
         context.width, context.height, context.pix_fmt = self.width, self.height, self.pixel_format
         context.time_base, context.framerate = 1 / self.rate, self.rate
         context.sample_aspect_ratio = self.aspect
@@ -94,7 +97,12 @@ class Coding:
         context.options = {"chroma_sample_location": LEFT, **self.options}
 
     def frame(self, pixels: Pixels, number: int) -> Any:
-        """A frame for the encoder from `(H, W, 3)`; `number` is its place in the segment."""
+        """Convert RGB to a frame for the encoder.
+
+        Args:
+            pixels: `(H, W, 3)`, uint8 or uint16.
+            number: The number of the frame in its segment, from 0.
+        """
         frame = from_rgb(pixels, self.tags, self.pixel_format)
         frame.pts, frame.time_base, frame.duration = number, 1 / self.rate, 1
         frame.colorspace, frame.color_range = self.tags.matrix, 2 if self.tags.full else 1
@@ -103,16 +111,16 @@ class Coding:
 
 
 def coding_for(clip: Clip, size: tuple[int, int], options: VideoOptions, target: Path) -> Coding:
-    """How a clip's result is encoded.
+    """Choose the encoder of a clip's result, and its settings.
 
     Args:
         clip: The clip.
-        size: Height and width of the result.
-        options: What was asked for.
-        target: The file; WebM takes other encoders than MP4.
+        size: Height and width of the result, in pixels.
+        options: The user's options.
+        target: The file to write. Its suffix decides, because WebM takes other encoders than MP4.
 
     Raises:
-        ArgumentError: If there is no such encoder, or it cannot take the pixel format.
+        ArgumentError: If there is no such encoder, or it cannot take the pixel format or `crf`.
     """
     height, width = size
     name = options.codec or _usual(clip, size, target)
@@ -159,7 +167,7 @@ def _usual(clip: Clip, size: tuple[int, int], target: Path) -> str:
 
 
 def _nearest(clip: Clip, formats: Sequence[str]) -> str:
-    """The encoder's format that keeps most of the clip's: its depth, then its resolution of colour."""
+    """The encoder's pixel format that loses least: first of the depth, then of the chroma resolution."""
     own = av.VideoFormat(clip.pixel_format, 16, 16)
     plain = [f for f in formats if not f.startswith(("yuvj", "nv"))] or ["yuv420p"]
     rich = not own.is_rgb and len(own.components) > 2
