@@ -101,9 +101,9 @@ class Outputs:
             self._plot(self.plot, report, benchmark)
 
     def _plot(self, path: Path, report: Report, benchmark: ForwardDocument | None) -> None:
-        from kornia_srgan.evaluation.pareto import COSTS, plot_pareto
+        from kornia_srgan.evaluation.pareto import COSTS, Cost, plot_pareto
 
-        cost = {str(known): known for known in COSTS}[self.plot_x]
+        cost: Cost = next(known for known in COSTS if self.plot_x == known)
         picture, unknown = plot_pareto(
             report,
             benchmark,
