@@ -20,6 +20,10 @@ STEPS = 20
 """Number of steps of the setting; each is a separate network, created on first use."""
 
 _PATCH = 256
+# The body's output at row i sees the 17 rows from 4 * i on, so that it can be computed some rows at a time:
+# at once, the features of one megapixel take 300 MB.
+_STEP, _SEEN = 4, 17
+_ROWS_AT_ONCE = 16
 _MOST_PATCHES = 16
 
 # What a JPEG of that quality wants at least where it holds no noise: measured on training images held out.
@@ -53,7 +57,10 @@ class RestoreEstimator(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """The value for each image."""
         smooth = F.avg_pool2d(lr, 3, stride=1, padding=1, count_include_pad=False)
-        vote, weight = self.body(16 * (lr - smooth)).unbind(1)  # noise and blocks are small and fine
+        fine = 16 * (lr - smooth)  # noise and blocks are small and fine
+        rows = range(0, (lr.shape[-2] - _SEEN) // _STEP + 1, _ROWS_AT_ONCE)
+        strips = [fine[:, :, _STEP * i : _STEP * (i + _ROWS_AT_ONCE - 1) + _SEEN] for i in rows]
+        vote, weight = torch.cat([self.body(strip) for strip in strips], dim=-2).unbind(1)
         weight = F.softplus(weight) + 1e-6  # or a picture in which no place has a say gives 0 / 0
         return torch.sigmoid((vote * weight).sum((-1, -2)) / weight.sum((-1, -2)))
 

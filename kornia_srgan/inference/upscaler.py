@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -123,9 +123,8 @@ class Upscaler(Calls):
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         whole = tile != 0 and geometry.halo is None
         self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align, geometry.blend, whole)
-        self._streamer: Streamer | None = None
-        if tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu":
-            self._streamer = streamer_of(self.generator, geometry)
+        by_rows = tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu"
+        self._by_rows = geometry if by_rows else None
         self._origin: Origin | None = None
         self.restore: float | None = None
         self._dial = dial
@@ -279,6 +278,11 @@ class Upscaler(Calls):
         whole = trimmed(self._bands(image), first * self.scale, stop * self.scale)
         for band in whole if by_rows else self._tiles(image, first, stop):
             yield band[0].movedim(0, -1).numpy()
+
+    @cached_property
+    def _streamer(self) -> Streamer | None:
+        # On first use: of a dial's networks only those of the pictures are needed.
+        return None if self._by_rows is None else streamer_of(self.generator, self._by_rows)
 
     def _streamer_of(self, width: int) -> Streamer | None:
         fits = self._streamer is not None and self._streamer.memory(width) <= stream_budget()

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from kornia_srgan.inference.restore import STEPS, restore_amount
+from kornia_srgan.inference.restore import STEPS, restore_amount, restore_estimator
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.weights.locate import zoo_names
 from tests.helpers.snippets import ROOT
@@ -42,6 +43,23 @@ def test_a_clean_picture_keeps_its_detail_and_a_damaged_one_is_cleaned(name):
     assert (
         restore_amount(clean) < restore_amount(compressed(clean, 90)) < restore_amount(compressed(clean, 60))
     )
+
+
+@pytest.mark.parametrize("height", [32, 79, 80, 81, 84, 150])
+def test_some_rows_at_a_time_see_what_the_whole_picture_shows(height):
+    estimator, seen = restore_estimator(), []
+    picture = torch.rand(1, 3, height, 40, generator=torch.Generator().manual_seed(0))
+    hook = estimator.body.register_forward_hook(lambda _, rows, votes: seen.append((rows[0], votes)))
+    try:
+        with torch.inference_mode():
+            estimator(picture)
+            smooth = torch.nn.functional.avg_pool2d(picture, 3, 1, 1, count_include_pad=False)
+            at_once = estimator.body(16 * (picture - smooth))
+    finally:
+        hook.remove()
+    *strips, _ = seen
+    torch.testing.assert_close(torch.cat([votes for _, votes in strips], dim=-2), at_once)
+    assert max(rows.shape[-2] for rows, _ in strips) <= 80
 
 
 def test_the_amount_is_a_step_of_the_dial_and_always_the_same():
