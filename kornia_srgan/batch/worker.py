@@ -49,7 +49,7 @@ def join_crew(address: Any, key: bytes, number: int | None = None) -> None:
     with Client(tuple(address) if isinstance(address, list) else address, authkey=key) as connection:
         connection.send(number)
         _prepare(connection.recv())
-        serve(connection)
+        do_tasks(connection)
 
 
 def _prepare(plugins: list[str]) -> None:
@@ -60,7 +60,7 @@ def _prepare(plugins: list[str]) -> None:
     keep_freed_memory()
 
 
-def serve(connection: Connection) -> None:
+def do_tasks(connection: Connection) -> None:
     """Do tasks until the other side says that there are no more, or hangs up.
 
     This thread computes. What is in the works when the other side hangs up ends at its next rows and leaves

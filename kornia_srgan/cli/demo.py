@@ -34,7 +34,7 @@ def command(
     Needs the extra `demo`: pip install "kornia-srgan[demo]".
     """
     from kornia_srgan.demo.choices import check_photographs
-    from kornia_srgan.demo.server import require_gradio, serve, working_folder
+    from kornia_srgan.demo.server import require_gradio, serve_page, working_folder
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.web_server import address_of, is_loopback, listen
     from kornia_srgan.weights.choices import choices_of
@@ -55,6 +55,6 @@ def command(
             typer.echo(f"{address_of(listener)} (Ctrl-C stops it)")
 
         try:
-            serve(page, listener, css=CSS, max_upload=max_upload * 2**20, ready=ready)
+            serve_page(page, listener, css=CSS, max_upload=max_upload * 2**20, ready=ready)
         finally:
             service.stop()

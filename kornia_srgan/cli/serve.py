@@ -55,7 +55,7 @@ def command(
     from kornia_srgan.inference.tile_size import parse_tile
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.serve.app import build_app
-    from kornia_srgan.serve.run import serve
+    from kornia_srgan.serve.run import serve_app
     from kornia_srgan.serve.workshop import Workshop
     from kornia_srgan.web_server import address_of, listen
     from kornia_srgan.weights.choices import choices_of
@@ -80,6 +80,6 @@ def command(
                 if made:
                     typer.echo(f"clients must send: Authorization: Bearer {token}")
 
-            serve(app, listener, ready)
+            serve_app(app, listener, ready)
         finally:
             workshop.stop()

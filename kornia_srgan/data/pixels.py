@@ -10,6 +10,7 @@ import numpy as np
 
 from kornia_srgan.data.images import read_rgb, read_size
 from kornia_srgan.errors import ImageError
+from kornia_srgan.ops.luma import BT601
 from kornia_srgan.photos.find import looks_like_picture
 from kornia_srgan.rasters.read import NUMPY, raster_size, read_raster
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_LUMA = np.array([0.299, 0.587, 0.114])
+_LUMA = np.array(BT601)
 _LEVELS = 65535
 _HALF = 32768  # torch has arithmetic for signed 16 bits only
 

@@ -49,7 +49,7 @@ def working_folder() -> Iterator[Path]:
                 os.environ.pop(key, None) if value is None else os.environ.update({key: value})
 
 
-def serve(
+def serve_page(
     page: gr.Blocks, listener: socket.socket, *, css: str, max_upload: int, ready: Callable[[], Any]
 ) -> None:
     """Serve a page until Ctrl-C or a signal to stop.

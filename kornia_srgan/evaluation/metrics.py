@@ -65,7 +65,7 @@ def ssim(image: Tensor | np.ndarray, reference: Tensor | np.ndarray, *, peak: fl
     return ssim_map(image, reference, SSIM_WINDOW, max_val=float(peak), padding="valid").mean(dim=(1, 2, 3))
 
 
-def luma(images: Tensor) -> Tensor:
+def studio_luma(images: Tensor) -> Tensor:
     """Studio-range Y of BT.601, as MATLAB's `rgb2ycbcr` makes it (the papers' Y channel).
 
     Args:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kornia_srgan.evaluation.metrics import luma
+from kornia_srgan.evaluation.metrics import studio_luma
 from kornia_srgan.registry.catalog import RESIZERS
 
 BLOCK = 96
@@ -31,7 +31,7 @@ def niqe(images: Tensor) -> Tensor:
     Returns:
         `(B,)`, float64; lower is better, photographs have 3 to 6. NaN for an image of fewer than two blocks.
     """
-    y = (luma(images) * 255).round()
+    y = (studio_luma(images) * 255).round()
     return torch.stack([_niqe(image) for image in y])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kornia_srgan.atomic import replacing
 from kornia_srgan.evaluation.report import format_metrics, metric_title
-from kornia_srgan.evaluation.windows import Window, detailed_window, differing_window, pixel_deviation
+from kornia_srgan.evaluation.windows import CropWindow, detailed_window, differing_window, pixel_deviation
 from kornia_srgan.photos.outputs import mark_results
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Sheet:
 
     name: str
     whole: Image.Image
-    window: Window
+    window: CropWindow
     panels: tuple[Panel, ...]
     differ: float
 
@@ -74,7 +74,7 @@ class CropSheets:
     size: int = 96
     zoom: int = 3
     choose: Choice = "detail"
-    windows: Mapping[str, Window] = field(default_factory=dict)
+    windows: Mapping[str, CropWindow] = field(default_factory=dict)
     best: int | None = None
     whole: bool = True
     _pending: list[ImageResult] = field(default_factory=list)

@@ -100,11 +100,11 @@ class ScoringProtocol:
             metrics: The metrics by the names of their scores; by default PSNR (peak 255) and SSIM.
             view: For `bands`: what metrics of RGB and of stored values are given.
         """
-        from kornia_srgan.evaluation.metrics import luma
+        from kornia_srgan.evaluation.metrics import studio_luma
 
         prepare = _unit if self.channels == "bands" else _quantise
         whole = tuple(_cut_border(prepare(image), self._border(scale)) for image in (sr, hr))
-        scored = tuple(luma(image) for image in whole) if self.channels == "y" else whole
+        scored = tuple(studio_luma(image) for image in whole) if self.channels == "y" else whole
         view = view or BandsView()
         seen = {
             "protocol": scored,

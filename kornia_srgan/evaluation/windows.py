@@ -16,7 +16,7 @@ _STEP = 4  # windows are tried at every fourth pixel
 
 
 @dataclass(frozen=True)
-class Window:
+class CropWindow:
     """A window of an image, in HR pixels from the top left."""
 
     left: int
@@ -28,14 +28,14 @@ class Window:
         """Crop images `(..., H, W)` to the window."""
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
-    def within(self, width: int, height: int) -> Window:
+    def within(self, width: int, height: int) -> CropWindow:
         """The window, moved and if necessary reduced to fit into an image of that size."""
         own_width, own_height = min(self.width, width), min(self.height, height)
         left, top = min(self.left, width - own_width), min(self.top, height - own_height)
-        return Window(max(left, 0), max(top, 0), own_width, own_height)
+        return CropWindow(max(left, 0), max(top, 0), own_width, own_height)
 
 
-def parse_window(text: str, size: int) -> tuple[str, Window]:
+def parse_window(text: str, size: int) -> tuple[str, CropWindow]:
     """The image's name and the window of `baboon=120,80` or `Set14/baboon=120,80,64`.
 
     Args:
@@ -49,10 +49,10 @@ def parse_window(text: str, size: int) -> tuple[str, Window]:
     if not match:
         raise UserError.at(f"--crop {text}", "expected [SET/]IMAGE=LEFT,TOP[,SIDE], such as baboon=120,80,64")
     side = int(match["side"] or size)
-    return match["image"].strip(), Window(int(match["left"]), int(match["top"]), side, side)
+    return match["image"].strip(), CropWindow(int(match["left"]), int(match["top"]), side, side)
 
 
-def detailed_window(image: Tensor, size: int) -> Window:
+def detailed_window(image: Tensor, size: int) -> CropWindow:
     """The window with the largest mean of local differences; all of a small image.
 
     Args:
@@ -65,7 +65,7 @@ def detailed_window(image: Tensor, size: int) -> Window:
     return _highest((grey - F.avg_pool2d(grey, 3, 1, 1, count_include_pad=False)).abs(), size)[0]
 
 
-def differing_window(images: Sequence[Tensor], size: int) -> tuple[Window, float]:
+def differing_window(images: Sequence[Tensor], size: int) -> tuple[CropWindow, float]:
     """The window in which images differ most from each other, and by how much.
 
     Args:
@@ -86,7 +86,7 @@ def pixel_deviation(images: Sequence[Tensor]) -> Tensor:
     return values.std(dim=0, correction=0).mean(dim=0)[None, None]
 
 
-def _highest(values: Tensor, size: int) -> tuple[Window, float]:
+def _highest(values: Tensor, size: int) -> tuple[CropWindow, float]:
     import torch.nn.functional as F
 
     height, width = values.shape[-2:]
@@ -94,4 +94,4 @@ def _highest(values: Tensor, size: int) -> tuple[Window, float]:
     means = F.avg_pool2d(values, (rows, columns), stride=_STEP)
     best = int(means.argmax())
     top, left = (_STEP * position for position in divmod(best, means.shape[-1]))
-    return Window(left, top, columns, rows), float(means.max())
+    return CropWindow(left, top, columns, rows), float(means.max())

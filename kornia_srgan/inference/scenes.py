@@ -15,7 +15,7 @@ from kornia_srgan.inference.band_resampling import resample_bands
 from kornia_srgan.inference.gaps import FILLED, enlarged_gaps, fill_gaps
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.photos.photo import Pixels, white_of
-from kornia_srgan.rasters.scene import BLOCK, Part, Scene, Window, open_scene, write_scene
+from kornia_srgan.rasters.scene import BLOCK, Part, Scene, SceneWindow, open_scene, write_scene
 from kornia_srgan.weights.spec import in_words
 
 _RESULT = 2048**2  # pixels of a window's result
@@ -83,7 +83,7 @@ def upscale_scene(
         return SceneReport((scene.height, scene.width), size, notes, enlarger.restore)
 
 
-def _told(windows: Iterator[Window], run: _Windows, on_window: OnWindow) -> Iterator[Part]:
+def _told(windows: Iterator[SceneWindow], run: _Windows, on_window: OnWindow) -> Iterator[Part]:
     for window in windows:
         yield run(window)
         on_window((window.bottom - window.top) * (window.right - window.left) / 1e6)
@@ -127,7 +127,7 @@ def _tuned(enlarger: Rescaler, scene: Scene, seen: tuple[int, ...]) -> Rescaler:
     if enlarger.upscaler.data_range:
         return enlarger
     top, left = max(0, scene.height - _SAMPLE) // 2, max(0, scene.width - _SAMPLE) // 2
-    middle = Window(top, left, min(top + _SAMPLE, scene.height), min(left + _SAMPLE, scene.width))
+    middle = SceneWindow(top, left, min(top + _SAMPLE, scene.height), min(left + _SAMPLE, scene.width))
     values = scene.read(middle)[list(seen)]
     unseen = np.isnan(values)
     return enlarger.tuned(_pixels(fill_gaps(values, unseen, white_of(scene.dtype) / 2), scene))
@@ -167,7 +167,7 @@ class _Windows:
         step = lcm(BLOCK // gcd(BLOCK, self._factor), self._align) if not wanted else self._align
         return max(step, (wanted or isqrt(_RESULT) // self._factor) // step * step)
 
-    def __call__(self, window: Window) -> Part:
+    def __call__(self, window: SceneWindow) -> Part:
         """The window of the result, its values `(bands, H, W)` and where there are none."""
         scene = self._scene
         wide = window.grown(self._margin, scene.height, scene.width)
@@ -178,7 +178,7 @@ class _Windows:
             values = fill_gaps(values, gaps, self._rest)
         if not self._factor:
             holes = enlarged_gaps(gaps, *self._size) if gaps.any() else None
-            return Window(0, 0, *self._size), self._enlarged(values, self._size), holes
+            return SceneWindow(0, 0, *self._size), self._enlarged(values, self._size), holes
         target, around = window.scaled(self._factor), wide.scaled(self._factor)
         size = (around.bottom - around.top, around.right - around.left)
         inner = (slice(None), *target.within(around))

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.ops.luma import BT601
 from kornia_srgan.photos.colour import fit_profile
 from kornia_srgan.photos.formats import Format, WriteOptions
 from kornia_srgan.photos.photo import CHANNELS, Pixels, Raster, Space, white_of
@@ -95,7 +96,7 @@ def lay_over(band: Pixels, background: tuple[int, int, int] = (255, 255, 255)) -
     colour, alpha = band[..., :-1].astype(np.float32), band[..., -1:].astype(np.float32) / white
     under = np.asarray(background, np.float32) / 255 * white
     if colour.shape[-1] == 1:
-        under = under @ np.asarray([[0.299], [0.587], [0.114]], np.float32)
+        under = under @ np.asarray(BT601, np.float32)[:, None]
     mixed = colour * alpha + under * (1 - alpha)
     return (mixed + 0.5 * (band.dtype.kind == "u")).astype(band.dtype)
 

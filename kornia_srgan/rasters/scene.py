@@ -34,7 +34,7 @@ _LOSSLESS = ("deflate", "lzw", "zstd", "lerc_zstd", "packbits", "lzma")
 
 
 @dataclass(frozen=True)
-class Window:
+class SceneWindow:
     """A rectangle of pixels: rows `top` to `bottom` - 1, columns `left` to `right` - 1."""
 
     top: int
@@ -42,28 +42,28 @@ class Window:
     bottom: int
     right: int
 
-    def grown(self, margin: int, height: int, width: int) -> Window:
+    def grown(self, margin: int, height: int, width: int) -> SceneWindow:
         """The window with a margin on each side, inside the image."""
-        return Window(
+        return SceneWindow(
             max(0, self.top - margin),
             max(0, self.left - margin),
             min(height, self.bottom + margin),
             min(width, self.right + margin),
         )
 
-    def within(self, outer: Window) -> tuple[slice, slice]:
+    def within(self, outer: SceneWindow) -> tuple[slice, slice]:
         """Its place relative to another window."""
         return (
             slice(self.top - outer.top, self.bottom - outer.top),
             slice(self.left - outer.left, self.right - outer.left),
         )
 
-    def scaled(self, scale: int) -> Window:
+    def scaled(self, scale: int) -> SceneWindow:
         """The same area in the enlarged image."""
-        return Window(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
+        return SceneWindow(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
 
 
-Part: TypeAlias = "tuple[Window, np.ndarray, Gaps]"
+Part: TypeAlias = "tuple[SceneWindow, np.ndarray, Gaps]"
 """A window of the result, its values `(bands, H, W)` and where there are none."""
 
 
@@ -75,11 +75,11 @@ class Scene(Protocol):
     width: int
     dtype: np.dtype[Any]
 
-    def read(self, window: Window) -> np.ndarray:
+    def read(self, window: SceneWindow) -> np.ndarray:
         """Read stored values, float64 `(bands, H, W)`; NaN for no data."""
         ...
 
-    def windows(self, side: int) -> Iterator[Window]:
+    def windows(self, side: int) -> Iterator[SceneWindow]:
         """Yield windows of a given side, row by row."""
         ...
 
@@ -97,10 +97,10 @@ class _Common:
     height: int
     width: int
 
-    def windows(self, side: int) -> Iterator[Window]:
+    def windows(self, side: int) -> Iterator[SceneWindow]:
         for top in range(0, self.height, side):
             for left in range(0, self.width, side):
-                yield Window(top, left, min(top + side, self.height), min(left + side, self.width))
+                yield SceneWindow(top, left, min(top + side, self.height), min(left + side, self.width))
 
 
 class ArrayScene(_Common):
@@ -114,7 +114,7 @@ class ArrayScene(_Common):
         self.bands, self.height, self.width = self._array.shape
         self.dtype = stored.dtype
 
-    def read(self, window: Window) -> np.ndarray:
+    def read(self, window: SceneWindow) -> np.ndarray:
         """See `Scene`."""
         return np.array(self._array[:, window.top : window.bottom, window.left : window.right], np.float64)
 
@@ -142,7 +142,7 @@ class RasterScene(_Common):
             )
         self.dtype = np.dtype(dataset.dtypes[0])
 
-    def read(self, window: Window) -> np.ndarray:
+    def read(self, window: SceneWindow) -> np.ndarray:
         """See `Scene`."""
         where = ((window.top, window.bottom), (window.left, window.right))
         try:

@@ -50,7 +50,7 @@ def find_token(host: str, file: Path | None) -> tuple[str | None, bool]:
     return (None, False) if is_loopback(host) else (secrets.token_urlsafe(24), True)
 
 
-def serve(app: FastAPI, listener: socket.socket, ready: Callable[[], Any]) -> None:
+def serve_app(app: FastAPI, listener: socket.socket, ready: Callable[[], Any]) -> None:
     """Serve until Ctrl-C or a signal to stop; pictures in work are broken off.
 
     Args:

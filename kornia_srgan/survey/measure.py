@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kornia_srgan.ops.luma import BT601
+
 _SIDE = 768  # of the centre that is measured
 _FLAT = 0.35  # grey levels; a band with less contrast is mostly rounding
 # For each factor, the largest ratio of the contrast above its limit to that in the octave below. None of 36
@@ -27,14 +29,14 @@ class Detail:
     blocks: float
 
 
-def luma(image: np.ndarray) -> np.ndarray:
-    """Luminance of uint8 `(H, W, 3)`: float32 `(H, W)` in [0, 255]."""
-    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+def luma_of_bytes(image: np.ndarray) -> np.ndarray:
+    """BT.601 luma of uint8 `(H, W, 3)`: float32 `(H, W)` in [0, 255]."""
+    return image.astype(np.float32) @ np.array(BT601, np.float32)
 
 
 def measure_detail(image: np.ndarray) -> Detail:
     """Measure the centre of an image, uint8 `(H, W, 3)`."""
-    grey = luma(_middle(image))
+    grey = luma_of_bytes(_middle(image))
     return Detail(enlarged=enlargement(grey), blocks=block_steps(grey))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from kornia_srgan.survey.measure import luma
+from kornia_srgan.survey.measure import luma_of_bytes
 
 _SIDE = 512  # LR pixels of the centre that are compared
 _FINE = 50  # parts of a pixel
@@ -43,7 +43,7 @@ def measure_shift(hr: np.ndarray, lr: np.ndarray) -> Shift:
     height, width = lr.shape[:2]
     scale = hr.shape[0] / height
     small = np.asarray(Image.fromarray(hr).resize((width, height), Image.Resampling.BICUBIC))
-    one, two = (_prepared(luma(_middle(image))) for image in (small, lr))
+    one, two = (_prepared(luma_of_bytes(_middle(image))) for image in (small, lr))
     cross = np.fft.fft2(two) * np.conj(np.fft.fft2(one))
     cross /= np.maximum(np.abs(cross), 1e-12)
     rows, columns = (np.fft.fftfreq(side) for side in cross.shape)

@@ -8,15 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from kornia_srgan.ops.luma import BT709
+
 _SMALLEST, _LEVELS, _ROUNDS = 16, 5, 3
 _WINDOW = 9
 _DAMPING = 1e-4  # of squared contrast: flat areas do not move
 _STILL = 0.03  # pixels; smaller motion is noise, and shifting by it would only blur
 
 
-def luma(images: Tensor) -> Tensor:
-    """BT.709 luminance of `(B, 3, H, W)` in [0, 1]: `(B, 1, H, W)`."""
-    weights = images.new_tensor([0.2126, 0.7152, 0.0722])[:, None, None]
+def luma_709(images: Tensor) -> Tensor:
+    """BT.709 luma of `(B, 3, H, W)` in [0, 1]: `(B, 1, H, W)`."""
+    weights = images.new_tensor(BT709)[:, None, None]
     return (images * weights).sum(1, keepdim=True)
 
 

@@ -30,7 +30,7 @@ _OF_CONTAINERS = frozenset({"major_brand", "minor_version", "compatible_brands",
 
 
 @dataclass(frozen=True)
-class Window:
+class TimeSpan:
     """The part of a clip that is kept.
 
     Attributes:
@@ -59,16 +59,16 @@ def write_clip(
     first = moments[0][0] * clip.time_base
     cut = options.start is not None and options.start > 0
     end = None if options.end is None else clip.begins + options.end
-    window = Window(first, end, first if cut else Fraction(0))
+    span = TimeSpan(first, end, first if cut else Fraction(0))
     with replacing(target, ImageError) as temporary:
         try:
-            notes = _write(temporary, target, clip, coding, segments, window, options)
+            notes = _write(temporary, target, clip, coding, segments, span, options)
         except KorniaSRGANError:
             raise
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot write '{target}': {one_line(error)}", where=target) from error
         with located(target):
-            notes += _compared(temporary, moments, clip, window)
+            notes += _compared(temporary, moments, clip, span)
     return tuple(notes)
 
 
@@ -78,7 +78,7 @@ def _write(
     clip: Clip,
     coding: Coding,
     segments: Sequence[Segment],
-    window: Window,
+    span: TimeSpan,
     options: VideoOptions,
 ) -> list[str]:
     form = _FORMATS.get(target.suffix.lower())
@@ -92,7 +92,7 @@ def _write(
         film = output.add_stream(coding.codec, rate=coding.rate, options=dict(coding.options))
         coding.apply(film.codec_context)
         film.time_base = coding.time_base
-        video = _video(film, segments, coding, window)
+        video = _video(film, segments, coding, span)
         if not plain:
             output.start_encoding()
             for _, packet in video:
@@ -104,9 +104,9 @@ def _write(
             film.disposition = main.disposition
             copies = _copies(source, main, output, clip, notes)
             output.metadata.update(_own(source.metadata))
-            output.set_chapters(_chapters(source, window))
+            output.set_chapters(_chapters(source, span))
             output.start_encoding()
-            for _, packet in heapq.merge(video, _others(source, copies, window), key=lambda timed: timed[0]):
+            for _, packet in heapq.merge(video, _others(source, copies, span), key=lambda timed: timed[0]):
                 output.mux(packet)
     return notes
 
@@ -181,21 +181,21 @@ def _copied(stream: Any, output: Any, clip: Clip) -> Any:
     return output.add_stream_from_template(stream, opaque=True)
 
 
-def _chapters(source: Any, window: Window) -> list[Any]:
+def _chapters(source: Any, span: TimeSpan) -> list[Any]:
     kept = []
     for chapter in source.chapters():
         base = Fraction(chapter["time_base"])
-        start, end = (chapter[side] * base - window.shift for side in ("start", "end"))
-        if window.end is not None:
-            end = min(end, window.end - window.shift)
-        start = max(start, Fraction(0)) if window.shift else start
+        start, end = (chapter[side] * base - span.shift for side in ("start", "end"))
+        if span.end is not None:
+            end = min(end, span.end - span.shift)
+        start = max(start, Fraction(0)) if span.shift else start
         if end > start:
             kept.append({**chapter, "start": round(start / base), "end": round(end / base)})
     return kept
 
 
 def _video(
-    film: Any, segments: Sequence[Segment], coding: Coding, window: Window
+    film: Any, segments: Sequence[Segment], coding: Coding, span: TimeSpan
 ) -> Iterator[tuple[Any, Any]]:
     """The packets of all segments, with increasing decoding times.
 
@@ -208,7 +208,7 @@ def _video(
     coded = [pts for segment in segments for pts, _, _ in segment.packets]
     depth = max(number - order[pts] for number, pts in enumerate(coded))
     step = durations[times[0]]
-    shift = round(window.shift / coding.time_base)
+    shift = round(span.shift / coding.time_base)
     number = 0
     for segment in segments:
         for piece in segment.coded():
@@ -222,14 +222,14 @@ def _video(
             yield packet.dts * coding.time_base, packet
 
 
-def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[tuple[Any, Any]]:
-    """The packets of the copied streams inside the window."""
+def _others(source: Any, copies: Mapping[int, Any], span: TimeSpan) -> Iterator[tuple[Any, Any]]:
+    """The packets of the copied streams inside the span."""
     if not copies:
         return
     streams = [s for s in source.streams if s.index in copies]
     cover = {s.index for s in streams if s.disposition & Disposition.attached_pic}
-    if window.shift:
-        source.seek(int(window.begin * av.time_base), backward=True)
+    if span.shift:
+        source.seek(int(span.begin * av.time_base), backward=True)
     pictured: set[int] = set()
     for packet in source.demux(*streams):
         index = packet.stream.index
@@ -242,10 +242,10 @@ def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[
             continue
         else:
             seconds = when * packet.time_base
-            early = window.shift and seconds < window.begin
-            if early or (window.end is not None and seconds >= window.end):
+            early = span.shift and seconds < span.begin
+            if early or (span.end is not None and seconds >= span.end):
                 continue
-            ticks = round(window.shift / packet.time_base)
+            ticks = round(span.shift / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - ticks
             packet.dts = None if packet.dts is None else packet.dts - ticks
         base = packet.time_base
@@ -253,7 +253,7 @@ def _others(source: Any, copies: Mapping[int, Any], window: Window) -> Iterator[
         yield ((packet.dts if packet.dts is not None else packet.pts) or 0) * base, packet
 
 
-def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, window: Window) -> list[str]:
+def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, span: TimeSpan) -> list[str]:
     """Read the written file and note what it did not keep.
 
     Raises:
@@ -263,7 +263,7 @@ def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, wind
     with opened(result, result.name) as made:
         stream = main_stream(made, result.name)
         times = sorted(p.pts * p.time_base for p in made.demux(stream) if p.size and p.pts is not None)
-        expected = [pts * clip.time_base - window.shift for pts, _ in moments]
+        expected = [pts * clip.time_base - span.shift for pts, _ in moments]
         if len(times) != len(expected):
             raise ImageError(f"the file holds {len(times)} frames instead of {len(expected)}")
         later = times[0] - expected[0]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kornia_srgan.photos.photo import Pixels, white_of
-from kornia_srgan.video.motion import luma, mean_around, motion, shifted
+from kornia_srgan.video.motion import luma_709, mean_around, motion, shifted
 
 _MOST = 0.85  # share of the previous result at full strength
 _NOISE = (2 / 255, 10 / 255)  # least and greatest estimate of the noise
@@ -55,7 +55,7 @@ class Steadier:
         """
         now, fresh = _unit(small), _unit(result)
         if self._small is not None and self._result is not None and self._small.shape == now.shape:
-            flow = motion(luma(now), luma(self._small))
+            flow = motion(luma_709(now), luma_709(self._small))
             trust = self._weight * _agreement(now, shifted(self._small, flow))
             large, weight = _enlarged(flow, trust, fresh)
             moved = shifted(self._result, large, "bicubic").clamp_(0, 1)
@@ -79,7 +79,7 @@ def flicker(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
     total = places = 0.0
     for number in range(1, len(frames)):
         now, before = _unit(small[number]), _unit(small[number - 1])
-        flow = motion(luma(now), luma(before))
+        flow = motion(luma_709(now), luma_709(before))
         trust = _agreement(now, shifted(before, flow))
         new, old = _unit(frames[number]), _unit(frames[number - 1])
         large, weight = _enlarged(flow, trust, new)

@@ -7,7 +7,7 @@ from multiprocessing import Pipe
 import pytest
 
 from kornia_srgan.batch.crew import Crew, LostError, Member
-from kornia_srgan.batch.worker import serve
+from kornia_srgan.batch.worker import do_tasks
 from kornia_srgan.errors import ImageError
 from tests.helpers.crews import crew_of_threads
 
@@ -66,7 +66,7 @@ def test_what_a_task_raises_is_raised():
 def test_the_tasks_of_who_is_lost_have_failed_and_the_others_are_done():
     here, there = Pipe()
     gone, dead = Pipe()
-    threading.Thread(target=serve, args=(there,), daemon=True).start()
+    threading.Thread(target=do_tasks, args=(there,), daemon=True).start()
     crew = Crew([Member(gone), Member(here)])
     ended = []
     for n in range(6):

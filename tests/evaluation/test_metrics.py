@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from kornia_srgan.evaluation.metrics import luma, psnr, ssim
+from kornia_srgan.evaluation.metrics import psnr, ssim, studio_luma
 from tests.helpers import metrics_oracle as oracle
 from tests.helpers.tolerances import about
 
@@ -32,7 +32,7 @@ def test_psnr_of_equal_images_is_infinite(pair):
 
 
 def test_ssim_equals_the_definition_and_scikit_image(pair):
-    image, reference = (luma(_tensor(x))[0, 0].numpy() * 255 for x in pair)
+    image, reference = (studio_luma(_tensor(x))[0, 0].numpy() * 255 for x in pair)
     ours = ssim(image, reference, peak=255).item()
     assert ours == about(oracle.ssim(image, reference), "elementwise")
     skimage = structural_similarity(
@@ -48,9 +48,9 @@ def test_ssim_equals_the_definition_and_scikit_image(pair):
 
 
 def test_luma_is_studio_range(pair):
-    ours = luma(_tensor(pair[0]))[0, 0].numpy() * 255
+    ours = studio_luma(_tensor(pair[0]))[0, 0].numpy() * 255
     assert ours == about(oracle.luma(pair[0]), torch.float64)
-    ends = luma(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 1, 1)).flatten() * 255
+    ends = studio_luma(torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 1, 1)).flatten() * 255
     assert ends.tolist() == about([16, 235], torch.float64)
 
 

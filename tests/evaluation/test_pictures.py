@@ -6,7 +6,7 @@ from PIL import Image
 from kornia_srgan.errors import UserError
 from kornia_srgan.evaluation.evaluate import ImageResult
 from kornia_srgan.evaluation.pictures import CropSheets
-from kornia_srgan.evaluation.windows import Window, detailed_window, differing_window, parse_window
+from kornia_srgan.evaluation.windows import CropWindow, detailed_window, differing_window, parse_window
 from tests.helpers.tolerances import about
 
 FRAME = (214, 39, 40)
@@ -23,7 +23,7 @@ def pixels(path):
 def test_the_window_is_where_the_detail_is():
     image = torch.full((1, 3, 80, 100), 0.5)
     image[..., 40:56, 60:76] = torch.rand(3, 16, 16, generator=torch.manual_seed(0))
-    assert detailed_window(image, 16) == Window(60, 40, 16, 16)
+    assert detailed_window(image, 16) == CropWindow(60, 40, 16, 16)
 
 
 def test_the_window_is_where_models_differ():
@@ -31,25 +31,25 @@ def test_the_window_is_where_models_differ():
     other = image.clone()
     other[..., 24:40, 8:24] = 1 - other[..., 24:40, 8:24]
     window, much = differing_window([image, image, other], 16)
-    assert window == Window(8, 24, 16, 16)
+    assert window == CropWindow(8, 24, 16, 16)
     expected = np.stack([image, image, other]).std(axis=0)[0].mean(axis=0)[24:40, 8:24].mean()
     assert much == about(expected, "elementwise")
 
 
 def test_a_small_image_is_shown_whole():
-    assert detailed_window(torch.rand(1, 3, 10, 12), 64) == Window(0, 0, 12, 10)
+    assert detailed_window(torch.rand(1, 3, 10, 12), 64) == CropWindow(0, 0, 12, 10)
 
 
 def test_windows_by_hand():
-    assert parse_window("baboon=120,80", 96) == ("baboon", Window(120, 80, 96, 96))
-    assert parse_window("Set14/a=b=1,2,8", 96) == ("Set14/a=b", Window(1, 2, 8, 8))
+    assert parse_window("baboon=120,80", 96) == ("baboon", CropWindow(120, 80, 96, 96))
+    assert parse_window("Set14/a=b=1,2,8", 96) == ("Set14/a=b", CropWindow(1, 2, 8, 8))
     for text in ("baboon", "baboon=1", "=1,2", "baboon=1,2,0", "baboon=-1,2"):
         with pytest.raises(UserError, match=r"\[SET/\]IMAGE=LEFT,TOP\[,SIDE\]"):
             parse_window(text, 96)
 
 
 def test_a_window_that_leaves_the_image_is_moved():
-    assert Window(90, 5, 16, 16).within(100, 12) == Window(84, 0, 16, 12)
+    assert CropWindow(90, 5, 16, 16).within(100, 12) == CropWindow(84, 0, 16, 12)
 
 
 def test_sheets_show_every_model_then_the_truth(tmp_path):
@@ -71,7 +71,7 @@ def test_sheets_show_every_model_then_the_truth(tmp_path):
 def test_the_place_in_the_whole_image(tmp_path):
     """The frame on the left, scaled, is where the crop was cut."""
     hr = torch.full((1, 3, 100, 80), 0.5)
-    sheets = CropSheets(tmp_path, zoom=2, windows={"Set/a": Window(20, 40, 48, 48)})
+    sheets = CropSheets(tmp_path, zoom=2, windows={"Set/a": CropWindow(20, 40, 48, 48)})
     for model in ("one", "two", "three"):
         sheets.add(result(model, hr, hr))
     (path,) = sheets.write()
@@ -85,7 +85,7 @@ def test_the_place_in_the_whole_image(tmp_path):
 
 def test_only_the_images_chosen_by_hand_are_shown_and_a_wrong_name_is_told(tmp_path):
     hr = torch.rand(1, 3, 32, 32)
-    window = Window(0, 0, 16, 16)
+    window = CropWindow(0, 0, 16, 16)
     sheets = CropSheets(tmp_path, windows={"b": window, "Set/c": window, "bird": window})
     for image in "abc":
         sheets.add(result("m", hr, hr, image, "Set q75"))

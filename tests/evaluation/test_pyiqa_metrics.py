@@ -19,7 +19,7 @@ from kornia_srgan.errors import (
 )
 from kornia_srgan.evaluation import metrics, pyiqa_metrics
 from kornia_srgan.evaluation.evaluate import evaluate
-from kornia_srgan.evaluation.metrics import luma
+from kornia_srgan.evaluation.metrics import studio_luma
 from kornia_srgan.evaluation.protocols import get_protocol, make_metrics
 from kornia_srgan.evaluation.report import metric_title
 from kornia_srgan.registry.catalog import METRICS
@@ -224,7 +224,7 @@ def test_psnr_and_ssim_are_pyiqas(real, pair):
     theirs = make_metrics([f"pyiqa:{name},color_space=ycbcr" for name in ("psnry", "ssim")])
     psnr, ssim = (metric(*images).item() for metric in theirs.values())
     assert get_protocol("ledig-y").score(*pair, scale=4)["psnr"] == about(psnr, "decibels")
-    rounded = [(luma(image) * 255).round() for image in images]  # as pyiqa does it for SSIM alone
+    rounded = [(studio_luma(image) * 255).round() for image in images]  # as pyiqa does it for SSIM alone
     assert metrics.ssim(*rounded, peak=255).item() == about(ssim, "layer")
     rgb = get_protocol("basicsr-rgb").score(*pair, scale=4)
     theirs = make_metrics(["pyiqa:psnr", "ssimc"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import Pipe
 
 from kornia_srgan.batch.crew import Crew, Member
-from kornia_srgan.batch.worker import serve
+from kornia_srgan.batch.worker import do_tasks
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def crew_of_threads(count, *shared) -> Iterator[Crew]:
     for one in shared:
         pickle.loads(pickle.dumps(one))
     ends = [Pipe() for _ in range(count)]
-    threads = [threading.Thread(target=serve, args=(end,), daemon=True) for _, end in ends]
+    threads = [threading.Thread(target=do_tasks, args=(end,), daemon=True) for _, end in ends]
     for thread in threads:
         thread.start()
     crew = Crew([Member(end) for end, _ in ends])

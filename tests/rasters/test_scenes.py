@@ -16,7 +16,7 @@ from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.scenes import upscale_scene
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.rasters.read import read_raster
-from kornia_srgan.rasters.scene import Window, open_scene, stored
+from kornia_srgan.rasters.scene import SceneWindow, open_scene, stored
 from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.scenes import BANDS, scene_values, write_scene
@@ -101,7 +101,7 @@ def test_a_band_that_gdal_takes_for_opacity_hides_nothing(tmp_path: Path) -> Non
         names = ("red", "green", "blue", "alpha")
         dataset.colorinterp = [rasterio.enums.ColorInterp[name] for name in names]
     with open_scene(source) as scene:
-        np.testing.assert_array_equal(scene.read(Window(0, 0, 24, 20)), values)
+        np.testing.assert_array_equal(scene.read(SceneWindow(0, 0, 24, 20)), values)
         assert scene.notes(tmp_path / "out.tif") == ()
     np.testing.assert_array_equal(read_raster(source), values)
 

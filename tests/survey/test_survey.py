@@ -8,7 +8,7 @@ from PIL import Image
 
 from kornia_srgan.survey.findings import describe_survey
 from kornia_srgan.survey.look import Limits, survey_images
-from kornia_srgan.survey.measure import block_steps, enlargement, luma
+from kornia_srgan.survey.measure import block_steps, enlargement, luma_of_bytes
 from kornia_srgan.survey.shift import measure_shift
 from tests.helpers.runner import assert_user_error, invoke
 
@@ -37,19 +37,19 @@ def moved(image, right, down):
 def test_enlarged_images_are_told_from_fine_ones(factor, kernel):
     for seed in range(3):
         fine = natural(384, 384, seed)
-        assert enlargement(luma(np.asarray(fine))) == 1
+        assert enlargement(luma_of_bytes(np.asarray(fine))) == 1
         small = fine.resize((384 // factor, 384 // factor), Image.Resampling.LANCZOS)
         large = small.resize((384, 384), Image.Resampling[kernel])
-        assert enlargement(luma(np.asarray(large))) in (factor, factor - 1)
+        assert enlargement(luma_of_bytes(np.asarray(large))) in (factor, factor - 1)
     assert enlargement(np.full((64, 64), 9.0)) == 1  # nothing to judge
     assert enlargement(np.zeros((8, 8))) == 1
 
 
 def test_blocks_stand_out_of_hard_compressed_images(tmp_path):
     image = natural()
-    assert block_steps(luma(np.asarray(image))) == pytest.approx(1, abs=0.05)
+    assert block_steps(luma_of_bytes(np.asarray(image))) == pytest.approx(1, abs=0.05)
     image.save(tmp_path / "x.jpg", quality=15)
-    assert block_steps(luma(np.asarray(Image.open(tmp_path / "x.jpg")))) > 1.3
+    assert block_steps(luma_of_bytes(np.asarray(Image.open(tmp_path / "x.jpg")))) > 1.3
     assert block_steps(np.zeros((8, 8))) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
+from kornia_srgan.ops.luma import BT601
 
 
 def _generator(seed: int, device: torch.device) -> torch.Generator:
@@ -37,7 +37,7 @@ def add_poisson_noise(image: Tensor, factor: float, *, seed: int, grey: bool) ->
     """
     light = image.clamp(0, 1)
     if grey:
-        luma = torch.tensor(_LUMA).to(image)
+        luma = torch.tensor(BT601).to(image)
         light = (light * luma[:, None, None]).sum(0, keepdim=True)
     light = torch.round(light * 255) / 255
     counted = torch.poisson(light * 256, generator=_generator(seed, image.device)) / 256

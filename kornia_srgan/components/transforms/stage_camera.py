@@ -18,9 +18,9 @@ from kornia_srgan.components.transforms.stage_tools import (
     select_images,
 )
 from kornia_srgan.contracts import Canvas
+from kornia_srgan.ops.luma import BT601
 from kornia_srgan.rng import draw_bits, draw_uniform
 
-_LUMA = (0.299, 0.587, 0.114)
 _KERNEL = 15  # pixels; reaches more than three standard deviations of the widest grain
 _WIDEST = 2.0
 _FLAT = 1e-3  # the standard deviation of a grain that is a single pixel
@@ -72,7 +72,7 @@ class CameraNoise:
             return canvas
         pixels = canvas.pixels
         read, shot = in_range(u[1], self.read) / 255, in_range(u[2], self.shot) / 255
-        share = torch.tensor(_LUMA, device=pixels.device, dtype=pixels.dtype)[:, None, None]
+        share = torch.tensor(BT601, device=pixels.device, dtype=pixels.dtype)[:, None, None]
         luma = (pixels.clamp(0, 1) * share).sum(1, keepdim=True)
         deviation = (_each(read**2, pixels) + _each(shot**2, pixels) * luma).sqrt()
         noise = _in_rgb(self._fields(seeds, in_range(u[3], self.grain), in_range(u[4], self.chroma), pixels))
