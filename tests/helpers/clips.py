@@ -8,6 +8,14 @@ from numpy.typing import NDArray
 TICK = Fraction(1, 12800)
 EVEN = tuple(512 * n for n in range(8))
 UNEVEN = (0, 512, 700, 1536, 2048, 2900, 3000, 4096)
+CHAPTERS = ((0, 100, "One"), (100, 320, "Two"))
+
+
+def quick(**options):
+    """Options that encode fast, and well enough to see what is in a frame."""
+    from kornia_srgan.video.options import VideoOptions
+
+    return VideoOptions(**{"preset": "ultrafast", "crf": 8, **options})
 
 
 def gradient(number, height=24, width=32):

@@ -8,9 +8,7 @@ from kornia_srgan.errors import UserError
 from kornia_srgan.video import mux
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
-from tests.helpers.clips import Twice, flat_frame, make_clip
-
-QUICK = {"preset": "ultrafast", "crf": 8}
+from tests.helpers.clips import Twice, flat_frame, make_clip, quick
 
 
 @pytest.mark.parametrize(
@@ -20,7 +18,7 @@ QUICK = {"preset": "ultrafast", "crf": 8}
         ({"codec": "aac"}, "codec"),
         ({"codec": "prores", "crf": 20}, "crf"),
         ({"codec": "h264", "pixel_format": "gbrap16le"}, "pixel_format"),
-        ({**QUICK, "start": Fraction(9)}, "a.mp4"),
+        ({"start": Fraction(9)}, "a.mp4"),
     ],
 )
 def test_the_file_or_option_is_named(tmp_path, options, where):
@@ -35,7 +33,7 @@ def test_a_clip_of_colours_that_are_not_supported_is_named(tmp_path):
     constant_luminance = (9, 14, 10, 1)
     source = make_clip(tmp_path / "a.mkv", frames=[frame], pts=[0], tags=constant_luminance)
     with pytest.raises(UserError, match="not supported") as caught:
-        enlarge_clip(source, tmp_path / "b.mkv", Twice(), VideoOptions(**QUICK))
+        enlarge_clip(source, tmp_path / "b.mkv", Twice(), quick())
     assert caught.value.where == str(source)
 
 
@@ -52,6 +50,6 @@ def test_a_result_without_all_frames_is_named(tmp_path, monkeypatch):
     video = mux._video
     monkeypatch.setattr(mux, "_video", lambda *given: list(video(*given))[:-1])
     with pytest.raises(UserError, match="7 frames instead of 8") as caught:
-        enlarge_clip(source, target, Twice(), VideoOptions(**QUICK))
+        enlarge_clip(source, target, Twice(), quick())
     assert caught.value.where == str(target)
     assert not target.exists()
