@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kornia_srgan.inference.compute import forward_unit
+from kornia_srgan.inference.compute import Pieces, forward_unit
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.intake import check_tensor, checked_array
+from kornia_srgan.inference.streaming.streamer import Streamer
 from kornia_srgan.inference.values import Values, fill_array
 from kornia_srgan.photos.photo import Pixels
 
@@ -25,8 +26,11 @@ class Calls(ABC):
     data_range: tuple[float, float] | None
     device: torch.device
     dtype: torch.dtype
+    tile: int
     _values: Values
     _dial: AutoDial | None
+    _pieces: Pieces
+    _streamer: Streamer | None
 
     @property
     @abstractmethod
@@ -47,6 +51,19 @@ class Calls(ABC):
 
     @abstractmethod
     def _bands(self, image: Tensor) -> Iterator[Tensor]: ...
+
+    def room(self, height: int, width: int) -> int:
+        """How many pictures of a size `whole` takes at once: no more pixels than a tile has; 1 is none.
+
+        Only generators on the CPU that are known to see nothing but the pixels around each.
+        """
+        plain = self._streamer is not None and self._dial is None and self.data_range is None
+        return max(1, self.tile**2 // (height * width)) if plain else 1
+
+    def whole(self, pictures: Sequence[Pixels]) -> list[Pixels]:
+        """Enlarge pictures `(H, W, C)` of one size and dtype in one call, as many as there is `room` for."""
+        images = torch.from_numpy(np.stack(pictures)).movedim(-1, 1)
+        return list(self._pieces(images).movedim(1, -1).numpy())
 
     def _array(self, pixels: Pixels) -> Pixels:
         planes = checked_array(pixels, self.channels, self.data_range, self._values)

@@ -25,7 +25,7 @@ def compute_tile(
     values: Values = PHOTOGRAPH,
     bands: int = 3,
 ) -> Tensor | None:
-    """Enlarge one piece, `(1, 1 or bands, h, w)`.
+    """Enlarge pieces of one size, `(B, 1 or bands, h, w)`.
 
     The result is on the CPU, or None if it has NaN or infinity.
     """
@@ -60,7 +60,7 @@ def forward_unit(generator: nn.Module, unit: Tensor, bands: int = 3) -> Tensor:
 
 
 class Pieces:
-    """Enlarges pieces of stored values, `(1, 1 or bands, h, w)`: a `tiling.Run`.
+    """Enlarges pieces of stored values, `(B, 1 or bands, h, w)`: a `tiling.Run`.
 
     Args:
         networks: The copies of the generator; the one in float32 is used where the dtype overflows.

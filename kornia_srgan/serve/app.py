@@ -193,6 +193,7 @@ async def _delivered(ticket: Ticket, request: Request) -> Delivery:
                 raise CancelledError("the client has gone")
     except BaseException:
         ticket.cancel()
+        waiting.cancel()  # nobody asks for its error
         raise
 
 

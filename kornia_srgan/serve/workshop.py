@@ -1,4 +1,4 @@
-"""Enlarges pictures for the server, one at a time."""
+"""Enlarges pictures for the server: one thread computes, others read and write files."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from kornia_srgan.batch.desk import Desk, StoppedError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did_you_mean
 from kornia_srgan.inference.recipe import Recipe
-from kornia_srgan.inference.rescale import Rescaler, Wanted
+from kornia_srgan.inference.rescale import Wanted
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.formats import Format, WriteOptions, default_format
 from kornia_srgan.photos.header import peek_header
-from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.photos.signature import TIFF_MAGIC
+from kornia_srgan.serve.gathering import Gathered, Limited, Table, TooLargeError
 from kornia_srgan.weights.choices import Choices
 
 _KEPT = 4  # upscalers that stay loaded
+_AT_ONCE = 8  # pictures in work, of which one is not small
+_SMALL = 2**16  # pixels; a larger one fills the processor alone
 
 
 class BusyError(KorniaSRGANError):
     """The queue is full."""
-
-
-class TooLargeError(ImageError):
-    """A picture or its result exceeds a limit."""
 
 
 class CancelledError(KorniaSRGANError):
@@ -85,15 +85,14 @@ class Ticket:
     """An accepted order."""
 
     result: Future[Delivery] = field(default_factory=Future)
-    work: Future[None] | None = None
+    gone: Future[None] = field(default_factory=Future)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
         """Do not start the order, or stop it after its next rows."""
         self._cancelled.set()
         self.result.cancel()
-        if self.work is not None:
-            self.work.cancel()  # makes room in the queue at once
+        self.gone.cancel()  # makes room in the queue at once
 
     @property
     def cancelled(self) -> bool:
@@ -101,30 +100,11 @@ class Ticket:
         return self._cancelled.is_set()
 
 
-class _Limited(Rescaler):
-    """A `Rescaler` that refuses results of too many pixels."""
-
-    def __init__(self, upscaler: Upscaler, wanted: Wanted, most: int) -> None:
-        super().__init__(upscaler, wanted)
-        self._most = most
-
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        size = super().size(height, width)
-        if size[0] * size[1] > self._most:
-            raise TooLargeError(
-                f"the result would be {size[1]} x {size[0]}, over the limit of {self._most / 1e6:g} "
-                "megapixels"
-            )
-        return size
-
-    def tuned(self, pixels: Pixels, quality: int | None = None) -> _Limited:
-        return _Limited(self.upscaler.tuned(pixels, quality), self.wanted, self._most)
-
-
 class Workshop:
-    """Enlarges one picture at a time; others wait in a queue.
+    """Enlarges pictures in the order in which they come.
 
-    All computing is done in one thread, because a generator is fastest in the thread that ran it first.
+    All computing is done in one thread, because a generator is fastest in the thread that ran it first. Small
+    pictures of one size that wait for it are enlarged in one call; larger ones are in work one at a time.
 
     Args:
         choices: The available weights by label; the first one is the default.
@@ -152,7 +132,11 @@ class Workshop:
         self._tile: int | Literal["auto"] = tile
         self._max_pixels, self._max_result, self._max_waiting = max_pixels, max_result, max_waiting
         self._ready: OrderedDict[Recipe, Upscaler] = OrderedDict()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="kornia-srgan-work")
+        self._desk, self._table = Desk(), Table()
+        self._computing = threading.Thread(target=self._compute, name="kornia-srgan-compute", daemon=True)
+        self._computing.start()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kornia-srgan-work")
+        self._large = threading.Lock()
         self._lock = threading.Lock()
         self._open = 0
         self._stopped = threading.Event()
@@ -170,7 +154,7 @@ class Workshop:
     def warm_up(self) -> None:
         """Load the default weights, so that the first order does not wait for them."""
         usual = next(iter(self.choices))
-        self._pool.submit(self._upscaler, usual, Recipe()).result()
+        self._desk.ask(lambda: self._upscaler(usual, Recipe())).result()
 
     def take(self, order: Order, folder: Path) -> Ticket:
         """Add an order to the queue; its result is written to `folder`.
@@ -186,14 +170,23 @@ class Workshop:
                 raise BusyError(f"{self._open} pictures are waiting already; try again later")
             self._open += 1
         ticket, came = Ticket(), time.perf_counter()
-        ticket.work = self._pool.submit(self._work, order, folder, ticket, came)
-        ticket.work.add_done_callback(self._count_off)
+        ticket.gone.add_done_callback(self._count_off)
+        self._pool.submit(self._work, order, folder, ticket, came).add_done_callback(
+            lambda _: ticket.gone.cancel()
+        )
         return ticket
 
     def stop(self) -> None:
         """Stop the order in work after its next rows, and start no other."""
         self._stopped.set()
+        self._desk.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._desk.wake()
+        self._computing.join()
+
+    def _compute(self) -> None:
+        while not self._desk.closed:
+            self._desk.work()
 
     def _check(self, order: Order) -> None:
         label = order.weights
@@ -215,30 +208,42 @@ class Workshop:
         if not ticket.result.set_running_or_notify_cancel():
             return
         try:
-            ticket.result.set_result(self._enlarged(order, folder, ticket, time.perf_counter() - came))
+            ticket.result.set_result(self._enlarged(order, folder, ticket, came))
+        except StoppedError:
+            ticket.result.set_exception(CancelledError("the server is stopping"))
         except Exception as error:
             ticket.result.set_exception(error)
 
-    def _enlarged(self, order: Order, folder: Path, ticket: Ticket, waited: float) -> Delivery:
-        enlarger = _Limited(self._upscaler(order.weights, order.recipe), order.wanted, self._max_result)
+    def _enlarged(self, order: Order, folder: Path, ticket: Ticket, came: float) -> Delivery:
+        go_on = self._asker(ticket)
+        upscaler = self._desk.ask(lambda: self._upscaler(order.weights, order.recipe)).result()
+        waited = time.perf_counter() - came
+        enlarger = Limited(Gathered(upscaler, self._table), order.wanted, self._max_result, go_on)
         header = peek_header(order.data)
         form = order.form or (default_format(header) if header else _lossless())
-        if enlarger.upscaler.data_range is not None:
+        if upscaler.data_range is not None:
             form = _data_format(order)
         job = Job(order.data, folder / f"result{form.suffixes[0]}", form, "the picture", target_label="it")
-        outcome = run_job(
-            job, enlarger, order.options, max_pixels=self._max_pixels, on_rows=self._watcher(ticket)
-        )
+        small = header is not None and header.megapixels * 1e6 <= _SMALL
+        with nullcontext() if small else self._large:
+            outcome = run_job(
+                job,
+                enlarger,
+                order.options,
+                max_pixels=self._max_pixels,
+                on_rows=go_on,
+                desk=self._desk,
+            )
         if outcome.error is not None:
             raise outcome.error
         return Delivery(job.target, form, outcome.notes, outcome.megapixels, waited, outcome.seconds)
 
-    def _watcher(self, ticket: Ticket) -> Callable[[float], None]:
-        def on_rows(_: float) -> None:
+    def _asker(self, ticket: Ticket) -> Callable[[float], None]:
+        def go_on(_: float) -> None:
             if ticket.cancelled or self._stopped.is_set():
                 raise CancelledError("the order was cancelled")
 
-        return on_rows
+        return go_on
 
     def _upscaler(self, weights: str, recipe: Recipe) -> Upscaler:
         """A loaded upscaler; the least recently used one is replaced."""

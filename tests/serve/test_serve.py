@@ -200,7 +200,7 @@ def test_health_weights_metrics_and_openapi(client):
 def free(workshop):
     """Set, it lets the work go on."""
     event = threading.Event()
-    workshop._pool.submit(event.wait)
+    workshop._desk.leave(event.wait)
     yield event
     event.set()
 
