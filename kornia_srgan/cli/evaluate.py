@@ -18,9 +18,6 @@ from kornia_srgan.cli.options import (
     console,
 )
 
-DEFAULT_METRICS = ("psnr", "ssim", "niqe")
-BAND_METRICS = ("psnr", "ssim", "sam", "ergas")
-GREY_METRICS = ("psnr", "ssim")
 BASELINE = "bicubic"
 
 if TYPE_CHECKING:
@@ -289,6 +286,7 @@ def _usual_metrics(
     """
     from kornia_srgan.data.pixels import RGB
     from kornia_srgan.errors import UserError
+    from kornia_srgan.evaluation.protocols import usual_metrics
 
     if pixels == RGB and shown is not None:
         raise UserError.at("--bands", "these weights are for RGB; it is for weights of other channels")
@@ -296,7 +294,8 @@ def _usual_metrics(
         raise UserError.at(
             "--crops", "the weights are not for RGB; choose the bands to show with --bands 2,1,0"
         )
-    return DEFAULT_METRICS if pixels == RGB else BAND_METRICS if pixels.channels > 1 else GREY_METRICS
+    usual = usual_metrics(pixels)
+    return (*usual, "niqe") if pixels == RGB else usual
 
 
 def _load(sources: list[str], device: torch.device) -> tuple[dict[str, Generator], PixelFormat]:

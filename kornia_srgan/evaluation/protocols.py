@@ -177,6 +177,13 @@ def get_protocol(name: str) -> ScoringProtocol:
     return PROTOCOLS[name]
 
 
+def usual_metrics(pixels: PixelFormat) -> tuple[str, ...]:
+    """The metrics of references for images that are read by that format."""
+    from kornia_srgan.data.pixels import RGB
+
+    return (*DEFAULT_METRICS, "sam", "ergas") if pixels != RGB and pixels.channels > 1 else DEFAULT_METRICS
+
+
 def make_metrics(names: Iterable[str]) -> dict[str, Metric]:
     """Create metrics by name, in order.
 

@@ -13,6 +13,7 @@ from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.config.model import TrainConfig
 from kornia_srgan.data.pixels import PixelFormat
 from kornia_srgan.errors import ConfigError
+from kornia_srgan.evaluation.protocols import make_metrics, usual_metrics
 from kornia_srgan.training.checkpoint import (
     Checkpoint,
     check_identity,
@@ -145,14 +146,16 @@ def _validator(
     validation = config.validation
     if validation.folder is None:
         return None
+    pixels = PixelFormat(config.channels, config.data.range)
     return FolderValidator.open(
         validation.folder,
+        metrics=make_metrics(usual_metrics(pixels)),
         scale=config.scale,
         every=validation.every,
         pictures=validation.images,
         resizer=components.resizer,
         folder=folder,
         device=accelerator.device,
-        pixels=PixelFormat(config.channels, config.data.range),
+        pixels=pixels,
         shown=validation.bands,
     )

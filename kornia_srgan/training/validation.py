@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from kornia_srgan.evaluation.protocols import (
     BandsView,
     ScoringProtocol,
     bands_view,
-    make_metrics,
     protocol_for,
 )
 from kornia_srgan.training.run_folder import RunFolder
@@ -28,13 +28,14 @@ _TILE = 192  # HR pixels of a picture's side in the grid
 
 @dataclass
 class FolderValidator:
-    """Scores on a folder, PSNR-Y and SSIM, and writes a grid of bicubic | SR | HR as PNG.
+    """Scores on a folder, and writes a grid of bicubic | SR | HR as PNG.
 
-    Images of other channels than RGB are scored by the protocol `bands`, by PSNR, SSIM, SAM and ERGAS over
-    all bands; the grid shows three of them, from their 2nd to their 98th percentile.
+    RGB is scored by the protocol `ledig-y`, images of other channels by `bands`; the grid shows three of
+    those, from their 2nd to their 98th percentile.
 
     Args:
         sets: The images.
+        metrics: By the names of their scores.
         every: Steps between validations.
         pictures: Rows of the grid; 0 draws none.
         resizer: Enlarges LR for the grid.
@@ -45,6 +46,7 @@ class FolderValidator:
     """
 
     sets: list[EvalSet]
+    metrics: Mapping[str, Metric]
     every: int
     pictures: int
     resizer: Resizer
@@ -59,6 +61,7 @@ class FolderValidator:
         cls,
         images: Path,
         *,
+        metrics: Mapping[str, Metric],
         scale: int,
         every: int,
         pictures: int,
@@ -71,7 +74,7 @@ class FolderValidator:
         """Find and decode the images, so that a wrong folder is reported before the first step."""
         sets = find_sets(images, scale, arrays=pixels.range is not None)
         shown = shown or tuple(min(band, pixels.channels - 1) for band in range(3))
-        validator = cls(sets, every, pictures, resizer, folder, device, pixels, shown)
+        validator = cls(sets, metrics, every, pictures, resizer, folder, device, pixels, shown)
         for found in sets:
             smallest = validator._protocol.smallest(scale)
             check_sizes(found, smallest, lambda path: image_size(path, pixels))
@@ -85,12 +88,13 @@ class FolderValidator:
     @torch.no_grad()
     def __call__(self, generator: nn.Module, total: int) -> dict[str, float]:
         """Mean scores over all images of all sets; the generator must be in eval mode."""
-        protocol, (metrics, view) = self._protocol, self._metrics
+        protocol = self._protocol
+        view = BandsView() if self.pixels == RGB else bands_view(self.pixels, None)
         scores: list[dict[str, float]] = []
         rows: list[Tensor] = []
         for scale, lr, hr in self._pairs:
             sr = generator(lr.to(self.device)).float().cpu()
-            scores.append(protocol.score(sr, hr, scale=scale, metrics=metrics, view=view))
+            scores.append(protocol.score(sr, hr, scale=scale, metrics=self.metrics, view=view))
             if len(rows) < self.pictures:
                 rows.append(self._row(lr, sr, hr))
         if rows:
@@ -100,14 +104,6 @@ class FolderValidator:
     @property
     def _protocol(self) -> ScoringProtocol:
         return protocol_for(self.pixels)
-
-    @property
-    def _metrics(self) -> tuple[dict[str, Metric] | None, BandsView]:
-        """The metrics, None for the protocol's own, and what they are given."""
-        if self.pixels == RGB:
-            return None, BandsView()
-        names = ("psnr", "ssim", "sam", "ergas") if self.pixels.channels > 1 else ("psnr", "ssim")
-        return make_metrics(names), bands_view(self.pixels, None)
 
     def _row(self, lr: Tensor, sr: Tensor, hr: Tensor) -> Tensor:
         """The centre of one image as bicubic, SR and HR."""

@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 import torch
 
+from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.errors import UserError
-from kornia_srgan.evaluation.protocols import PROTOCOLS, get_protocol
+from kornia_srgan.evaluation.protocols import (
+    PROTOCOLS,
+    get_protocol,
+    make_metrics,
+    usual_metrics,
+    without_unfit,
+)
 from tests.helpers import metrics_oracle as oracle
 from tests.helpers.tolerances import about
 
@@ -68,3 +75,17 @@ def test_the_smallest_image_can_be_scored(name, scale):
 def test_an_image_too_small_is_the_users_to_mend():
     with pytest.raises(UserError, match="16x16 pixels is too small"):
         get_protocol("ledig-y").score(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16), scale=4)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (RGB, ("psnr", "ssim")),
+        (PixelFormat(1), ("psnr", "ssim")),  # one channel has no spectrum
+        (PixelFormat(3, (0, 10000)), ("psnr", "ssim", "sam", "ergas")),
+        (PixelFormat(5, (0, 1)), ("psnr", "ssim", "sam", "ergas")),
+    ],
+)
+def test_the_usual_metrics_can_score_what_is_read(pixels, expected):
+    assert usual_metrics(pixels) == expected
+    assert without_unfit(make_metrics(expected), pixels.channels, None)[1] == ""
