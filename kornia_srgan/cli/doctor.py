@@ -179,11 +179,11 @@ def test_devices() -> Iterator[Finding]:
 
     import torch
 
-    from kornia_srgan.components.generators.edsr import EDSR
-    from kornia_srgan.registry.catalog import RESIZERS
+    from kornia_srgan.registry.catalog import GENERATORS, RESIZERS
 
     torch.manual_seed(0)
-    generator = EDSR(scale=4, channels=16, num_blocks=2)
+    generator = GENERATORS.create("edsr", scale=4, channels=16, num_blocks=2)
+    assert isinstance(generator, torch.nn.Module)
     image = torch.rand(1, 3, 96, 96)
     lr = RESIZERS.create("matlab_bicubic")(image, (24, 24))
     names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
