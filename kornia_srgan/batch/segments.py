@@ -163,7 +163,7 @@ class _Count:
         """These are done."""
         self.done += frames
         seconds = time.perf_counter() - self._began
-        total = max(self._total, self.done)
+        total = max(self._total, self.done) if self._total else 0
         self._on_frame(Progress(self.done, total, self.computed, seconds, self.begun))
 
 

@@ -301,17 +301,19 @@ def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     columns = (
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.fields[of]} frames"),
-        TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
     )
     with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
         task = bar.add_task("", total=None, of="?", speed="")
 
         def on_frame(progress: Any) -> None:
-            total = progress.total if progress.total > progress.done else progress.done
             now = (progress.done - progress.begun) / progress.seconds if progress.seconds else 0.0
-            left = "" if not now else f"{now:.3g} frames/s, {_clock((total - progress.done) / now)} left"
-            bar.update(task, completed=progress.done, total=total, of=total, speed=left)
+            speed = f"{now:.3g} frames/s" if now else ""
+            if now and progress.total:
+                speed += f", {_clock((progress.total - progress.done) / now)} left"
+            total = progress.total or None  # not known, it pulses
+            bar.update(task, completed=progress.done, total=total, of=total or "?", speed=speed)
 
         yield on_frame
 

@@ -117,7 +117,8 @@ class Pipe:
                     result = self._steadier(picture.pixels, result)
             self._put(self._made, (result, picture))
             done += 1
-            on_frame(Progress(done, max(total, done), computed, time.perf_counter() - began, place.done))
+            seconds = time.perf_counter() - began
+            on_frame(Progress(done, max(total, done) if total else 0, computed, seconds, place.done))
         return done, computed
 
     def _next(self) -> Picture | None:

@@ -141,7 +141,9 @@ def _enlarge(
     notes = clip.notes + tuned.notes(clip.height, clip.width)
     on_start(clip, tuned, (height, width))
     place = place_for(clip, target, (height, width), tuned.restore, options, identity, write)
-    frames, computed = run(reader, tuned, place, options, on_frame, _total(clip, options))
+    total = _total(clip, options)
+    on_frame(Progress(place.done, total, 0, 0.0, place.done))  # the first frame may take a while
+    frames, computed = run(reader, tuned, place, options, on_frame, total)
     notes += place.notes + place.sink.finish() + reader.notes
     path = target if isinstance(target, Path) else Path("-")
     seconds = time.perf_counter() - began

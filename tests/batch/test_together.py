@@ -101,6 +101,7 @@ def test_a_clip_has_the_bytes_of_one_process(tmp_path, upscaler, clip, steady):
     assert (tmp_path / "two.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
     assert (two.frames, two.notes, two.size) == (one.frames, one.notes, one.size)
     assert seen[-1].done == one.frames == 10
+    assert (seen[0].done, seen[0].total) == (0, 10)  # told before the first frame is done
     assert not (tmp_path / ".two.mp4.parts").exists()
 
 
