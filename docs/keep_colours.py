@@ -1,6 +1,7 @@
 """Teach weights to keep white and strong colours, and change nothing else.
 
     python docs/keep_colours.py WEIGHTS OUTPUT.safetensors FOLDER... [--degradation photo] [--steps 500]
+        [--exact]
 
 The weights are their own teacher: on crops of photographs the new weights must give what the old ones gave.
 Beside them are mosaics of flat squares, and well inside of each square the result must be its colour.
@@ -40,12 +41,17 @@ def main() -> None:
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--degradation", help="of half of the crops; none by default")
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument(
+        "--exact", action="store_true", help="compute in float32; bfloat16 is off by one level"
+    )
     args = parser.parse_args()
 
     loaded = load_generator(args.weights)
     teacher = loaded.module.eval().requires_grad_(False)
-    averaged = train(teacher, loaded.spec.scale, photographs(args.folders), args.degradation, args.steps)
-    training = {**loaded.spec.training, "colours": f"{args.steps} steps of docs/keep_colours.py after it"}
+    averaged = train(teacher, loaded.spec.scale, photographs(args.folders), args)
+    before = loaded.spec.training.get("colours")
+    done = f"{args.steps} steps of docs/keep_colours.py{' in float32' if args.exact else ''} after it"
+    training = {**loaded.spec.training, "colours": f"{before}, then {done}" if before else done}
     save_weights(args.output, averaged.state_dict(), replace(loaded.spec, training=training))
 
 
@@ -54,25 +60,22 @@ def photographs(folders: list[str]) -> list[Tensor]:
     return [torch.from_numpy(read_rgb(path)).permute(2, 0, 1) for path in find_images(folders)]
 
 
-def train(
-    teacher: nn.Module, scale: int, images: list[Tensor], degradation: str | None, steps: int
-) -> nn.Module:
+def train(teacher: nn.Module, scale: int, images: list[Tensor], args: argparse.Namespace) -> nn.Module:
     """A copy of the teacher that keeps colours: the moving average of its weights."""
     student, averaged = deepcopy(teacher).requires_grad_(True), deepcopy(teacher)
     optimizer = torch.optim.Adam(student.parameters(), LR)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, 1e-7)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps, 1e-7)
     draws = torch.Generator().manual_seed(0)
     images = [image for image in images if min(image.shape[1:]) >= LR_SIDE * scale]
-    for step in range(steps):
-        lr = crops(images, scale, degradation, draws)
-        lr, flat = with_colours(lr, draws)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    for step in range(args.steps):
+        lr, flat = with_colours(crops(images, scale, args.degradation, draws), draws)
+        flat, colours = enlarged(flat, scale), enlarged(lr, scale)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=not args.exact):
             old = teacher(lr).float()
-        target = torch.where(enlarged(flat, scale), enlarged(lr, scale), old)
-        with torch.autocast("cpu", torch.bfloat16):
-            new = student(lr)
-        off = (new.float() - target).abs()
-        loss = (off * torch.where(enlarged(flat, scale), FLAT_WEIGHT, 1.0)).mean()
+        with torch.autocast("cpu", torch.bfloat16, enabled=not args.exact):
+            new = student(lr).float()
+        off = torch.where(flat, from_colours(new, colours), (new - old).abs())
+        loss = (off * torch.where(flat, FLAT_WEIGHT, 1.0)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -86,6 +89,13 @@ def train(
                 flush=True,
             )
     return averaged
+
+
+def from_colours(new: Tensor, colours: Tensor) -> Tensor:
+    """Distances to flat colours. White and black aim half a level beyond: what is beyond is cut off."""
+    half = 0.5 / 255
+    above, below = (colours + half - new).relu(), (new - colours + half).relu()
+    return torch.where(colours >= 1, above, torch.where(colours <= 0, below, (new - colours).abs()))
 
 
 def crops(images: list[Tensor], scale: int, degradation: str | None, draws: torch.Generator) -> Tensor:
@@ -112,7 +122,7 @@ def with_colours(lr: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
     side = LR_SIDE // SQUARE
     for image, where in zip(lr[-MOSAICS:], flat[-MOSAICS:], strict=True):
         colours = torch.rand(3, side, side, generator=draws)
-        extreme = torch.rand(side, side, generator=draws) < 0.3
+        extreme = torch.rand(3, side, side, generator=draws) < 0.4  # of each channel: saturated colours too
         colours = torch.where(extreme, colours.round(), colours)
         white = torch.rand(side, side, generator=draws) < 0.25
         colours = torch.where(white, 1.0, colours)

@@ -52,7 +52,8 @@ srresnet_x4() { # from the packaged edsr-x4
   train srresnet-light srresnet-flat --set "init=$out/srresnet/generator.safetensors" --set train.seed=7 \
     --set data.crop=192 --set train.batch_size=6 --set train.lr=2e-4 --set train.ema_decay=0.99 \
     --set stages.0.steps=2000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.1}}]'
-  keep_colours srresnet-x4 srresnet-flat 400
+  keep_colours srresnet-colours srresnet-flat 400
+  keep_colours srresnet-x4 srresnet-colours 80 --exact
 }
 
 photo_x4() { # from the packaged edsr-x4
@@ -72,7 +73,8 @@ case $name in
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) # from the packaged srresnet-x4
     train srgan-light srgan-first
-    keep_colours srgan-x4 srgan-first 800 ;;
+    keep_colours srgan-colours srgan-first 800
+    keep_colours srgan-x4 srgan-colours 260 --exact ;;
   photo-x4) photo_x4 ;;
   photo-x2) # from the packaged edsr-x2
     train photo-x2 photo-x2-first
