@@ -300,6 +300,20 @@ def test_what_overflows_on_the_way_is_finished_in_float32():
     assert grey_levels(result, Upscaler(generator, device="cpu", tile=0)(image)) <= 2
 
 
+def test_the_first_call_of_a_layer_takes_few_rows(monkeypatch):
+    upscaler, inner, first = Upscaler(Chain(3), device="cpu"), Convolution.__call__, {}
+    assert upscaler._streamer is not None
+
+    def notes(self, inputs, above, below):
+        first.setdefault(id(self), inputs[0].shape[-2] - above - below)
+        return inner(self, inputs, above, below)
+
+    monkeypatch.setattr(Convolution, "__call__", notes)
+    upscaler(pixels(120, 20, 3))
+    assert first
+    assert all(rows <= 4 for rows in first.values())
+
+
 def test_memory_that_runs_out_on_the_way_is_helped_by_tiles(monkeypatch):
     upscaler, image = Upscaler(Chain(3), device="cpu"), pixels(120, 300, 3)
     expected, inner, calls = upscaler(image), Convolution.__call__, []

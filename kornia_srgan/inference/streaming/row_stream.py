@@ -101,7 +101,8 @@ class _Work:
         count = possible - self.done
         if possible < self.total and self.done and isinstance(op, Convolution):
             count = count // ROWS * ROWS  # the first may be fewer, so that layers lag no more than they must
-        return min(count, self.step) if self.step else count
+        # The first call shows how much memory a row takes; until then as few rows as leave whole steps.
+        return min(count, self.step) if self.step else count - max(0, count - 1) // ROWS * ROWS
 
     def first_needed(self, rows: _Rows) -> int:
         """The first row of one of its inputs that it still needs."""
