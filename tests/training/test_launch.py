@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 
 from kornia_srgan.config.io import dump_config
 from kornia_srgan.registry.catalog import GENERATORS
+from kornia_srgan.training.trainer import Trainer
+from tests.helpers import ranks
 from tests.helpers.launches import (
     ACCELERATE,
     ENVIRONMENT,
@@ -24,7 +26,9 @@ from tests.helpers.launches import (
     finish,
     here,
     interrupt,
+    single_thread,
 )
+from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tolerances import assert_near
 from tests.helpers.training import make_photos, small_config
@@ -75,7 +79,9 @@ def test_a_signal_finishes_the_step_saves_and_exits(
     assert not (run / "generator.safetensors").exists()
 
 
-def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(recipe: Any, tmp_path: Path) -> None:
+def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(
+    recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The launcher hands the signal on to both; which crops a step sees hangs together with their number."""
     path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
     run = tmp_path / "run"
@@ -83,37 +89,32 @@ def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(recipe: Any,
     progress = progress_of(run)
     assert progress["total"] >= 10
     assert progress["total"] % 10 == 0  # where the processes ask one another
-    refused = subprocess.run(
-        [*ONE, str(path), "--output", str(run), "--resume"],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert refused.returncode == 2
-    assert "error: --resume: processes was 2 in" in refused.stderr
-    assert "and is 1 now" in refused.stderr
+    with single_thread():
+        refused = invoke(capsys, "train", path, "--output", run, "--resume")
+    assert_user_error(refused, "error: --resume: processes was 2 in", "and is 1 now")
 
 
-def test_two_processes_with_half_the_batch_do_what_one_does(recipe: Any, tmp_path: Path) -> None:
+def test_two_processes_with_half_the_batch_do_what_one_does(
+    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without BatchNorm in the generator, and with one convolution without it in the discriminator."""
     discriminator = {"name": "vgg", "args": {"filters": [8], "strides": [2], "dense": 8, "pool": 2}}
     path = recipe(stages__1__discriminator=discriminator, train__ema_decay=0)
-    script = str(Path(__file__).parents[1] / "helpers" / "ranks.py")
+    monkeypatch.setattr(Trainer, "_finish_stage", Trainer._finish_stage)  # `main` replaces it
     one, two = tmp_path / "one", tmp_path / "two"
-    finish([sys.executable, script, str(path), str(one)])
-    finish([*TORCHRUN_TWO, script, str(path), str(two)])
+    with single_thread():
+        ranks.main(str(path), str(one))
+    finish([*TORCHRUN_TWO, ranks.__file__, str(path), str(two)])
     for name in ("psnr", "generator"):
         a, b = load_file(one / f"{name}.safetensors"), load_file(two / f"{name}.safetensors")
         for key in a:
             assert_near(a[key], b[key], "trained", f"{name} {key}")
     single = json.loads((one / "ranks.json").read_text())[0]
-    ranks = json.loads((two / "ranks.json").read_text())
-    assert [r["rank"] for r in ranks] == [0, 1]
-    assert ranks[0]["finals"] == ranks[1]["finals"]  # parameters are the same to the last bit
+    found = json.loads((two / "ranks.json").read_text())
+    assert [r["rank"] for r in found] == [0, 1]
+    assert found[0]["finals"] == found[1]["finals"]  # parameters are the same to the last bit
     for both, alone in zip(
-        zip(ranks[0]["seeds"], ranks[1]["seeds"], strict=True), single["seeds"], strict=True
+        zip(found[0]["seeds"], found[1]["seeds"], strict=True), single["seeds"], strict=True
     ):
         assert both[0] + both[1] == alone  # the ranks share out the single process's crops
         assert not set(both[0]) & set(both[1])
