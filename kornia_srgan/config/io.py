@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def load_config(
             raise ConfigError.at(f"--set {override}", "expected key=value, such as train.lr=2e-4")
         _set(raw, key.strip(), _parse_value(value, f"--set {override}"))
     for key, value in (values or {}).items():
-        _set(raw, key, value)
+        _set(raw, key, deepcopy(value))  # a later key may lie within it
     return parse_config(raw, str(source))
 
 

@@ -159,3 +159,9 @@ def test_every_key_is_described():
 def test_precision_no_may_be_written_without_quotes():
     config = load_config("tiny", ["train.precision=no"])
     assert config.train.precision == "no"
+
+
+def test_given_values_are_not_changed(write):
+    data = {"folders": ["photos"]}
+    config = load_config(write(MINIMAL), values={"data": data, "data.crop": 32})
+    assert (config.data.crop, data) == (32, {"folders": ["photos"]})
