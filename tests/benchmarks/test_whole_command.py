@@ -1,0 +1,18 @@
+"""The benchmark of the whole command measures a process from outside."""
+
+import pytest
+
+from benchmarks.whole_command import timed_process
+
+
+def test_a_process_is_measured_with_what_it_printed():
+    small, printed = timed_process(["-S", "-c", "print('done')"])
+    large, _ = timed_process(["-S", "-c", "bytearray(b'x' * 100_000_000)"])
+    assert printed == "done\n"
+    assert small.clock > 0
+    assert large.peak > small.peak + 90
+
+
+def test_a_process_that_fails_ends_the_benchmark():
+    with pytest.raises(SystemExit, match="ended with 3"):
+        timed_process(["-S", "-c", "raise SystemExit(3)"])
