@@ -6,6 +6,9 @@ The photograph is resized to one megapixel and saved as JPEG. Each run is `korni
 process of its own; its time and its highest resident memory are taken from outside. `network alone` is the
 same pixels through the same `Upscaler` after a warm-up, in a process of its own too, without files.
 
+On Linux a process starts with the peak of the one that starts it, so that a peak below this program's own
+memory, some 600 MiB, is not seen.
+
 Cases and repeats are measured in turns. Processor seconds are user and system time, which other programs
 change less than seconds by the clock. `OMP_NUM_THREADS` sets the threads of both.
 """

@@ -6,11 +6,11 @@ from benchmarks.whole_command import timed_process
 
 
 def test_a_process_is_measured_with_what_it_printed():
-    small, printed = timed_process(["-S", "-c", "print('done')"])
-    large, _ = timed_process(["-S", "-c", "bytearray(b'x' * 100_000_000)"])
+    run, printed = timed_process(["-S", "-c", "print('done')"])
     assert printed == "done\n"
-    assert small.clock > 0
-    assert large.peak > small.peak + 90
+    assert run.processor > 0
+    assert run.clock > 0
+    assert run.peak > 1
 
 
 def test_a_process_that_fails_ends_the_benchmark():
