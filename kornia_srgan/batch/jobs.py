@@ -34,6 +34,8 @@ class Job:
         target_label: What to call the target in messages, where that is not its path.
         notes: Notes about the target, one sentence each.
         problem: Why the job cannot run; empty otherwise.
+        fetch: Where to fetch the source from; empty if it is here.
+        deliver: Where to take the result to; empty if it stays here.
         claim: Claim the result before the work; if another process has it or made it, leave it.
     """
 
@@ -46,6 +48,8 @@ class Job:
     target_label: str = ""
     notes: tuple[str, ...] = ()
     problem: str = ""
+    fetch: str = ""
+    deliver: str = ""
     claim: bool = False
 
     @property
@@ -110,7 +114,7 @@ def _file_job(source: Source, output: Path, form: Format | None) -> Job:
         )
     header = peek_header(source.content)
     size = header.megapixels if header else 0.0
-    return Job(source.content, output, form or format_of(output), str(source.path), size)
+    return Job(source.content, output, form or format_of(output), source.label, size, fetch=source.address)
 
 
 def _folder_job(source: Source, output: Path, naming: Naming, form: Format | None) -> Job:
@@ -118,7 +122,8 @@ def _folder_job(source: Source, output: Path, naming: Naming, form: Format | Non
     form = form or (default_format(header) if header else FORMATS["PNG"])
     array = source.path.suffix.lower() == NUMPY
     target = output / source.below / (naming.stem(source.path) + (NUMPY if array else form.suffixes[0]))
-    return Job(source.content, target, form, str(source.path), header.megapixels if header else 0.0)
+    size = header.megapixels if header else 0.0
+    return Job(source.content, target, form, source.label, size, fetch=source.address)
 
 
 def _kept_apart(jobs: list[Job], sources: Sequence[Source], naming: Naming) -> list[Job]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from kornia_srgan.batch.claims import claimed
 from kornia_srgan.batch.desk import Desk, StoppedError
+from kornia_srgan.batch.elsewhere import brought
 from kornia_srgan.batch.jobs import Job
-from kornia_srgan.errors import ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
+from kornia_srgan.errors import DataError, ImageError, KorniaSRGANError, NotFiniteError, OutOfMemoryError
 from kornia_srgan.explain import one_line
 from kornia_srgan.inference.files import is_scene
 from kornia_srgan.inference.picture import Enlarger, enlarge, tuned_for
@@ -152,8 +153,9 @@ def run_job(
         return Outcome(job, "skipped", megapixels=job.megapixels)
     if job.problem:
         return Outcome(job, "failed", ImageError(job.problem, where=job.label))
-    if job.claim:
-        return _run_claimed(job, enlarger, options, max_pixels=max_pixels, on_rows=on_rows, desk=desk)
+    if job.claim or job.fetch or job.deliver:
+        around = _run_claimed if job.claim else _run_elsewhere
+        return around(job, enlarger, options, max_pixels=max_pixels, on_rows=on_rows, desk=desk)
     start = time.perf_counter()
     try:
         if isinstance(enlarger, Rescaler) and is_scene(enlarger.upscaler, job.source, job.target):
@@ -181,6 +183,16 @@ def _run_claimed(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: An
             return run_job(replace(job, claim=False), enlarger, options, **rest)
     except ImageError as error:
         return Outcome(job, "failed", error)
+
+
+def _run_elsewhere(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: Any) -> Outcome:
+    """Run a job whose picture or result lies elsewhere."""
+    try:
+        with brought(job) as here:
+            outcome = run_job(here, enlarger, options, **rest)
+    except (ImageError, DataError) as error:
+        return Outcome(job, "failed", error)
+    return replace(outcome, job=job)
 
 
 def _run_scene(job: Job, enlarger: Rescaler, on_rows: OnRows, desk: Desk | None) -> Outcome:

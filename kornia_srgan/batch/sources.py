@@ -6,8 +6,10 @@ import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
+from kornia_srgan.batch.elsewhere import find_elsewhere, is_address, shown
 from kornia_srgan.errors import DataError, DataNotFoundError
 from kornia_srgan.photos.find import (
     Found,
@@ -29,16 +31,25 @@ class Source:
         path: The file, or only a name if `data` is given.
         below: Its folder, relative to the input folder.
         data: Its bytes, if it is not a file (standard input).
+        address: Where it is, if it is not here.
     """
 
     path: Path
     below: Path = Path()
     data: bytes | None = None
+    address: str = ""
 
     @property
     def content(self) -> Path | bytes:
-        """The path to read, or the bytes."""
+        """The path to read, or the bytes; none of what is not here."""
+        if self.address:
+            return b""
         return self.path if self.data is None else self.data
+
+    @property
+    def label(self) -> str:
+        """The file in messages."""
+        return shown(self.address) if self.address else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Sources:
 
 
 def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool = False) -> Sources:
-    """Find the input files from files, folders (searched for pictures) and glob patterns, sorted.
+    """Find the input files from files, folders (searched for pictures), glob patterns and addresses, sorted.
 
     Each folder is entered once, even with cycles of symbolic links. Results of earlier runs and folders of
     training runs are skipped. A file that is named explicitly is always used.
@@ -71,6 +82,12 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool 
             if os.path.abspath(path) not in sources:
                 sources[os.path.abspath(path)] = _named(path)
             continue
+        if is_address(text):
+            listed = find_elsewhere(text, recursive=recursive)
+            for address, below in listed.files:
+                sources.setdefault(address, _elsewhere(address, below))
+            left_out |= dict.fromkeys(listed.left_out)
+            continue
         base, found = _search(text, path, recursive, arrays)
         if not found.files:
             more = f"; left out: {in_words(found.left_out)}" if found.left_out else ""
@@ -82,6 +99,10 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool 
             sources.setdefault(os.path.abspath(file), Source(file, file.parent.relative_to(base)))
         left_out |= dict.fromkeys(found.left_out)
     return Sources(tuple(sources.values()), tuple(left_out))
+
+
+def _elsewhere(address: str, below: Path) -> Source:
+    return Source(Path(PurePosixPath(urlsplit(address).path).name or "picture"), below, address=address)
 
 
 def _named(path: Path) -> Source:

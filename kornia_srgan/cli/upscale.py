@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="IN", help="Pictures, videos, folders or patterns; - for standard input."),
+        typer.Argument(
+            metavar="IN",
+            help="Pictures, videos, folders, patterns, s3://... or https://...; - for standard input.",
+        ),
     ],
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder; for a single input also a file, or - for stdout.")
+        str,
+        typer.Option(
+            "--output", "-o", help="Folder or s3://...; for a single input also a file, or - for stdout."
+        ),
     ],
     weights: Annotated[
         str | None,
@@ -179,6 +185,7 @@ def command(
         enlarge_pictures,
         exit_with,
         format_for,
+        local_output,
         restore_of,
         sources_of,
         state_range,
@@ -200,7 +207,9 @@ def command(
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
         clips, others = split_clips(inputs)
-        form = picture_format(file_format, clips, others, output)
+        part = parse_share(share)
+        place, address = stack.enter_context(local_output(output, others, clips, part))
+        form = picture_format(file_format, clips, others, place)
         options = WriteOptions(quality, subsampling, parse_color(background))
         video = VideoOptions(
             codec=codec,
@@ -218,12 +227,11 @@ def command(
             deinterlace=deinterlace,
             existing="overwrite" if overwrite else "skip",
         )
-        part = parse_share(share)
         arrays = weights is not None and state_range(weights)
         found = sources_of(others, recursive, arrays=arrays)
         left_out = (*found.left_out, *clips_in_folders(others, recursive=recursive))
         sources = found.files
-        check_output(output, len(sources), len(clips))
+        check_output(place, len(sources), len(clips))
         load_plugins(plugin or ())
         keep_freed_memory()
         if interpolate is not None and weights is not None:
@@ -243,7 +251,7 @@ def command(
             provider=provider,
         )
         show_note(upscaler, quiet)
-        form = format_for(upscaler, form, output, clips)
+        form = format_for(upscaler, form, place, clips)
         factor = None if width or long_side else scale or upscaler.scale
         naming = Naming(wanted.label(upscaler.scale), factor, name)
         crew = stack.enter_context(
@@ -251,7 +259,8 @@ def command(
         )
         outcomes = enlarge_pictures(
             sources,
-            output,
+            place,
+            address,
             upscaler,
             wanted,
             naming,
@@ -276,7 +285,7 @@ def command(
             )
             results = enlarge_clips(
                 clips,
-                output,
+                place,
                 Rescaler(upscaler, EvenWanted(scale, width, long_side)),
                 naming,
                 video,

@@ -34,19 +34,23 @@ def run_with_progress(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.2f}/{task.total:.2f} MP"),
+        TextColumn("{task.fields[size]}"),
         TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     total = sum(job.megapixels for job in work if not job.skip)
+    unknown = any(job.fetch for job in work)  # a picture that lies elsewhere shows its size when it is here
+    of_all = " MP" if unknown else f"/{total:.2f} MP"
     with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
-        task = bar.add_task(f"0/{len(work)}", total=total, speed="")
+        size = f"{0:.2f}{of_all}"
+        task = bar.add_task(f"0/{len(work)}", total=None if unknown else total, speed="", size=size)
         ended = 0
 
         def on_rows(megapixels: float) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, advance=megapixels, speed=f"{speed:.3g} MP/s" if speed else "")
+            speed, done = bar.tasks[0].speed, bar.tasks[0].completed + megapixels
+            told = f"{speed:.3g} MP/s" if speed else ""
+            bar.update(task, advance=megapixels, speed=told, size=f"{done:.2f}{of_all}")
 
         def on_outcome(outcome: Outcome) -> None:
             nonlocal ended

@@ -41,6 +41,7 @@ def check_output(output: Path, pictures: int, clips: int) -> None:
 def enlarge_pictures(
     sources: Sequence[Source],
     output: Path,
+    address: str,
     upscaler: Upscaler,
     wanted: Wanted,
     naming: Naming,
@@ -54,9 +55,10 @@ def enlarge_pictures(
     max_pixels: int,
     quiet: bool,
 ) -> list[Outcome]:
-    """Plan and run the pictures, under a progress bar."""
+    """Plan and run the pictures, under a progress bar; with an address, results go there instead."""
     from functools import partial
 
+    from kornia_srgan.batch.elsewhere import delivered
     from kornia_srgan.batch.jobs import is_file_output, plan_jobs
     from kornia_srgan.batch.run import overlapping, run_jobs
     from kornia_srgan.batch.together import run_jobs_together
@@ -69,7 +71,9 @@ def enlarge_pictures(
     with _target(output) as folder:
         work = plan_jobs(sources, folder, naming, form=form, existing="skip" if share.claims else existing)
         work = [replace(job, claim=share.claims) for job in work]
-        if str(output) == STREAM:
+        if address:
+            work = delivered(work, folder, address, skip=existing == "skip")
+        elif str(output) == STREAM:
             work = [replace(job, target_label=STREAM) for job in work]
         elif not is_file_output(sources, folder):
             mark_results(job.target for job in work if not job.problem)
@@ -173,6 +177,37 @@ def sources_of(inputs: list[str], recursive: bool, *, arrays: bool = False) -> S
     if len(inputs) > 1:
         raise typer.BadParameter("- (standard input) cannot be given with other inputs", param_hint="IN")
     return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))
+
+
+@contextmanager
+def local_output(
+    output: str, inputs: Sequence[str], clips: Sequence[str], share: Share
+) -> Iterator[tuple[Path, str]]:
+    """The output as a path, and its address if it lies elsewhere; then the path takes its place here.
+
+    Raises:
+        UserError: If an address is given for what is only done here.
+    """
+    from kornia_srgan.batch.elsewhere import check_results_address, is_address
+    from kornia_srgan.errors import UserError
+
+    for clip in clips:
+        if is_address(clip):
+            raise UserError(f"'{clip}' is a video; copy it to this machine first", where=clip)
+    if not is_address(output):
+        yield Path(output), ""
+        return
+    if clips:
+        raise UserError(f"videos cannot be written to '{output}'; give a folder or file of this machine")
+    if share.claims:
+        raise UserError(
+            f"--share auto needs a folder that all machines see, and '{output}' is an address; give each its "
+            "share, such as --share 1/2, or --skip-existing",
+            where="share",
+        )
+    check_results_address(output, inputs)
+    with TemporaryDirectory(prefix="kornia-srgan-") as folder:
+        yield Path(folder) / (output.rstrip("/").rpartition("/")[2] or "results"), output
 
 
 @contextmanager

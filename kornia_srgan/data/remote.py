@@ -23,7 +23,7 @@ TRIES = 5
 PAUSE = 1.0
 """Seconds before the second try; twice as long before each further one."""
 
-_WEB = ("http", "https")
+WEB = ("http", "https")
 _NO_COMMAND = (126, 127)  # what a shell returns for a command that is not there
 _SECRET = re.compile(r"(?i)signature|token|secret|password|credential|^sig$|api_?key")
 _SECRET_IN_COMMAND = re.compile(
@@ -55,11 +55,33 @@ def expand_shards(patterns: Iterable[str]) -> list[str]:
 
 
 def _require_packages(patterns: Iterable[str]) -> None:
-    schemes = {pattern.partition("://")[0] for pattern in patterns}
-    modules = ["webdataset", "fsspec"]
-    modules += ["aiohttp"] if schemes.intersection(_WEB) else []
-    modules += ["s3fs"] if "s3" in schemes else []
-    require_extra("remote", *modules, purpose="data.shards")
+    modules = dict.fromkeys(module for pattern in patterns for module in _modules_for(pattern))
+    require_extra("remote", "webdataset", "fsspec", *modules, purpose="data.shards")
+
+
+def _modules_for(url: str) -> tuple[str, ...]:
+    scheme = url.partition("://")[0]
+    return ("aiohttp",) if scheme in WEB else ("s3fs",) if scheme == "s3" else ()
+
+
+def require_file_system(url: str, *, purpose: str) -> None:
+    """Check that the packages for an address are installed.
+
+    Args:
+        url: The address.
+        purpose: What needs them, as the start of the message.
+
+    Raises:
+        MissingExtraError: Names what is missing and the command that installs it.
+    """
+    require_extra("remote", "fsspec", *_modules_for(url), purpose=purpose)
+
+
+def file_system_of(url: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it."""
+    from fsspec.core import url_to_fs
+
+    return url_to_fs(url, **_options(url))
 
 
 def _refuse_secrets(pattern: str) -> None:
@@ -151,9 +173,7 @@ class ShardReader:
             from webdataset.gopen import gopen_pipe
 
             return gopen_pipe(self.url)
-        from fsspec.core import url_to_fs
-
-        file_system, path = url_to_fs(self.url, **_options(self.url))
+        file_system, path = file_system_of(self.url)
         return file_system.open(path, "rb", **({"block_size": 0} if self._whole else {}))
 
     def _skip(self, count: int) -> None:
@@ -196,7 +216,7 @@ def _options(url: str) -> Mapping[str, Any]:
     scheme = url.partition("://")[0]
     if scheme == "hf":
         return {"endpoint": hub_endpoint()}
-    if scheme not in _WEB:
+    if scheme not in WEB:
         return {}
     from aiohttp import ClientTimeout
 

@@ -42,7 +42,7 @@ _SPECIAL = {
 class LeftOut:
     """Something in a folder that is no input, with the reason."""
 
-    path: Path
+    path: Path | str
     reason: str
 
     def __str__(self) -> str:

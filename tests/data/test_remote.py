@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from kornia_srgan.errors import (
 )
 from tests.helpers.extras import pretend_missing
 from tests.helpers.numbered_shards import ShardServer, make_shards, serve_shards
+from tests.helpers.object_store import object_store
 
 COUNTS = (3, 4)
 
@@ -192,23 +192,9 @@ def test_the_hub_where_the_network_is_forbidden(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 def test_an_object_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    boto3, s3fs = pytest.importorskip("boto3"), pytest.importorskip("s3fs")
-    moto_server = pytest.importorskip("moto.server")
-    store = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    store.start()
-    host, port = store.get_host_and_port()
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", str(folder))  # with no credentials in it
-    try:
+    with object_store(monkeypatch, folder) as set_credentials:
         assert "no credentials; set AWS_ACCESS_KEY_ID" in str(failure("s3://bucket/s-00.tar"))
-        s3fs.S3FileSystem.clear_instance_cache()  # as in a new process
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("s3")
+        client = set_credentials()
         client.create_bucket(Bucket="bucket")
         for index in range(len(COUNTS)):
             client.upload_file(str(folder / f"s-{index:02d}.tar"), "bucket", f"s-{index:02d}.tar")
@@ -217,5 +203,3 @@ def test_an_object_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             found = failure(f"s3://{place}")
             assert type(found) is DataNotFoundError
             assert f"'s3://{place}': there is no such file, bucket or repository" in str(found)
-    finally:
-        store.stop()
