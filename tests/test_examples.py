@@ -42,7 +42,12 @@ def test_ray_enlarges_a_bucket_once(bucket, capfd, monkeypatch):
     script = example("ray_upscale")
     arguments = [str(bucket / "in"), str(bucket / "out"), "--weights", str(weights)]
     paths = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}}
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env=paths, logging_level="ERROR")
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, runtime_env=paths, logging_level="ERROR")
+    except (
+        Exception
+    ) as error:  # it says only what it waited for: no shared memory, no free port, a busy machine
+        pytest.skip(f"Ray does not start on this machine: {error}")
     try:
         assert script.main(arguments) == 1
         assert "5 of 6 pictures enlarged" in capfd.readouterr().out

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from kornia_srgan.inference.compute import Pieces, forward_unit
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.intake import check_tensor, checked_array
-from kornia_srgan.inference.streaming.streamer import Streamer
 from kornia_srgan.inference.values import Values, fill_array
 from kornia_srgan.photos.photo import Pixels
 
@@ -30,7 +29,6 @@ class Calls(ABC):
     _values: Values
     _dial: AutoDial | None
     _pieces: Pieces
-    _streamer: Streamer | None
 
     @property
     @abstractmethod
@@ -52,12 +50,15 @@ class Calls(ABC):
     @abstractmethod
     def _bands(self, image: Tensor) -> Iterator[Tensor]: ...
 
+    @abstractmethod
+    def _has_streamer(self) -> bool: ...
+
     def room(self, height: int, width: int) -> int:
         """How many pictures of a size `whole` takes at once: no more pixels than a tile has; 1 is none.
 
         Only generators on the CPU that are known to see nothing but the pixels around each.
         """
-        plain = self._streamer is not None and self._dial is None and self.data_range is None
+        plain = self._dial is None and self.data_range is None and self._has_streamer()
         return max(1, self.tile**2 // (height * width)) if plain else 1
 
     def whole(self, pictures: Sequence[Pixels]) -> list[Pixels]:

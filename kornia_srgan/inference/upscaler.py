@@ -284,6 +284,9 @@ class Upscaler(Calls):
         # On first use: of a dial's networks only those of the pictures are needed.
         return None if self._by_rows is None else streamer_of(self.generator, self._by_rows)
 
+    def _has_streamer(self) -> bool:
+        return self._streamer is not None
+
     def _streamer_of(self, width: int) -> Streamer | None:
         fits = self._streamer is not None and self._streamer.memory(width) <= stream_budget()
         return self._streamer if fits else None
