@@ -12,9 +12,14 @@ PROBE_SECONDS = 3.0
 PIPE = "pipe:"
 
 
+def is_address(name: str) -> bool:
+    """Whether a name is an address, such as `s3://bucket/photos`, not a path."""
+    return "://" in name
+
+
 def is_remote(name: str) -> bool:
     """Whether a name of data is an address, or a command after `pipe:`, not a path."""
-    return "://" in name or name.startswith(PIPE)
+    return is_address(name) or name.startswith(PIPE)
 
 
 def is_offline() -> bool:

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-from kornia_srgan.data.refusals import refusal_reason
+from kornia_srgan.data.refusals import refusal_reason, unreadable
 from kornia_srgan.data.remote import WEB, file_system_of, require_file_system
-from kornia_srgan.errors import DataError, DataNotFoundError, ImageError, UserError
+from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.find import LeftOut, picture_suffixes
 
@@ -37,17 +37,18 @@ class Listed:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def is_address(text: str) -> bool:
-    """Whether an input or output is an address and not a path."""
-    return "://" in text
-
-
 def shown(address: str) -> str:
     """An address as messages and reports show it: without a password, or a signature after `?`."""
     parts = urlsplit(address)
     if parts.scheme in WEB:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return address
+
+
+def file_name(address: str) -> str:
+    """The name of the file at an address. What follows `?` or `#` belongs to it, but on a web server."""
+    path = unquote(urlsplit(address).path) if urlsplit(address).scheme in WEB else address
+    return PurePosixPath(path).name or "picture"
 
 
 def find_elsewhere(address: str, *, recursive: bool = True) -> Listed:
@@ -136,13 +137,12 @@ def brought(job: Job) -> Iterator[Job]:
     """A job whose picture was fetched. At the end its result, if there is one, is taken to its place.
 
     Raises:
-        ImageError: If one of the two fails.
+        DataError: If one of the two fails.
     """
     with TemporaryDirectory(prefix="kornia-srgan-") as folder:
         here = job
         if job.fetch:
-            name = PurePosixPath(urlsplit(job.fetch).path).name or "picture"
-            local = Path(folder) / f"in-{name}"
+            local = Path(folder) / f"in-{file_name(job.fetch)}"
             with _told("read", job.fetch):
                 files, path = file_system_of(job.fetch)
                 files.get_file(path, str(local))
@@ -167,13 +167,11 @@ def _put(local: Path, address: str) -> None:
 
 
 @contextmanager
-def _told(what: str, address: str) -> Iterator[Any]:
+def _told(what: str, address: str) -> Iterator[None]:
     """Errors of file systems, each of which has its own, as one line of ours."""
     where = shown(address)
     try:
         yield
     except Exception as error:
         reason = refusal_reason(address, error) or one_line(error.__cause__ or error, 200)
-        missing = reason.startswith("there is no")
-        kind = DataNotFoundError if missing else ImageError
-        raise kind(f"cannot {what} '{where}': {reason}", where=where) from error
+        raise unreadable(reason)(f"cannot {what} '{where}': {reason}", where=where) from error

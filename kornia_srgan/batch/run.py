@@ -190,7 +190,7 @@ def _run_elsewhere(job: Job, enlarger: Enlarger, options: WriteOptions, **rest: 
     try:
         with brought(job) as here:
             outcome = run_job(here, enlarger, options, **rest)
-    except (ImageError, DataError) as error:
+    except DataError as error:
         return Outcome(job, "failed", error)
     return replace(outcome, job=job)
 

@@ -6,11 +6,11 @@ import glob
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
-from kornia_srgan.batch.elsewhere import find_elsewhere, is_address, shown
+from kornia_srgan.batch.elsewhere import file_name, find_elsewhere, shown
 from kornia_srgan.errors import DataError, DataNotFoundError
+from kornia_srgan.network import is_address
 from kornia_srgan.photos.find import (
     Found,
     LeftOut,
@@ -102,7 +102,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool 
 
 
 def _elsewhere(address: str, below: Path) -> Source:
-    return Source(Path(PurePosixPath(urlsplit(address).path).name or "picture"), below, address=address)
+    return Source(Path(file_name(address)), below, address=address)
 
 
 def _named(path: Path) -> Source:

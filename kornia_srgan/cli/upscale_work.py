@@ -188,8 +188,9 @@ def local_output(
     Raises:
         UserError: If an address is given for what is only done here.
     """
-    from kornia_srgan.batch.elsewhere import check_results_address, is_address
+    from kornia_srgan.batch.elsewhere import check_results_address
     from kornia_srgan.errors import UserError
+    from kornia_srgan.network import is_address
 
     for clip in clips:
         if is_address(clip):

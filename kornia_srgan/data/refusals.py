@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from kornia_srgan.errors import DataError, DataNotFoundError
 from kornia_srgan.network import is_offline
 
 _NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError")  # botocore's
@@ -45,6 +46,11 @@ def _is_of_the_web(error: BaseException | None) -> bool:
 
         return isinstance(error, ClientError | TimeoutError)
     return False
+
+
+def unreadable(reason: str) -> type[DataError]:
+    """The error for a reason."""
+    return DataNotFoundError if reason.startswith("there is no") else DataError
 
 
 def status_of(error: BaseException | None) -> int | None:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-from kornia_srgan.data.refusals import refusal_reason
+from kornia_srgan.data.refusals import refusal_reason, unreadable
 from kornia_srgan.environment import require_extra
-from kornia_srgan.errors import ConfigError, DataError, DataNotFoundError, KorniaSRGANError, NetworkError
+from kornia_srgan.errors import ConfigError, DataError, KorniaSRGANError, NetworkError
 from kornia_srgan.explain import one_line
 from kornia_srgan.network import PIPE, hub_endpoint
 
@@ -196,8 +196,7 @@ class ShardReader:
             reason = "there is no such command"
         if reason is None:
             return None
-        kind = DataNotFoundError if reason.startswith("there is no") else DataError
-        return kind(f"cannot read shard '{self.url}': {reason}", where=self.url)
+        return unreadable(reason)(f"cannot read shard '{self.url}': {reason}", where=self.url)
 
     def _given_up(self, error: Exception) -> KorniaSRGANError:
         # fsspec says of a web server's every fault that there is no such file.

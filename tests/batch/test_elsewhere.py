@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kornia_srgan.batch.elsewhere import file_name
 from tests.helpers.extras import pretend_missing
 from tests.helpers.object_store import object_store
 from tests.helpers.runner import assert_user_error, invoke
@@ -94,6 +95,18 @@ def test_one_file_a_pattern_and_a_single_level(upscale, pictures, expected, tmp_
     assert contents(tmp_path / "three") == {"below/c_x4.png": expected["below/c_x4.png"]}
     assert upscale(f"file://{pictures}", "-o", tmp_path / "four", "-q", "--no-recursive").code == 0
     assert list(contents(tmp_path / "four")) == ["a_x4.png"]
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("s3://bucket/in/no #1?.jpg", "no #1?.jpg"),
+        ("https://host/in/my%20photo.jpg?token=1", "my photo.jpg"),
+        ("https://host/", "picture"),
+    ],
+)
+def test_results_are_named_after_the_file(address, name):
+    assert file_name(address) == name
 
 
 def test_a_damaged_picture_and_one_that_vanished_do_not_stop_the_others(upscale, pictures, tmp_path):
