@@ -4,8 +4,8 @@
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
 #   srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
 #
-# Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16. docs/results.md says what
-# each cost.
+# Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16, and VGG16=FILE (in timm's or
+# torchvision's keys) where the GAN weights cannot download VGG16. docs/results.md says what each cost.
 set -euo pipefail
 name=${1:?usage: docs/train_weights.sh NAME FOLDER [FOLDER...]}
 shift
@@ -13,6 +13,8 @@ folders=("$@")
 data=()
 for folder in "$@"; do data+=(--data "$folder"); done
 out=zoo-runs
+set_vgg16=()
+if [ -n "${VGG16:-}" ]; then set_vgg16=(--set "stages.0.losses.1.args.extractor.args.weights=$VGG16"); fi
 set_precision=(--set "train.precision=${PRECISION:-bf16}")
 
 train() { # RECIPE RUN [--set ...]
@@ -72,7 +74,7 @@ case $name in
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) # from the packaged srresnet-x4
-    train srgan-light srgan-first
+    train srgan-light srgan-first "${set_vgg16[@]}"
     keep_colours srgan-colours srgan-first 800
     keep_colours srgan-x4 srgan-colours 260 --exact ;;
   photo-x4) photo_x4 ;;
@@ -80,7 +82,7 @@ case $name in
     train photo-x2 photo-x2-first
     keep_colours photo-x2 photo-x2-first 300 --degradation photo ;;
   photo-gan-x4) # from the packaged photo-x4
-    train photo-gan photo-gan-first
+    train photo-gan photo-gan-first "${set_vgg16[@]}"
     keep_colours photo-gan-x4 photo-gan-first 700 --degradation photo ;;
   *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4" >&2; exit 2 ;;
 esac
