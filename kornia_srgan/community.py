@@ -122,12 +122,13 @@ def build_community(
     if name is None:
         hint = did_you_mean(architecture, known)
         raise ArgumentError(
-            f"unknown architecture '{architecture}'{hint or ';'} known: {', '.join(sorted(known))}"
+            f"unknown architecture '{architecture}'{hint or ';'} known: {', '.join(sorted(known))}",
+            where="architecture",
         )
     classes = _classes(name)
     if model not in classes:
         if model or len(classes) != 1:
-            raise ArgumentError(f"{name} has the models {', '.join(classes)}; got '{model}'")
+            raise ArgumentError(f"{name} has the models {', '.join(classes)}; got '{model}'", where="model")
         model = next(iter(classes))
     made = classes[model]
     given = {key: value for key, value in arguments.items() if not key.endswith("_path")}  # would load a file
@@ -142,11 +143,15 @@ def build_community(
             described = known[name].load(dict(network.state_dict()))
     except Exception as error:
         reason = one_line(error, 200)
-        raise ArgumentError(f"{name} cannot be built of {given}: {reason}") from error
+        raise ArgumentError(f"{name} cannot be built of {given}: {reason}", where="arguments") from error
     if not isinstance(described, ImageModelDescriptor):
-        raise ArgumentError(f"{name} needs more than a picture; that is not offered here")
+        raise ArgumentError(
+            f"{name} needs more than a picture; that is not offered here", where="architecture"
+        )
     if described.scale != scale:
-        raise ArgumentError(f"these arguments of {name} give x{described.scale}, not x{scale}")
+        raise ArgumentError(
+            f"these arguments of {name} give x{described.scale}, not x{scale}", where="arguments"
+        )
     return network, described
 
 

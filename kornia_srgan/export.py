@@ -25,7 +25,7 @@ from kornia_srgan.assembly import LoadedGenerator, load_generator
 from kornia_srgan.atomic import write_bytes
 from kornia_srgan.contracts import Geometry
 from kornia_srgan.environment import require_extra
-from kornia_srgan.errors import KorniaSRGANError, UserError
+from kornia_srgan.errors import KorniaSRGANError, UserError, located
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
@@ -101,7 +101,8 @@ def export_generator(
         data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec, geometry)
         smallest = (1, _smallest(align), _smallest(align))
         checks = (*_CHECKS, smallest)
-        parity = tuple(_compare(module, run, batch, h * align, w * align) for batch, h, w in checks)
+        with located(loaded.spec.name):
+            parity = tuple(_compare(module, run, batch, h * align, w * align) for batch, h, w in checks)
     worst = max(check.difference for check in parity)
     if not worst <= TOLERANCE:
         raise KorniaSRGANError.at(
@@ -142,7 +143,9 @@ def _trace(module: nn.Module, name: str, align: int) -> ExportedProgram:
         return torch.export.export(module, (example,), dynamic_shapes=(sizes,), strict=False)
     except Exception as error:  # torch._dynamo has many errors and no common base
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"generator '{name}' cannot be exported with free sizes: {reason}") from error
+        raise UserError(
+            f"generator '{name}' cannot be exported with free sizes: {reason}", where=name
+        ) from error
 
 
 def _multiple(align: int, name: str) -> Any:

@@ -46,7 +46,8 @@ def scale_of(generator: nn.Module) -> int:
     name = type(generator).__name__
     if not hasattr(generator, "scale"):
         raise ArgumentError(
-            f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4"
+            f"{name} has no 'scale'; a generator keeps its factor of enlargement: self.scale = 4",
+            where=f"{name}.scale",
         )
     return _whole(generator.scale, 1, f"{name}.scale")
 
@@ -65,7 +66,7 @@ def supported_dtypes(generator: nn.Module) -> tuple[str, ...]:
 
 def _whole(value: object, least: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ArgumentError(f"{what} is {value!r}; it must be a whole number, {least} or more")
+        raise ArgumentError(f"{what} is {value!r}; it must be a whole number, {least} or more", where=what)
     return int(value)
 
 
@@ -103,7 +104,8 @@ def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None
     reason = one_line(failure)
     raise ArgumentError(
         f"the halo of {type(generator).__name__} cannot be measured, it fails on small images ({reason}); "
-        "state it: self.halo = LR pixels on each side that an output pixel depends on, None for all"
+        "state it: self.halo = LR pixels on each side that an output pixel depends on, None for all",
+        where=type(generator).__name__,
     ) from failure
 
 

@@ -86,6 +86,45 @@ def test_errors_of_files_say_which_file(tmp_path):
             assert str(path) in str(caught.value)
 
 
+def _wanted(**size):
+    from kornia_srgan.inference.rescale import Wanted
+
+    return Wanted(**size)
+
+
+def _created(registry, name, /, path="", **arguments):
+    from kornia_srgan.registry.catalog import get_registry
+
+    return get_registry(registry).create(name, path=path, **arguments)
+
+
+def _enlarged(image):
+    from kornia_srgan.inference.upscaler import Upscaler
+
+    return Upscaler(_created("generator", "ecbsr", scale=1), tile=8)(image)
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        (lambda: _created("generator", "edsr", upsampler="none"), "edsr.upsampler"),
+        (
+            lambda: _created("generator", "edsr", path="generator", upsampler="none"),
+            "generator.args.upsampler",
+        ),
+        (lambda: _created("image_loss", "ssim", path="losses.0", window_size=4), "losses.0.args.window_size"),
+        (lambda: _created("augmentation", "mixup", alpha=-1.0), "alpha"),
+        (lambda: _wanted(width=0), "width"),
+        (lambda: _wanted(scale=2, long_side=10), "scale, long_side"),
+        (lambda: _enlarged([1]), "image"),
+    ],
+)
+def test_errors_of_arguments_say_which_argument(call, where):
+    with pytest.raises(errors.UserError) as caught:
+        call()
+    assert caught.value.where == where
+
+
 def test_a_problem_is_told_in_one_line() -> None:
     assert one_line(OSError("no\n  space\tleft")) == "no space left"
     assert one_line(ValueError("a b c"), 3) == "a b"

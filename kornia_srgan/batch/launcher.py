@@ -71,12 +71,14 @@ def processes_asked_for(environ: Mapping[str, str] = os.environ) -> int:
     if asked is None or asked.num_processes is None:
         raise UserError(
             "accelerate launch --cpu starts one process only; leave it out and give --num-processes to the "
-            "command 'upscale'"
+            "command 'upscale'",
+            where="--num_processes",
         )
     if (asked.num_machines or 1) > 1:
         raise UserError(
             "accelerate launch --cpu starts one process on each machine, and none knows of the others; "
-            "run the command with --share auto on every machine"
+            "run the command with --share auto on every machine",
+            where="--num_machines",
         )
     return asked.num_processes
 

@@ -149,5 +149,7 @@ def _come(listener: Listener, processes: list[subprocess.Popen[bytes]], count: i
         if ended is not None:
             raise KorniaSRGANError(f"a worker process ended before its work (exit code {ended.returncode})")
         if time.monotonic() > deadline:
-            raise KorniaSRGANError(f"only {len(connections)} of {count} processes came to work")
+            raise KorniaSRGANError(
+                f"only {len(connections)} of {count} processes came to work", where="--num-processes"
+            )
     return connections

@@ -105,7 +105,7 @@ def _spandrel(work: Work) -> Forward:
     try:
         found = spandrel.ModelLoader().load_from_state_dict(state)
     except spandrel.UnsupportedModelError:
-        raise UserError("spandrel has no such architecture") from None
+        raise UserError("spandrel has no such architecture", where="spandrel") from None
     module = found.model.to(work.images.device, work.images.dtype).eval().requires_grad_(False)
     images = work.images.contiguous()
     return lambda: module(images)
@@ -145,9 +145,11 @@ def _openvino(work: Work) -> Forward:
 
 def _require_cpu(name: str, work: Work, *dtypes: torch.dtype) -> None:
     if work.images.device.type != "cpu":
-        raise UserError(f"{name} is measured on the CPU only")
+        raise UserError(f"{name} is measured on the CPU only", where=name)
     if work.images.dtype not in dtypes:
-        raise UserError(f"{name} is not measured in {str(work.images.dtype).removeprefix('torch.')}")
+        raise UserError(
+            f"{name} is not measured in {str(work.images.dtype).removeprefix('torch.')}", where=name
+        )
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,8 @@ def find_engines(names: Iterable[str]) -> list[Engine]:
     for name in dict.fromkeys(names):
         if name not in ENGINES:
             raise UserError(
-                f"engine '{name}' is not known{did_you_mean(name, ENGINES)}; use {', '.join(ENGINES)}"
+                f"engine '{name}' is not known{did_you_mean(name, ENGINES)}; use {', '.join(ENGINES)}",
+                where="engine",
             )
         engine = ENGINES[name]
         require_extra(EXTRA, *engine.packages, purpose=f"engine '{name}'")

@@ -104,5 +104,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text.strip())
     if not match:
-        raise UserError(f"size '{text}' is neither a side, such as 128, nor HEIGHTxWIDTH, such as 180x320")
+        raise UserError(
+            f"size '{text}' is neither a side, such as 128, nor HEIGHTxWIDTH, such as 180x320", where="size"
+        )
     return int(match[1]), int(match[2] or match[1])

@@ -54,7 +54,9 @@ def command(
 
     pairs = as_pairs(hr, lr)
     if not (folders or pairs):
-        raise UserError("nothing to look at: give a folder of photographs, or --hr DIR --lr DIR for pairs")
+        raise UserError(
+            "nothing to look at: give a folder of photographs, or --hr DIR --lr DIR for pairs", where="DIR"
+        )
     for path in filter(None, (sheet, json_file, fix_list)):
         check_writable(path)
     shown = console(stderr=True)

@@ -79,7 +79,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
     except UnknownComponentError:
         pass
     else:
-        raise UserError(f"describe {source} needs a name: {names}")
+        raise UserError(f"describe {source} needs a name: {names}", where=source)
     load_plugins(plugins)
     path = locate_weights(source)
     if is_foreign(path):

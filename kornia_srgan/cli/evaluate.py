@@ -151,11 +151,13 @@ def command(
                    "--metric": metric, "--scale": scale, "--bands": bands, "--crops": crops, "--crop": crop,
                    "--crops-by": crops_by, "--crops-best": crops_best, "--crop-size": crop_size}  # fmt: skip
         if given := [name for name, value in scoring.items() if value]:
-            raise UserError(f"--from shows what was scored; leave out {', '.join(given)}")
+            raise UserError(f"--from shows what was scored; leave out {', '.join(given)}", where=given[0])
         outputs.write(_read(from_file), speeds)
         return
     if not data:
-        raise UserError("nothing to score: give --data DIR, or --from FILE.json for figures at hand")
+        raise UserError(
+            "nothing to score: give --data DIR, or --from FILE.json for figures at hand", where="--data"
+        )
     if protocol:
         get_protocol(protocol)
     shown = _shown_bands(bands)
@@ -215,7 +217,8 @@ def _sheets(
     if folder is None:
         if windows or choose or best or size:
             raise UserError(
-                "--crop, --crop-size, --crops-by and --crops-best are for --crops; give --crops DIR"
+                "--crop, --crop-size, --crops-by and --crops-best are for --crops; give --crops DIR",
+                where="--crops",
             )
         return None
     if choose not in (None, "detail", "difference"):
@@ -320,6 +323,7 @@ def _load(sources: list[str], device: torch.device) -> tuple[dict[str, Generator
         models[name] = loaded.module
     if len(found) > 1:
         raise UserError(
-            f"{' and '.join(found.values())} are for images of other channels or ranges; evaluate them apart"
+            f"{' and '.join(found.values())} are for images of other channels or ranges; evaluate them apart",
+            where="--weights",
         )
     return models, next(iter(found), RGB)

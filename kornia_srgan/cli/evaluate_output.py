@@ -60,7 +60,9 @@ class Outputs:
                 check_writable(file)
         if not self.plot:
             if self.benchmark or self.plot_metric or self.plot_sets or self.plot_x != "speed":
-                raise UserError("--benchmark and --plot-... are for --plot; give --plot FILE.png too")
+                raise UserError(
+                    "--benchmark and --plot-... are for --plot; give --plot FILE.png too", where="--plot"
+                )
             return
         from kornia_srgan.evaluation.pareto import COSTS, SUFFIXES
 

@@ -41,7 +41,8 @@ def as_pairs(hr: list[Path] | None, lr: list[Path] | None) -> list[tuple[Path, P
     large, small = hr or [], lr or []
     if len(large) != len(small):
         raise UserError(
-            f"--hr was given {len(large)} times and --lr {len(small)} times; each --hr needs its --lr"
+            f"--hr was given {len(large)} times and --lr {len(small)} times; each --hr needs its --lr",
+            where="--lr",
         )
     return list(zip(large, small, strict=True))
 

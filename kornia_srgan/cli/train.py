@@ -59,7 +59,8 @@ def command(
     if source is None or (config and recipe):
         raise UserError(
             "train takes one recipe or config file, such as 'train srgan --data DIR'; "
-            f"packaged recipes: {', '.join(recipe_names())}"
+            f"packaged recipes: {', '.join(recipe_names())}",
+            where="CONFIG",
         )
     load_plugins(plugin or [])
     values: dict[str, object] = {}

@@ -160,7 +160,7 @@ def format_for(upscaler: Upscaler, form: Format | None, output: Path, clips: Seq
         raise UserError(f"{clips[0]} is a video, and {what}", where=clips[0])
     by_name = output.suffix.lower() if output.suffix and not output.is_dir() else ""
     if (form or tiff) is not tiff or by_name not in ("", ".npy", *tiff.suffixes):
-        raise UserError(f"{what}, which are written as .tif or .npy")
+        raise UserError(f"{what}, which are written as .tif or .npy", where=output)
     return tiff
 
 
@@ -199,7 +199,9 @@ def local_output(
         yield Path(output), ""
         return
     if clips:
-        raise UserError(f"videos cannot be written to '{output}'; give a folder or file of this machine")
+        raise UserError(
+            f"videos cannot be written to '{output}'; give a folder or file of this machine", where=output
+        )
     if share.claims:
         raise UserError(
             f"--share auto needs a folder that all machines see, and '{output}' is an address; give each its "

@@ -56,7 +56,7 @@ def as_roots(folders: Iterable[str | Path] | str | Path) -> list[Path]:
     """
     roots = [Path(f) for f in ([folders] if isinstance(folders, str | Path) else folders)]
     if not roots:
-        raise DataError("no data folder was given; name at least one folder of images")
+        raise DataError("no data folder was given; name at least one folder of images", where="data")
     for root in roots:
         if not root.exists():
             raise DataNotFoundError(f"data folder '{root}' does not exist", where=root)
@@ -69,7 +69,8 @@ def no_images(roots: Iterable[Path], left_out: Sequence[LeftOut] = ()) -> DataEr
     return DataError(
         f"no images in {places} or the folders in it; "
         "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
-        + (f"; left out: {in_words(left_out)}" if left_out else "")
+        + (f"; left out: {in_words(left_out)}" if left_out else ""),
+        where=", ".join(map(str, roots)),
     )
 
 

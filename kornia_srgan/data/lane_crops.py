@@ -107,7 +107,9 @@ def _lane_crops(plan: StreamPlan, number: int, lanes: int, at: Bookmark) -> Iter
             images = decode(drawn.image, crop=plan.crop, scale=plan.scale, pixels=plan.pixels)
         except ImageError as error:
             if drawn.after.epoch - good > BARREN_EPOCHS or len(lane.failures) > _MOST_DAMAGED:
-                raise DataError(f"no image of {len(plan.shards)} shards can be decoded: {error}") from error
+                raise DataError(
+                    f"no image of {len(plan.shards)} shards can be decoded: {error}", where=error.where
+                ) from error
             lane.failures.append(str(error))
             before = drawn.after
             continue

@@ -140,7 +140,8 @@ class Lane:
             if barren == BARREN_EPOCHS:
                 raise DataError(
                     f"no images in {len(self.shards)} shards, for example '{self.shards[order[0]]}'"
-                    + (f": {self.failures[0]}" if self.failures else "")
+                    + (f": {self.failures[0]}" if self.failures else ""),
+                    where=self.shards[order[0]],
                 )
             epoch, turn = epoch + 1, 0
 

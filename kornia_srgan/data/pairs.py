@@ -68,7 +68,9 @@ def open_pairs(
         ConfigError: If the crop is not a multiple of the scale.
     """
     if crop % scale:
-        raise ConfigError(f"crops of {crop} pixels are not a multiple of scale {scale}, which pairs need")
+        raise ConfigError(
+            f"crops of {crop} pixels are not a multiple of scale {scale}, which pairs need", where="crop"
+        )
     files: list[ImageFile] = []
     failures: list[tuple[Path, str]] = []
     for hr, lr in folders:
@@ -190,7 +192,8 @@ def _with_sizes(
         raise DataError(
             f"{len(wrong)} of {len(pairs)} LR images have the wrong size for x{scale}: "
             + "; ".join(wrong_size(f) for f in wrong[:_NAMED])
-            + ("; ..." if len(wrong) > _NAMED else "")
+            + ("; ..." if len(wrong) > _NAMED else ""),
+            where=wrong[0].located.name,
         )
     return files, failures + more
 

@@ -147,9 +147,12 @@ class DecodingSource(_Source):
 
 def _check_share(batch_size: int, rank: int, world_size: int) -> None:
     if not 0 <= rank < world_size:
-        raise DataError(f"rank {rank} does not exist among {world_size} processes")
+        raise DataError(f"rank {rank} does not exist among {world_size} processes", where="rank")
     if batch_size < world_size:
-        raise DataError(f"batch size {batch_size} is smaller than the number of processes, {world_size}")
+        raise DataError(
+            f"batch size {batch_size} is smaller than the number of processes, {world_size}",
+            where="batch_size",
+        )
 
 
 def open_crops(
@@ -227,7 +230,10 @@ def open_crops(
     source.add_unopened(unopened)
     source.report(failures)
     if source.num_images == 0:
-        raise DataError(f"none of the {len(failures)} image files can be decoded, e.g. {failures[0][1]}")
+        raise DataError(
+            f"none of the {len(failures)} image files can be decoded, e.g. {failures[0][1]}",
+            where=failures[0][0],
+        )
     return source
 
 
@@ -237,7 +243,10 @@ def _open_folders(folders: Sequence[str | Path], pixels: PixelFormat) -> tuple[l
     files, unopened = scan_headers(located, pixels)
     unopened = broken_archives + unopened
     if not files:
-        raise DataError(f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}")
+        raise DataError(
+            f"none of the {len(unopened)} image files can be read, for example {unopened[0][1]}",
+            where=unopened[0][0],
+        )
     return files, unopened
 
 

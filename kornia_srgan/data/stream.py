@@ -172,10 +172,12 @@ def open_shards(
         NetworkError: If a server fails time and again.
     """
     if crop % scale:
-        raise ConfigError(f"crops of {crop} pixels are not a multiple of scale {scale}, which pairs need")
+        raise ConfigError(
+            f"crops of {crop} pixels are not a multiple of scale {scale}, which pairs need", where="crop"
+        )
     urls = tuple(expand_shards(shards))
     if not urls:
-        raise DataError("no shard was given; name at least one")
+        raise DataError("no shard was given; name at least one", where="shards")
     plan = StreamPlan(urls, crop, scale, crops_per_image, seed, shuffle_buffer, pixels)
     _look(plan)
     return StreamSource(plan, torch.device(device), workers=workers)

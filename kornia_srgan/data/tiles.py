@@ -139,9 +139,9 @@ def write_tiles(
         ImageError: If a tile cannot be written.
     """
     if crop < 1 or scale < 1 or crop % scale:
-        raise DataError(f"crop {crop} is not a multiple of scale {scale}")
+        raise DataError(f"crop {crop} is not a multiple of scale {scale}", where="crop")
     if stride < 1:
-        raise DataError(f"stride must be at least 1; got {stride}")
+        raise DataError(f"stride must be at least 1; got {stride}", where="stride")
 
     def one(path: Path, name: str) -> int | str:
         try:
@@ -162,7 +162,9 @@ def write_tiles(
     counts = [r for r in results if isinstance(r, int)]
     skipped = tuple(r for r in results if isinstance(r, str))
     if not counts:
-        raise DataError(f"none of the {len(skipped)} image files can be decoded, for example {skipped[0]}")
+        raise DataError(
+            f"none of the {len(skipped)} image files can be decoded, for example {skipped[0]}", where=paths[0]
+        )
     return TileReport(len(counts), sum(counts), skipped)
 
 

@@ -48,5 +48,5 @@ def find_choice(choices: Choices, label: str | None) -> Choice:
         UserError: If there are none.
     """
     if label is None or label not in choices:
-        raise UserError(f"there are no weights called '{label}' here; choose some from the list")
+        raise UserError(f"there are no weights called '{label}' here; choose some from the list", where=label)
     return choices[label]

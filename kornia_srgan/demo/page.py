@@ -107,7 +107,7 @@ def build_page(service: Service, choices: Choices, folder: Path) -> gr.Blocks:
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - how Gradio wants it
         ) -> tuple[Any, ...]:
             if path is None:
-                raise UserError("choose a photograph first")
+                raise UserError("choose a photograph first", where="photograph")
             source = find_choice(known, label).source
             recipe = Recipe(
                 source,
@@ -167,7 +167,7 @@ def _plan(
 
 def _add_weights(path: str | None, known: dict[str, Choice]) -> tuple[Any, Choices]:
     if path is None:
-        raise UserError("no file was uploaded")
+        raise UserError("no file was uploaded", where="weights")
     label, more = with_upload(known, Path(path))
     return gr.Dropdown(choices=_listed(more), value=label), more
 

@@ -130,7 +130,7 @@ class Service:
 
             outcome = run_job(job, rescaler, WriteOptions(), max_pixels=self.max_pixels, on_rows=on_rows)
             if outcome.status != "done":
-                reason = outcome.error or KorniaSRGANError("no reason given")
+                reason = outcome.error or KorniaSRGANError("no reason given", where=name)
                 if not isinstance(reason, UserError):
                     raise reason
                 raise ImageError(str(reason).replace(str(job.target), name), where=name) from reason

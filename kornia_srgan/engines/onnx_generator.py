@@ -18,7 +18,7 @@ from kornia_srgan.engines.sessions import (
     open_session,
 )
 from kornia_srgan.environment import require_extra
-from kornia_srgan.errors import UserError, WeightsError, WeightsNotFoundError
+from kornia_srgan.errors import UserError, WeightsError, WeightsNotFoundError, located
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
 from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
@@ -56,7 +56,8 @@ class OnnxGenerator(nn.Module):
         super().__init__()
         self._made_of = (data, engine, provider, name)
         self.engine = engine
-        self._session: Session = open_session(data, engine, provider)
+        with located(name):
+            self._session: Session = open_session(data, engine, provider)
         sizes, told = self._session.sizes, self._session.metadata
         self.data_range = _data_range(told.get(METADATA_KEY, ""), name)
         if len(sizes) != 4 or (sizes[1] not in (3, None) and METADATA_KEY not in told):

@@ -180,7 +180,9 @@ def _parameters_of(model: object) -> int | None:
 def _check_names(models: Mapping[str, object], folders: Mapping[str, object]) -> None:
     twice = sorted({*models} & {*folders} | ({*models, *folders} & {BASELINE}))
     if twice:
-        raise UserError(f"two rows would be called '{twice[0]}'; give the images another name")
+        raise UserError(
+            f"two rows would be called '{twice[0]}'; give the images another name", where=twice[0]
+        )
 
 
 def _check_bands(models: Mapping[str, Generator], pixels: PixelFormat, shown: tuple[int, ...] | None) -> None:
@@ -194,22 +196,23 @@ def _check_bands(models: Mapping[str, Generator], pixels: PixelFormat, shown: tu
     for name, model in models.items():
         bands = model.bands if isinstance(model, StatesBands) else 3
         if bands != pixels.channels:
-            raise UserError(f"{name} takes {bands} channels, the images have {pixels.channels}")
+            raise UserError(f"{name} takes {bands} channels, the images have {pixels.channels}", where=name)
     if shown is not None and (len(shown) != 3 or not all(0 <= band < pixels.channels for band in shown)):
         raise UserError(
-            f"bands {', '.join(map(str, shown))}: choose three, each from 0 to {pixels.channels - 1}"
+            f"bands {', '.join(map(str, shown))}: choose three, each from 0 to {pixels.channels - 1}",
+            where="bands",
         )
 
 
 def _sets(data: str | Path | Sequence[str | Path], scale: int, *, arrays: bool) -> list[EvalSet]:
     sources = [data] if isinstance(data, str | Path) else list(data)
     if not sources:
-        raise DataError("no evaluation folder was given")
+        raise DataError("no evaluation folder was given", where="data")
     found = [one for source in sources for one in find_sets(source, scale, arrays=arrays)]
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"two evaluation sets are called '{name}'; rename a folder")
+            raise DataError(f"two evaluation sets are called '{name}'; rename a folder", where=name)
     return found
 
 
@@ -217,7 +220,8 @@ def _check_lr(found: EvalSet, protocol: ScoringProtocol) -> None:
     if protocol.needs_lr and found.lr_source != "files":
         raise DataError(
             f"{found.name} has no LR images at x{found.scale}, and protocol {protocol.name} makes none; "
-            f"expected NAME_HR.png beside NAME_LR{found.scale}.png, or HR/ with LRx{found.scale}/"
+            f"expected NAME_HR.png beside NAME_LR{found.scale}.png, or HR/ with LRx{found.scale}/",
+            where=found.name,
         )
 
 
@@ -242,7 +246,8 @@ def _evaluate_set(
             if sr.shape != hr.shape:
                 raise UserError(
                     f"{name}: an image of {tuple(lr.shape[-2:])} was enlarged to {tuple(sr.shape[-2:])}, "
-                    f"expected {tuple(hr.shape[-2:])}"
+                    f"expected {tuple(hr.shape[-2:])}",
+                    where=name,
                 )
             metrics = task.score(image, sr, hr)
             scores[name].append(ImageScore(image.name, metrics))

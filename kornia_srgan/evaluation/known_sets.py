@@ -128,7 +128,8 @@ def locate_set(source: str | Path) -> Path:
     raise DataError(
         f"{known.name} was not found (looked in {', '.join(map(str, places))}); get its {known.count} images "
         f"from {known.where} (licence: {known.licence}), unpack them, and give the folder, or set {VARIABLE} "
-        "to the folder it is in"
+        "to the folder it is in",
+        where=known.name,
     )
 
 

@@ -92,7 +92,8 @@ def plot_pareto(
     if not drawn:
         raise UserError(
             f"no {cost} is known of {', '.join(dict.fromkeys(unknown)) or 'any model'}; "
-            "give --benchmark with a file of `kornia-srgan benchmark --json` of the same weights"
+            "give --benchmark with a file of `kornia-srgan benchmark --json` of the same weights",
+            where="--benchmark",
         )
     figure.suptitle(_where(report, benchmark, cost), fontsize=8)
     picture = io.BytesIO()
@@ -113,7 +114,9 @@ def pareto_front(points: Sequence[Point], *, cheap_is_low: bool, higher_is_bette
 def _known(name: str, options: Sequence[str], what: str) -> str:
     if name not in options:
         hint = did_you_mean(name, options)
-        raise UserError(f"the report has no {what} '{name}'{hint or ';'} it has {', '.join(options)}")
+        raise UserError(
+            f"the report has no {what} '{name}'{hint or ';'} it has {', '.join(options)}", where=name
+        )
     return name
 
 

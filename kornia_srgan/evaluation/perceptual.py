@@ -41,7 +41,7 @@ class LPIPS:
         self, *, net: Literal["alex", "vgg", "squeeze"] = "alex", backbone: str | None = None
     ) -> None:
         if net not in _BACKBONES:
-            raise ArgumentError(f"metric 'lpips': net '{net}'; known: {', '.join(_BACKBONES)}")
+            raise ArgumentError(f"metric 'lpips': net '{net}'; known: {', '.join(_BACKBONES)}", where="net")
         image = _torchmetrics()
         with _local(_BACKBONES[net], backbone):
             self._metric = _build(
@@ -176,7 +176,8 @@ def _build(make: Callable[[], Any], needs: str) -> Any:
         raise OfflineError(
             f"{needs}, which cannot be downloaded ({reason}); "
             f"put the .pth file that torchvision names into {torch.hub.get_dir()}/checkpoints, "
-            "give it as backbone=FILE, or leave the metric out"
+            "give it as backbone=FILE, or leave the metric out",
+            where="backbone",
         ) from None
 
 

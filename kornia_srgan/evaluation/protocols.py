@@ -169,11 +169,14 @@ def get_protocol(name: str) -> ScoringProtocol:
     base, slash, version = name.partition("/")
     if slash and base in PROTOCOLS:
         raise UserError(
-            f"protocol '{base}' has no version '{version}'; this release has {PROTOCOLS[base].id}"
+            f"protocol '{base}' has no version '{version}'; this release has {PROTOCOLS[base].id}",
+            where="protocol",
         )
     if name not in PROTOCOLS:
         hint = did_you_mean(name, PROTOCOLS)
-        raise UserError(f"unknown protocol '{name}'{hint or ';'} known: {', '.join(PROTOCOLS)}")
+        raise UserError(
+            f"unknown protocol '{name}'{hint or ';'} known: {', '.join(PROTOCOLS)}", where="protocol"
+        )
     return PROTOCOLS[name]
 
 
@@ -215,7 +218,9 @@ def _make_metric(text: str) -> tuple[str, Metric]:
     if wanted != text or (name not in METRICS and is_known(name)):
         return _label(prefix + name if name in METRICS else name, arguments), PyIQA(metric=name, **arguments)
     if name not in METRICS and not close_match(name, METRICS) and (likely := close_match(name, QUOTED)):
-        raise UnknownComponentError(f"unknown metric '{name}'; did you mean '{likely}' of pyiqa?")
+        raise UnknownComponentError(
+            f"unknown metric '{name}'; did you mean '{likely}' of pyiqa?", where="metric"
+        )
     return _label(METRICS.get(name).name, arguments), METRICS.create(name, **arguments)
 
 
@@ -238,7 +243,8 @@ def protocol_for(pixels: PixelFormat, name: str | None = None) -> ScoringProtoco
     found = get_protocol(name or BANDS_PROTOCOL)
     if found.channels != "bands":
         raise UserError(
-            f"protocol '{found.name}' is for RGB photographs, these weights are not; take {BANDS_PROTOCOL}"
+            f"protocol '{found.name}' is for RGB photographs, these weights are not; take {BANDS_PROTOCOL}",
+            where="protocol",
         )
     return found
 

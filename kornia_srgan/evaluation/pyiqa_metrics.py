@@ -53,7 +53,7 @@ class PyIQA:
         known = pyiqa.list_models()
         if metric not in known:
             hint = did_you_mean(metric, known)
-            raise UserError(f"pyiqa {pyiqa.__version__} has no metric '{metric}'{hint}")
+            raise UserError(f"pyiqa {pyiqa.__version__} has no metric '{metric}'{hint}", where="metric")
         self.name = metric
         self.version = f"pyiqa {pyiqa.__version__}"
         self._metric = _create(pyiqa, metric, device, options)
@@ -77,7 +77,8 @@ class PyIQA:
             except (RuntimeError, ValueError, AssertionError, IndexError) as error:
                 size = f"{image.shape[-1]}x{image.shape[-2]}"
                 raise UserError(
-                    f"pyiqa's {self.name} cannot score an image of {size} pixels: {_line(error)}"
+                    f"pyiqa's {self.name} cannot score an image of {size} pixels: {_line(error)}",
+                    where=self.name,
                 ) from error
             value = score[0] if isinstance(score, tuple) else score
             scores.append(torch.as_tensor(value).double().reshape(-1)[0].cpu())
@@ -142,15 +143,16 @@ def _create(pyiqa: Any, name: str, device: str, options: dict[str, Any]) -> Any:
         with _patience() if online else _no_network(), contextlib.redirect_stdout(sys.stderr):
             return pyiqa.create_metric(name, device=device, **options)
     except TypeError as error:
-        raise ArgumentError(f"metric pyiqa:{name}: {_line(error)}") from error
+        raise ArgumentError(f"metric pyiqa:{name}: {_line(error)}", where=name) from error
     except Exception as error:
         if online and not isinstance(error, OSError):
-            raise UserError(f"pyiqa's {name} cannot be made: {_line(error)}") from error
+            raise UserError(f"pyiqa's {name} cannot be made: {_line(error)}", where=name) from error
         why = f"cannot be downloaded ({_line(error)})" if online else f"{hub_endpoint()} cannot be reached"
         raise OfflineError(
             f"pyiqa's {name} needs weights that are not here, and {why}; make it once where there is a "
             f"network (python -c \"import pyiqa; pyiqa.create_metric('{name}')\") and copy the folders "
-            "~/.cache/torch/hub and ~/.cache/huggingface, or leave the metric out"
+            "~/.cache/torch/hub and ~/.cache/huggingface, or leave the metric out",
+            where=name,
         ) from error
 
 

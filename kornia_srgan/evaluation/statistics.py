@@ -140,7 +140,9 @@ def compare_models(
     models = list(dict.fromkeys(row.model for row in report.rows))
     if against not in models:
         hint = did_you_mean(against, models)
-        raise UserError(f"no row is called '{against}'{hint or ';'} rows: {', '.join(models)}")
+        raise UserError(
+            f"no row is called '{against}'{hint or ';'} rows: {', '.join(models)}", where="against"
+        )
     chosen = {(row.scale, row.dataset): row for row in report.rows if row.model == against}
     found: list[Comparison] = []
     for row in report.rows:

@@ -29,7 +29,7 @@ class Chained(nn.Module):
     def __init__(self, generators: Sequence[nn.Module]) -> None:
         super().__init__()
         if len(generators) < 2:
-            raise ArgumentError("a chain needs two generators or more")
+            raise ArgumentError("a chain needs two generators or more", where="generators")
         self.generators = nn.ModuleList(generators)
         whole = geometry_of(generators[0])
         for generator in generators[1:]:
@@ -50,7 +50,9 @@ class Chained(nn.Module):
 def _common_bands(generators: Sequence[nn.Module]) -> int:
     counts = [bands_of(generator) for generator in generators]
     if len(set(counts)) > 1:
-        raise ArgumentError(f"a chain needs generators of one number of channels, got {counts}")
+        raise ArgumentError(
+            f"a chain needs generators of one number of channels, got {counts}", where="generators"
+        )
     return counts[0]
 
 

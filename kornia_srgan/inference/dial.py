@@ -40,7 +40,9 @@ class Dial:
     def __post_init__(self) -> None:
         others = (self.photo,) if self.gan is None else (self.photo, self.gan)
         if not all(same_tensors(self.clean, other) for other in others):
-            raise WeightsError(f"the members of {self.name} are not of one architecture and size")
+            raise WeightsError(
+                f"the members of {self.name} are not of one architecture and size", where=self.name
+            )
 
     @classmethod
     def of(cls, family: Family, *, sharp: bool = True) -> Dial:

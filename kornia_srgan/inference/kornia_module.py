@@ -56,7 +56,9 @@ class SuperResolve(ImageModule):
             return self.forward(images[None])[0]
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             shape = tuple(images.shape)
-            raise ImageError(f"images must be (B, 3, H, W), floating point, not {shape} {images.dtype}")
+            raise ImageError(
+                f"images must be (B, 3, H, W), floating point, not {shape} {images.dtype}", where="images"
+            )
         if torch.is_grad_enabled() and images.requires_grad:
             return self.generator(images)
         with torch.no_grad():

@@ -28,11 +28,13 @@ class Wanted:
     long_side: int | None = None
 
     def __post_init__(self) -> None:
-        given = [v for v in (self.scale, self.width, self.long_side) if v is not None]
+        given = {name: value for name, value in vars(self).items() if value is not None}
         if len(given) > 1:
-            raise ArgumentError("give one of --scale, --width and --long-side, not several")
-        if given and not 0 < given[0] < 2**31:
-            raise ArgumentError(f"a size of {given[0]} is not possible; it must be above 0")
+            names = ", ".join(given)
+            raise ArgumentError("give one of --scale, --width and --long-side, not several", where=names)
+        for name, value in given.items():
+            if not 0 < value < 2**31:
+                raise ArgumentError(f"a size of {value} is not possible; it must be above 0", where=name)
 
     def factor(self, height: int, width: int, usual: float) -> float:
         """How many times larger a picture becomes; `usual` if no size is set."""

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from kornia_srgan.engines.choice import computed_elsewhere, with_engine
-from kornia_srgan.errors import ImageError
+from kornia_srgan.errors import ImageError, located
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.inference.calls import Calls
 from kornia_srgan.inference.compute import PHOTOGRAPH, Pieces, compute_strips
@@ -196,17 +196,19 @@ class Upscaler(Calls):
         Raises:
             ImageError: If the type, shape or dtype is not supported.
         """
-        if isinstance(image, Tensor):
-            return self._tensor(image, differentiable)
-        if differentiable:
-            raise ImageError(f"only tensors are differentiable, not {type(image).__name__}")
-        if isinstance(image, Image.Image):
-            from kornia_srgan.inference.picture import enlarge_pil
+        with located("image"):
+            if isinstance(image, Tensor):
+                return self._tensor(image, differentiable)
+            kind = type(image).__name__
+            if differentiable:
+                raise ImageError(f"only tensors are differentiable, not {kind}")
+            if isinstance(image, Image.Image):
+                from kornia_srgan.inference.picture import enlarge_pil
 
-            return enlarge_pil(image, self)
-        if isinstance(image, np.ndarray):
-            return self._array(image)
-        raise ImageError(f"an image must be a PIL image, an array or a tensor, not {type(image).__name__}")
+                return enlarge_pil(image, self)
+            if isinstance(image, np.ndarray):
+                return self._array(image)
+            raise ImageError(f"an image must be a PIL image, an array or a tensor, not {kind}")
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The height and width of the result for an image of `height` x `width`."""

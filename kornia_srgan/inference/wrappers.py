@@ -107,7 +107,8 @@ def interpolate_networks(a: nn.Module, b: nn.Module, weight: float) -> nn.Module
     if not same_tensors(first, second):
         raise WeightsError(
             f"these generators cannot be interpolated: {type(a).__name__} and {type(b).__name__} "
-            "are not of one architecture and size"
+            "are not of one architecture and size",
+            where="generators",
         )
     result = copy.deepcopy(a)
     result.load_state_dict(mix_tensors(first, second, weight))

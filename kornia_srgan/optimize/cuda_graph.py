@@ -30,7 +30,9 @@ class CudaGraphed(nn.Module):
         parameter = next(generator.parameters(), None)
         if parameter is None or parameter.device.type != "cuda":
             where = "no device" if parameter is None else f"'{parameter.device}'"
-            raise UserError(f"a CUDA graph needs a generator on a CUDA device; this one is on {where}")
+            raise UserError(
+                f"a CUDA graph needs a generator on a CUDA device; this one is on {where}", where="generator"
+            )
         self.generator = generator
         geometry = geometry_of(generator)
         self.scale, self.halo, self.align = geometry.scale, geometry.halo, geometry.align

@@ -87,4 +87,6 @@ def recorded_arguments(entry: Entry[Any], arguments: Mapping[str, Any]) -> dict[
     try:
         return json.loads(json.dumps(merged))
     except TypeError as error:
-        raise ArgumentError(f"{entry.name}: an argument cannot be kept in a weight file: {error}") from None
+        raise ArgumentError(
+            f"{entry.name}: an argument cannot be kept in a weight file: {error}", where=entry.name
+        ) from None

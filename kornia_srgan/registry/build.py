@@ -56,7 +56,8 @@ def build_component(
     except ArgumentError as error:
         if not path:
             raise
-        raise ArgumentError.at(path, error) from error
+        argument = f".args.{error.where}" if error.where in parameters else ""
+        raise ArgumentError(f"{path}: {error}", where=f"{path}{argument}") from error
     except (ValueError, TypeError) as error:
         raise ArgumentError.at(path or name, error) from error
 

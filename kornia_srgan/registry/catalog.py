@@ -79,4 +79,6 @@ def get_registry(kind: str) -> Registry[Any]:
         if key in (name, f"{name}s", f"{name}es"):
             return registry
     hint = did_you_mean(key, REGISTRIES)
-    raise UnknownComponentError(f"unknown kind '{kind}'{hint or ';'} known: {', '.join(REGISTRIES)}")
+    raise UnknownComponentError(
+        f"unknown kind '{kind}'{hint or ';'} known: {', '.join(REGISTRIES)}", where="kind"
+    )

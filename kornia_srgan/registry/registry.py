@@ -108,13 +108,16 @@ class Registry(Generic[T]):
         """Add an entry under its name and all aliases, or not at all."""
         names = (entry.name, *entry.aliases)
         if len(set(names)) != len(names):
-            raise DuplicateComponentError(f"{self.kind} '{entry.name}': an alias repeats a name: {names}")
+            raise DuplicateComponentError(
+                f"{self.kind} '{entry.name}': an alias repeats a name: {names}", where=entry.name
+            )
         taken = {n: self._entries[n] for n in names if n in self._entries}
         if taken and not override:
             name, old = next(iter(taken.items()))
             raise DuplicateComponentError(
                 f"{self.kind} '{name}' from {entry.source} is already registered by {old.source}; "
-                "choose another name, or pass override=True to replace it"
+                "choose another name, or pass override=True to replace it",
+                where=name,
             )
         gone = {old.name for old in taken.values()}
         kept = {n: e for n, e in self._entries.items() if e.name not in gone}

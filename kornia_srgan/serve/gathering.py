@@ -123,7 +123,8 @@ class Limited(Rescaler):
         if size[0] * size[1] > self._most:
             raise TooLargeError(
                 f"the result would be {size[1]} x {size[0]}, over the limit of {self._most / 1e6:g} "
-                "megapixels"
+                "megapixels",
+                where="image",
             )
         return size
 

@@ -197,7 +197,8 @@ class Workshop:
         if header is not None and header.megapixels * 1e6 > self._max_pixels:
             raise TooLargeError(
                 f"the picture has {header.megapixels:.1f} megapixels, over the limit of "
-                f"{self._max_pixels / 1e6:g}"
+                f"{self._max_pixels / 1e6:g}",
+                where="image",
             )
 
     def _count_off(self, _: Future[Any]) -> None:
@@ -270,7 +271,7 @@ def _data_format(order: Order) -> Format:
     if order.form not in (None, tiff):
         raise ArgumentError("weights of a stated range give TIFF; leave out the format", where="format")
     if not order.data.startswith(TIFF_MAGIC):
-        raise ImageError("weights of a stated range take a TIFF or GeoTIFF; send one")
+        raise ImageError("weights of a stated range take a TIFF or GeoTIFF; send one", where="image")
     return tiff
 
 

@@ -115,5 +115,6 @@ def _sharding_error(strategy: str) -> ConfigError:
     return ConfigError(
         f"accelerate's {strategy} shards networks: no process has the tensors whole, which the running "
         "average, validation and weight files need; choose multi-GPU (DDP), for large generators with "
-        "train.accumulate and train.precision=bf16"
+        "train.accumulate and train.precision=bf16",
+        where=strategy,
     )

@@ -252,7 +252,8 @@ class Trainer:
         if checkpoint is None or rollbacks > ROLLBACKS_BEFORE_GIVING_UP:
             raise TrainingError(
                 f"'{term}' stayed non-finite through {rollbacks - 1} rollbacks; lower train.lr, set "
-                "train.grad_clip, or find the operation with train.detect_anomaly=true"
+                "train.grad_clip, or find the operation with train.detect_anomaly=true",
+                where=term,
             )
         self.accelerator.load_state(str(checkpoint.path))
         if self._data is not None:

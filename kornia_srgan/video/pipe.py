@@ -105,7 +105,8 @@ class Pipe:
             before = self._next()
             if before is None or before.pts != place.last:
                 raise DataError(
-                    "the place where the run was stopped is not in the clip; --no-resume begins again"
+                    "the place where the run was stopped is not in the clip; --no-resume begins again",
+                    where="--resume",
                 )
             if self._steadier is not None and result is not None:
                 self._steadier.begin(before.pixels, result)

@@ -56,7 +56,9 @@ def choices_of(given: Sequence[str], *, check: Check | None = None) -> Choices:
             check(spec, str(path))
         found[free_label(label, path, found)] = choice_of(source, spec)
     if not found:
-        raise WeightsError("this installation has no packaged weights; give a file with --weights")
+        raise WeightsError(
+            "this installation has no packaged weights; give a file with --weights", where="--weights"
+        )
     return found
 
 

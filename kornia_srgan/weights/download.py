@@ -90,7 +90,7 @@ def _download(address: str, target: Path, entry: CommunityFile) -> None:
         with os.fdopen(handle, "wb") as file:
             digest = _copy(address, file, entry)
         if entry.sha256 and digest != entry.sha256:
-            raise WeightsError("its file is not the one in the catalogue (SHA-256 differs)")
+            raise WeightsError("its file is not the one in the catalogue (SHA-256 differs)", where=address)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def _copy(address: str, file, entry: CommunityFile) -> str:
         Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar,
     ):
         if answer.headers.get_content_type() == "text/html":
-            raise WeightsError("it returned a web page")
+            raise WeightsError("it returned a web page", where=address)
         task = bar.add_task(entry.id, total=entry.size or None)
         while chunk := answer.read(_CHUNK):
             digest.update(chunk)

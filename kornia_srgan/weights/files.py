@@ -176,7 +176,7 @@ def clean_keys(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for key, value in state_dict.items():
         name = ".".join(part for part in key.split(".") if part != "_orig_mod")
         if name in cleaned:
-            raise WeightsError(f"two tensors would both be saved as '{name}'")
+            raise WeightsError(f"two tensors would both be saved as '{name}'", where=name)
         cleaned[name] = value
     while cleaned and all(key.startswith("module.") for key in cleaned):
         cleaned = {key.removeprefix("module."): value for key, value in cleaned.items()}
@@ -204,5 +204,7 @@ def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
         return tensor
     stored = tensor.to(dtype)
     if torch.isfinite(tensor).all() and not torch.isfinite(stored).all():
-        raise WeightsError(f"'{key}' has values too large for {dtype}; store the weights as float32")
+        raise WeightsError(
+            f"'{key}' has values too large for {dtype}; store the weights as float32", where=key
+        )
     return stored

@@ -58,9 +58,9 @@ def push_to_hub(
         return commit.commit_url
     except LocalTokenNotFoundError:
         raise WeightsError(
-            f"publishing to {repo} needs an account: run `hf auth login`, or set HF_TOKEN"
+            f"publishing to {repo} needs an account: run `hf auth login`, or set HF_TOKEN", where=repo
         ) from None
     except HFValidationError as error:
-        raise WeightsError(f"'{repo}' is not a name on the Hub: {one_line(error)}") from None
+        raise WeightsError(f"'{repo}' is not a name on the Hub: {one_line(error)}", where=repo) from None
     except HfHubHTTPError as error:
         raise_hub_error(error, target)

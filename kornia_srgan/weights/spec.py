@@ -59,7 +59,7 @@ class WeightSpec:
             return _canonical({**raw, "checksum": _checksum(raw)})
         except (TypeError, ValueError) as error:
             raise WeightsError(
-                f"weights of '{self.name}': the header takes plain JSON only: {error}"
+                f"weights of '{self.name}': the header takes plain JSON only: {error}", where=self.name
             ) from None
 
     @classmethod

@@ -47,7 +47,9 @@ class PatchDiscriminator(nn.Module):
         (c,) = per_layer(channels, 1, "channels")
         (depth,) = per_layer(num_layers, 1, "num_layers")
         if norm not in ("batch", "instance", "spectral", "none"):
-            raise ArgumentError(f"norm must be 'batch', 'instance', 'spectral' or 'none'; got {norm!r}")
+            raise ArgumentError(
+                f"norm must be 'batch', 'instance', 'spectral' or 'none'; got {norm!r}", where="norm"
+            )
         widths = [c * min(2**i, _MOST) for i in range(depth + 1)]
         layers: list[nn.Module] = [nn.Conv2d(bands, c, 4, 2, padding=1), nn.LeakyReLU(0.2)]
         for index in range(1, depth + 1):

@@ -20,10 +20,10 @@ def per_layer(value: int | tuple[int, ...], count: int, name: str) -> tuple[int,
     values = (value,) * count if isinstance(value, int) else tuple(value)
     if len(values) != count:
         raise ArgumentError(
-            f"{name} needs one value for each of {count} filters; got {len(values)}: {values}"
+            f"{name} needs one value for each of {count} filters; got {len(values)}: {values}", where=name
         )
     if not all(isinstance(v, int) and v >= 1 for v in values):
-        raise ArgumentError(f"{name} must be whole numbers of at least 1; got {values}")
+        raise ArgumentError(f"{name} must be whole numbers of at least 1; got {values}", where=name)
     return values
 
 
@@ -71,9 +71,9 @@ class VGGDiscriminator(nn.Module):
         (dense,) = per_layer(dense, 1, "dense")
         (pool,) = per_layer(pool, 1, "pool")
         if not filters:
-            raise ArgumentError("filters must name at least one convolution")
+            raise ArgumentError("filters must name at least one convolution", where="filters")
         if any(k % 2 == 0 for k in kernels):
-            raise ArgumentError(f"kernel_sizes must be odd; got {kernels}")
+            raise ArgumentError(f"kernel_sizes must be odd; got {kernels}", where="kernel_sizes")
         layers: list[nn.Module] = []
         for index, (inputs, outputs) in enumerate(pairwise((bands, *filters))):
             kernel, stride, first = kernels[index], steps[index], index == 0

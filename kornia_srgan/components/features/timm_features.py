@@ -67,10 +67,14 @@ class TimmFeatures(nn.Module):
         names = (layers,) if isinstance(layers, str | int) else tuple(layers)
         self.layers: tuple[str, ...] = tuple(str(name) for name in names)
         if not names or len(set(self.layers)) != len(names):
-            raise ArgumentError(f"layers must name at least one layer, each once; got {list(names)}")
+            raise ArgumentError(
+                f"layers must name at least one layer, each once; got {list(names)}", where="layers"
+            )
         backbone, any_size = _create(model, weights)
         if not hasattr(backbone, "forward_intermediates"):
-            raise ArgumentError(f"timm's '{model}' gives no intermediate features; choose another model")
+            raise ArgumentError(
+                f"timm's '{model}' gives no intermediate features; choose another model", where="model"
+            )
         config = backbone.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
@@ -151,7 +155,7 @@ def _vgg_index(model: str, layer: str, names: dict[str, int], ends: list[int]) -
         return ends[_stage(model, layer, len(ends), f"or {', '.join(list(names)[-2:])}")]
     name = layer if match["kind"] else f"relu{match['kb']}_{match['kn']}"
     if name not in names:
-        raise ArgumentError(f"'{model}' has no layer '{layer}'; it has {', '.join(names)}")
+        raise ArgumentError(f"'{model}' has no layer '{layer}'; it has {', '.join(names)}", where="layers")
     return names[name]
 
 
@@ -161,7 +165,9 @@ def _stage(model: str, layer: str, count: int, also: str = "") -> int:
     except ValueError:
         stage = count
     if not -count <= stage < count:
-        raise ArgumentError(f"'{model}' has no layer '{layer}'; choose 0 to {count - 1} {also}".rstrip())
+        raise ArgumentError(
+            f"'{model}' has no layer '{layer}'; choose 0 to {count - 1} {also}".rstrip(), where="layers"
+        )
     return stage % count
 
 

@@ -84,7 +84,7 @@ class SpandrelGenerator(nn.Module):
     ) -> None:
         super().__init__()
         if scale < 1:
-            raise ArgumentError(f"scale must be 1 or more; got {scale!r}")
+            raise ArgumentError(f"scale must be 1 or more; got {scale!r}", where="scale")
         self.network, described = build_community(architecture, model, arguments or {}, scale)
         self.scale = scale
         self.architecture = architecture = described.architecture.id
@@ -92,7 +92,8 @@ class SpandrelGenerator(nn.Module):
         if self.channels not in (1, 3, 4) or described.output_channels != self.channels:
             raise ArgumentError(
                 f"{architecture} takes {self.channels} channels and gives {described.output_channels}; "
-                "only networks from grey to grey, RGB to RGB and RGBA to RGBA can be used"
+                "only networks from grey to grey, RGB to RGB and RGBA to RGBA can be used",
+                where="architecture",
             )
         self.requirements = described.size_requirements
         self.align = math.lcm(self.requirements.multiple_of, *self._windows())

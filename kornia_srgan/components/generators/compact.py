@@ -21,7 +21,9 @@ def _activation(kind: Activation, channels: int) -> nn.Module:
         return nn.ReLU()
     if kind == "leakyrelu":
         return nn.LeakyReLU(0.1)
-    raise ArgumentError(f"activation must be 'prelu', 'relu' or 'leakyrelu'; got {kind!r}")
+    raise ArgumentError(
+        f"activation must be 'prelu', 'relu' or 'leakyrelu'; got {kind!r}", where="activation"
+    )
 
 
 class Compact(nn.Module):

@@ -98,9 +98,11 @@ class ECBSR(nn.Module):
         scale_steps(scale)
         check_positive(channels=channels, num_blocks=num_blocks)
         if activation not in ("prelu", "relu"):
-            raise ArgumentError(f"activation must be 'prelu' or 'relu'; got {activation!r}")
+            raise ArgumentError(
+                f"activation must be 'prelu' or 'relu'; got {activation!r}", where="activation"
+            )
         if skip not in ("bilinear", "nearest"):
-            raise ArgumentError(f"skip must be 'bilinear' or 'nearest'; got {skip!r}")
+            raise ArgumentError(f"skip must be 'bilinear' or 'nearest'; got {skip!r}", where="skip")
         self.scale = scale
         self.skip: Literal["bilinear", "nearest"] = skip
         self.halo = num_blocks + 2

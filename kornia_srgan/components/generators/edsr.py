@@ -94,7 +94,9 @@ class EDSR(nn.Module):
             self.tail = nn.Sequential(*stages, conv(channels, bands, 3))
             self.halo = receptive_halo(body_radius, steps, step_radius=1, tail_radius=1)
         else:
-            raise ArgumentError(f"upsampler must be 'pixelshuffle' or 'direct'; got {upsampler!r}")
+            raise ArgumentError(
+                f"upsampler must be 'pixelshuffle' or 'direct'; got {upsampler!r}", where="upsampler"
+            )
         self._initialise()
 
     @torch.no_grad()

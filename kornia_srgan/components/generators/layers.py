@@ -22,7 +22,9 @@ def scale_steps(scale: int) -> tuple[int, ...]:
         ArgumentError: If the scale is not a whole number from 1 to 8.
     """
     if isinstance(scale, bool) or not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
-        raise ArgumentError(f"scale must be a whole number from 1 to {MAX_SCALE}; got {scale!r}")
+        raise ArgumentError(
+            f"scale must be a whole number from 1 to {MAX_SCALE}; got {scale!r}", where="scale"
+        )
     steps = []
     factor = 2
     while scale > 1:
@@ -37,7 +39,7 @@ def check_positive(**values: int) -> None:
     """Raise `ArgumentError` for the first value that is not a whole number of at least 1."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name} must be a whole number of at least 1; got {value!r}")
+            raise ArgumentError(f"{name} must be a whole number of at least 1; got {value!r}", where=name)
 
 
 def conv(inputs: int, outputs: int, kernel: int, *, bias: bool = True) -> nn.Conv2d:
@@ -59,7 +61,7 @@ def upsample_step(
     elif kind == "resize":
         layers = [nn.Upsample(scale_factor=factor, mode="nearest"), conv(channels, channels, 3)]
     else:
-        raise ArgumentError(f"upsampler must be 'pixelshuffle' or 'resize'; got {kind!r}")
+        raise ArgumentError(f"upsampler must be 'pixelshuffle' or 'resize'; got {kind!r}", where="upsampler")
     return nn.Sequential(*layers, *([activation()] if activation is not None else []))
 
 

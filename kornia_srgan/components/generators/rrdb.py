@@ -59,10 +59,10 @@ class RRDB(RRDBNet):
         bands: int = 3,
     ) -> None:
         if scale not in (1, 2, 4, 8):
-            raise ArgumentError(f"scale of rrdb must be 1, 2, 4 or 8; got {scale!r}")
+            raise ArgumentError(f"scale of rrdb must be 1, 2, 4 or 8; got {scale!r}", where="scale")
         doublings = max(2, scale.bit_length() - 1) if doublings is None else doublings
         if not scale <= 2**doublings <= 16 * scale:
-            raise ArgumentError(f"rrdb: {doublings} doublings do not give x{scale}")
+            raise ArgumentError(f"rrdb: {doublings} doublings do not give x{scale}", where="scale")
         check_positive(channels=channels, num_blocks=num_blocks, growth_channels=growth_channels, bands=bands)
         align = 2**doublings // scale
         super().__init__(

@@ -97,11 +97,11 @@ class SRResNet(nn.Module):
         steps = scale_steps(scale)
         check_positive(channels=channels, num_blocks=num_blocks, bands=bands)
         if norm not in ("batch", "none"):
-            raise ArgumentError(f"norm must be 'batch' or 'none'; got {norm!r}")
+            raise ArgumentError(f"norm must be 'batch' or 'none'; got {norm!r}", where="norm")
         if output not in ("signed", "unit", "tanh"):
-            raise ArgumentError(f"output must be 'signed', 'unit' or 'tanh'; got {output!r}")
+            raise ArgumentError(f"output must be 'signed', 'unit' or 'tanh'; got {output!r}", where="output")
         if body_end not in ("norm", "prelu"):
-            raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}")
+            raise ArgumentError(f"body_end must be 'norm' or 'prelu'; got {body_end!r}", where="body_end")
         self.scale = scale
         self.bands = bands
         self.output: Output = output

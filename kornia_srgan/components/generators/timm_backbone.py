@@ -121,7 +121,7 @@ class TimmGenerator(FeatureUpsampler):
         with torch.no_grad():
             shapes = [tuple(f.shape) for f in backbone(torch.zeros(1, 3, 64, 64)).values()]
         if not shapes:
-            raise ArgumentError("timm_backbone: layers is empty")
+            raise ArgumentError("timm_backbone: layers is empty", where="layers")
         widths = tuple(shape[1] for shape in shapes)
         super().__init__(_Listed(backbone), widths, scale=scale, channels=channels, num_blocks=num_blocks)
         backbone.requires_grad_(not frozen)

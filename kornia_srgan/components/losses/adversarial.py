@@ -26,7 +26,7 @@ class PenalisedLoss(nn.Module):
         super().__init__()
         for name, value in (("r1", r1), ("gradient_penalty", gradient_penalty)):
             if value < 0:
-                raise ArgumentError(f"{name} must be at least 0; got {value!r}")
+                raise ArgumentError(f"{name} must be at least 0; got {value!r}", where=name)
         self.r1_weight = r1
         self.gradient_penalty_weight = gradient_penalty
 
@@ -67,7 +67,9 @@ class LabelledLoss(PenalisedLoss):
     ) -> None:
         super().__init__(r1=r1, gradient_penalty=gradient_penalty)
         if not 0 <= label_smoothing < 0.5:
-            raise ArgumentError(f"label_smoothing must be in [0, 0.5); got {label_smoothing!r}")
+            raise ArgumentError(
+                f"label_smoothing must be in [0, 0.5); got {label_smoothing!r}", where="label_smoothing"
+            )
         self.label_smoothing = label_smoothing
 
 

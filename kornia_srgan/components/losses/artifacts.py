@@ -71,7 +71,7 @@ class LDLLoss(nn.Module):
     def __init__(self, *, window: int = 7) -> None:
         super().__init__()
         if window < 3 or window % 2 == 0:
-            raise ArgumentError(f"window must be odd and at least 3; got {window!r}")
+            raise ArgumentError(f"window must be odd and at least 3; got {window!r}", where="window")
         self.window = window
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
@@ -117,7 +117,8 @@ class ColorLoss(nn.Module):
         super().__init__()
         if cell < 1 or lightness < 0:
             raise ArgumentError(
-                f"cell must be positive and lightness at least 0; got {cell!r} and {lightness!r}"
+                f"cell must be positive and lightness at least 0; got {cell!r} and {lightness!r}",
+                where="cell",
             )
         self.cell = cell
         self.lightness = lightness
@@ -180,9 +181,11 @@ class WaveletLoss(nn.Module):
     def __init__(self, *, low: float = 1.0, details: float = 0.1, levels: int = 2) -> None:
         super().__init__()
         if low < 0 or details < 0 or low + details == 0:
-            raise ArgumentError(f"low and details must be at least 0, one above; got {low!r} and {details!r}")
+            raise ArgumentError(
+                f"low and details must be at least 0, one above; got {low!r} and {details!r}", where="low"
+            )
         if levels < 1:
-            raise ArgumentError(f"levels must be at least 1; got {levels!r}")
+            raise ArgumentError(f"levels must be at least 1; got {levels!r}", where="levels")
         self.low = low
         self.details = details
         self.levels = levels

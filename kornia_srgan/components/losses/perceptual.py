@@ -44,7 +44,9 @@ def random_shifts(sr: Tensor, hr: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """
     height, width = hr.shape[-2] - most, hr.shape[-1] - most
     if min(height, width) < 1:
-        raise ArgumentError(f"jitter {most} needs images larger than {most} pixels; got {tuple(hr.shape)}")
+        raise ArgumentError(
+            f"jitter {most} needs images larger than {most} pixels; got {tuple(hr.shape)}", where="jitter"
+        )
     # whole numbers, so that the order of the sum does not matter
     sums = (hr.detach() * 255).round().to(torch.int64).sum(dim=(1, 2, 3)).tolist()
     offsets = [divmod(total % (most + 1) ** 2, most + 1) for total in sums]
@@ -112,21 +114,27 @@ class PerceptualLoss(nn.Module):
         if set(weights) != set(layers):
             raise ArgumentError(
                 f"layer_weights must give a weight to each of the extractor's layers {', '.join(layers)}; "
-                f"got {', '.join(weights) or 'none'}"
+                f"got {', '.join(weights) or 'none'}",
+                where="layer_weights",
             )
         if criterion not in ("mse", "l1"):
-            raise ArgumentError(f"criterion must be 'mse' or 'l1'; got {criterion!r}")
+            raise ArgumentError(f"criterion must be 'mse' or 'l1'; got {criterion!r}", where="criterion")
         if normalize not in ("none", "hr_mean"):
-            raise ArgumentError(f"normalize must be 'none' or 'hr_mean'; got {normalize!r}")
+            raise ArgumentError(
+                f"normalize must be 'none' or 'hr_mean'; got {normalize!r}", where="normalize"
+            )
         if style_weight < 0 or feature_scale <= 0:
             raise ArgumentError(
                 "style_weight must be at least 0 and feature_scale above 0; "
-                f"got {style_weight} and {feature_scale}"
+                f"got {style_weight} and {feature_scale}",
+                where="style_weight",
             )
         if jitter < 0:
-            raise ArgumentError(f"jitter must be at least 0; got {jitter}")
+            raise ArgumentError(f"jitter must be at least 0; got {jitter}", where="jitter")
         if bands is not None and (len(bands) != 3 or min(bands) < 0):
-            raise ArgumentError(f"bands must be three numbers of channels from 0; got {bands!r}")
+            raise ArgumentError(
+                f"bands must be three numbers of channels from 0; got {bands!r}", where="bands"
+            )
         self.bands = list(bands) if bands is not None else None
         self.extractor = extractor
         self.layer_weights = weights
@@ -148,7 +156,8 @@ class PerceptualLoss(nn.Module):
             sr, hr = sr[:, self.bands], hr[:, self.bands]
         elif sr.shape[1] != 3:
             raise ArgumentError(
-                f"the extractor sees three channels, images have {sr.shape[1]}; say which: bands: [0, 1, 2]"
+                f"the extractor sees three channels, images have {sr.shape[1]}; say which: bands: [0, 1, 2]",
+                where="bands",
             )
         if self.jitter:
             sr, hr = random_shifts(sr, hr, self.jitter)

@@ -27,7 +27,7 @@ def spectral_angle_loss(sr: Tensor, hr: Tensor, *, eps: float = 1e-4) -> Tensor:
     """
     a, b = _float32(sr, hr)
     if a.shape[1] < 2:
-        raise ArgumentError("sam compares spectra: it needs two channels or more, got 1")
+        raise ArgumentError("sam compares spectra: it needs two channels or more, got 1", where="sam")
     a, b = (x / x.norm(dim=1, keepdim=True).clamp_min(eps) for x in (a, b))
     # By the chord: the arc cosine has no finite gradient where the spectra agree.
     chord = ((a - b).square().sum(1) + 1e-12).sqrt()
@@ -108,7 +108,7 @@ class CharbonnierLoss(nn.Module):
     def __init__(self, *, eps: float = 1e-3) -> None:
         super().__init__()
         if eps <= 0:
-            raise ArgumentError(f"eps must be positive; got {eps!r}")
+            raise ArgumentError(f"eps must be positive; got {eps!r}", where="eps")
         self.eps = eps
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ class SSIMLoss(nn.Module):
     def __init__(self, *, window_size: int = 11) -> None:
         super().__init__()
         if window_size < 1 or window_size % 2 == 0:
-            raise ArgumentError(f"window_size must be odd and positive; got {window_size!r}")
+            raise ArgumentError(
+                f"window_size must be odd and positive; got {window_size!r}", where="window_size"
+            )
         self.window_size = window_size
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ class MSSSIMLoss(nn.Module):
     def __init__(self, *, alpha: float = 0.84) -> None:
         super().__init__()
         if not 0 <= alpha <= 1:
-            raise ArgumentError(f"alpha must be in [0, 1]; got {alpha!r}")
+            raise ArgumentError(f"alpha must be in [0, 1]; got {alpha!r}", where="alpha")
         self.loss = KorniaMSSSIM(alpha=alpha, compensation=1.0)
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:

@@ -41,7 +41,9 @@ class Dihedral:
         check_seeds(images, seeds)
         height, width = images.shape[-2:]
         if height != width:
-            raise ArgumentError(f"augmentation 'dihedral' needs square crops; got {height}x{width}")
+            raise ArgumentError(
+                f"augmentation 'dihedral' needs square crops; got {height}x{width}", where="dihedral"
+            )
         coins = draw_uniform(seeds, stream="dihedral", count=3) < 0.5
         if images.device.type == "cpu":  # a tenth of the time; on a GPU it would be a launch for each image
             return torch.stack(
@@ -92,7 +94,9 @@ class ColorJiggle:
             ("p", p, 1.0),
         ):
             if not 0 <= value <= largest:
-                raise ArgumentError(f"color_jiggle: {name} must lie in [0, {largest:g}]; got {value}")
+                raise ArgumentError(
+                    f"color_jiggle: {name} must lie in [0, {largest:g}]; got {value}", where=name
+                )
         self.amounts = (brightness, contrast, saturation, hue)
         self.p = p
 
@@ -134,11 +138,16 @@ class KorniaAugmentation:
         known = [n for n in dir(kornia_augmentation) if n.startswith(("Random", "Color"))]
         if augmentation not in known:
             hint = did_you_mean(augmentation, known)
-            raise ArgumentError(f"augmentation 'kornia': no '{augmentation}' in kornia.augmentation{hint}")
+            raise ArgumentError(
+                f"augmentation 'kornia': no '{augmentation}' in kornia.augmentation{hint}",
+                where="augmentation",
+            )
         try:
             self._augment = getattr(kornia_augmentation, augmentation)(**(args or {}))
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"augmentation 'kornia': {augmentation}: {error}") from error
+            raise ArgumentError(
+                f"augmentation 'kornia': {augmentation}: {error}", where=augmentation
+            ) from error
         self.name = augmentation
 
     def __call__(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
@@ -157,5 +166,7 @@ class KorniaAugmentation:
         result = torch.cat(out).to(images.dtype)
         if result.shape != images.shape:
             sizes = f"{tuple(images.shape[-2:])} to {tuple(result.shape[-2:])}"
-            raise ArgumentError(f"augmentation 'kornia': {self.name} changes the size of images, {sizes}")
+            raise ArgumentError(
+                f"augmentation 'kornia': {self.name} changes the size of images, {sizes}", where=self.name
+            )
         return result

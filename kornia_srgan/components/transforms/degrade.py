@@ -36,7 +36,7 @@ class DegradationPipeline:
 
     def __init__(self, *, stages: tuple[Stage, ...], quantize: bool = True) -> None:
         if not stages:
-            raise ArgumentError("pipeline: stages is empty; it needs at least 'resize'")
+            raise ArgumentError("pipeline: stages is empty; it needs at least 'resize'", where="stages")
         self.stages = build_stages(stages, path="pipeline.stages")
         self.quantize = quantize
 
@@ -56,7 +56,8 @@ class DegradationPipeline:
         if ended - {tuple(size)}:
             h, w = ended.pop()
             raise ArgumentError(
-                f"pipeline: the stages end at {h}x{w}, not at {size[0]}x{size[1]}; add 'resize'"
+                f"pipeline: the stages end at {h}x{w}, not at {size[0]}x{size[1]}; add 'resize'",
+                where="stages",
             )
         pixels = canvas.pixels[..., : size[0], : size[1]].clamp(0, 1)
         return torch.round(pixels * 255) / 255 if self.quantize else pixels

@@ -43,7 +43,7 @@ class MixUp:
     def __init__(self, *, p: float = 0.5, alpha: float = 1.2) -> None:
         _check_probability(p, "mixup")
         if alpha <= 0:
-            raise ArgumentError(f"mixup: alpha must be positive, got {alpha}")
+            raise ArgumentError(f"mixup: alpha must be positive, got {alpha}", where="alpha")
         self.p = p
         self.alpha = alpha
 
@@ -77,7 +77,7 @@ class CutBlur:
     def __init__(self, *, p: float = 0.5, alpha: float = 0.7) -> None:
         _check_probability(p, "cutblur")
         if not 0 < alpha <= 1:
-            raise ArgumentError(f"cutblur: alpha must be in (0, 1], got {alpha}")
+            raise ArgumentError(f"cutblur: alpha must be in (0, 1], got {alpha}", where="alpha")
         self.p = p
         self.alpha = alpha
         self.degrade: Degradation = real_esrgan()
@@ -113,4 +113,4 @@ class CutBlur:
 
 def _check_probability(p: float, name: str) -> None:
     if not 0 <= p <= 1:
-        raise ArgumentError(f"{name}: p must be in [0, 1], got {p}")
+        raise ArgumentError(f"{name}: p must be in [0, 1], got {p}", where="p")

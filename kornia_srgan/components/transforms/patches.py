@@ -34,9 +34,11 @@ class FlatPatches:
 
     def __init__(self, *, p: float = 0.5, size: tuple[float, float] = (0.25, 1.0)) -> None:
         if not 0 <= p <= 1:
-            raise ArgumentError(f"flat_patches: p must lie in [0, 1]; got {p}")
+            raise ArgumentError(f"flat_patches: p must lie in [0, 1]; got {p}", where="p")
         if not 0 < size[0] <= size[1] <= 1:
-            raise ArgumentError(f"flat_patches: size must be two rising shares in (0, 1]; got {size}")
+            raise ArgumentError(
+                f"flat_patches: size must be two rising shares in (0, 1]; got {size}", where="size"
+            )
         self.p = p
         self.size = size
 

@@ -116,7 +116,9 @@ def resample(
     """
     for old, new in zip((*canvas.heights, *canvas.widths), (*heights, *widths), strict=True):
         if new < 1 or old > new * _LEAST_SCALE:
-            raise ArgumentError(f"cannot resize from {old} to {new} pixels; the least is 1/{_LEAST_SCALE}")
+            raise ArgumentError(
+                f"cannot resize from {old} to {new} pixels; the least is 1/{_LEAST_SCALE}", where="size"
+            )
     pixels = canvas.pixels
     room_in = pixels.shape[-2:]
     rows = axis_matrices(

@@ -24,7 +24,7 @@ def check_seeds(images: Tensor, seeds: Sequence[int]) -> None:
     """Raise `ArgumentError` unless there is one seed per image."""
     if len(seeds) != len(images):
         raise ArgumentError(
-            f"a transform needs one seed per image; got {len(seeds)} for {len(images)} images"
+            f"a transform needs one seed per image; got {len(seeds)} for {len(images)} images", where="seeds"
         )
 
 

@@ -68,9 +68,11 @@ class Blur:
         size: int = 21,
     ) -> None:
         if len(shares) != len(BLUR_FAMILIES) or min(shares) < 0 or sum(shares) <= 0:
-            raise ArgumentError(f"blur: shares needs a number for each of {', '.join(BLUR_FAMILIES)}")
+            raise ArgumentError(
+                f"blur: shares needs a number for each of {', '.join(BLUR_FAMILIES)}", where="shares"
+            )
         if size < 7 or size % 2 == 0:
-            raise ArgumentError(f"blur: size must be odd and at least 7; got {size}")
+            raise ArgumentError(f"blur: size must be odd and at least 7; got {size}", where="size")
         self.p = check_share("blur: p", p)
         self.sigma = check_range("blur: sigma", sigma, 1e-2, 1e3)
         self.beta_gaussian = check_range("blur: beta_gaussian", beta_gaussian, 1e-2, 1e2)
@@ -128,7 +130,7 @@ class Sinc:
 
     def __init__(self, *, p: float = 0.8, cutoff: Range = (math.pi / 3, math.pi), size: int = 21) -> None:
         if size < 3 or size % 2 == 0:
-            raise ArgumentError(f"sinc: size must be odd and at least 3; got {size}")
+            raise ArgumentError(f"sinc: size must be odd and at least 3; got {size}", where="size")
         self.p = check_share("sinc: p", p)
         self.cutoff = check_range("sinc: cutoff", cutoff, 1e-2, math.pi)
         self.size = size
@@ -160,7 +162,7 @@ class Sharpen:
         self, *, p: float = 1.0, amount: Range = (0.2, 1.5), sigma: Range = (0.5, 2.0), size: int = 13
     ) -> None:
         if size < 3 or size % 2 == 0:
-            raise ArgumentError(f"sharpen: size must be odd and at least 3; got {size}")
+            raise ArgumentError(f"sharpen: size must be odd and at least 3; got {size}", where="size")
         self.p = check_share("sharpen: p", p)
         self.amount = check_range("sharpen: amount", amount, 0, 10)
         self.sigma = check_range("sharpen: sigma", sigma, 1e-2, 1e2)

@@ -22,7 +22,9 @@ def _pick_kernels(kernels: tuple[Kernel, ...], uniform: np.ndarray) -> list[Kern
 def _check_kernels(stage: str, kernels: tuple[Kernel, ...]) -> tuple[Kernel, ...]:
     unknown = [k for k in kernels if k not in KERNELS]
     if unknown or not kernels:
-        raise ArgumentError(f"{stage}: kernels must be some of {', '.join(KERNELS)}; got {list(kernels)}")
+        raise ArgumentError(
+            f"{stage}: kernels must be some of {', '.join(KERNELS)}; got {list(kernels)}", where="kernels"
+        )
     return kernels
 
 
@@ -52,7 +54,8 @@ class RandomResize:
     ) -> None:
         if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
             raise ArgumentError(
-                "random_resize: shares needs three numbers: for growing, shrinking and staying"
+                "random_resize: shares needs three numbers: for growing, shrinking and staying",
+                where="shares",
             )
         self.limits = np.cumsum(shares) / np.sum(shares)
         self.factor = check_range("random_resize: factor", factor, 0.1, 4)

@@ -19,7 +19,9 @@ def check_range(name: str, values: Range, low: float, high: float) -> Range:
         ArgumentError: If it does not.
     """
     if len(values) != 2 or not low <= values[0] <= values[1] <= high:
-        raise ArgumentError(f"{name} must be two rising numbers in [{low:g}, {high:g}]; got {list(values)}")
+        raise ArgumentError(
+            f"{name} must be two rising numbers in [{low:g}, {high:g}]; got {list(values)}", where=name
+        )
     return values[0], values[1]
 
 
@@ -30,7 +32,7 @@ def check_share(name: str, value: float) -> float:
         ArgumentError: If it is not.
     """
     if not 0 <= value <= 1:
-        raise ArgumentError(f"{name} is a probability, in [0, 1]; got {value}")
+        raise ArgumentError(f"{name} is a probability, in [0, 1]; got {value}", where=name)
     return value
 
 

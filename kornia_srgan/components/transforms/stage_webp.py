@@ -37,7 +37,9 @@ class WebP:
         from PIL import features
 
         if not features.check("webp"):
-            raise MissingExtraError("webp: this Pillow was built without WebP; pip install --upgrade pillow")
+            raise MissingExtraError(
+                "webp: this Pillow was built without WebP; pip install --upgrade pillow", where="webp"
+            )
         self.p = check_share("webp: p", p)
         self.quality = check_range("webp: quality", quality, 0, 100)
 

@@ -100,7 +100,10 @@ def _take(canvas: Canvas, chosen: np.ndarray) -> Canvas:
 
 def _put_together(parts: Sequence[tuple[np.ndarray, Canvas]]) -> Canvas:
     if len({p.pixels.shape[-2:] for _, p in parts}) > 1:
-        raise ArgumentError("either_order: both orders must end at one size; put a 'resize' into a group")
+        raise ArgumentError(
+            "either_order: both orders must end at one size; put a 'resize' into a group",
+            where="either_order",
+        )
     order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
     pixels = torch.cat([p.pixels for _, p in parts])
     whole = Canvas(
