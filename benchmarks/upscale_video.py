@@ -30,7 +30,7 @@ from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
-from kornia_srgan.video.steady import flicker
+from kornia_srgan.video.steady import warping_error
 
 
 def made_frames(photos: Path, count: int, width: int, height: int) -> list[Image.Image]:
@@ -131,7 +131,7 @@ def main() -> None:
                 restore = "-" if outcome.restore is None else f"{outcome.restore:.2f}"
                 print(
                     f"{weights} {steady} {restore} {rates[0]:.3g} {rates[1]:.3g} {rates[0] / rates[1]:.2f} "
-                    f"{flicker(frames, clean):.2f} {psnr:.2f}",
+                    f"{warping_error(frames, clean):.2f} {psnr:.2f}",
                     flush=True,
                 )
 

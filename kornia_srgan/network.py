@@ -10,6 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 
 PROBE_SECONDS = 3.0
 PIPE = "pipe:"
+_WEB = ("http", "https")
 
 
 def is_address(name: str) -> bool:
@@ -20,6 +21,20 @@ def is_address(name: str) -> bool:
 def is_remote(name: str) -> bool:
     """Whether a name of data is an address, or a command after `pipe:`, not a path."""
     return is_address(name) or name.startswith(PIPE)
+
+
+def is_on_the_web(address: str) -> bool:
+    """Whether an address is that of a web server."""
+    return urlsplit(address).scheme in _WEB
+
+
+def last_part(address: str) -> str:
+    """The last part of an address or a command, such as `train-{000..099}.tar`.
+
+    On a web server, what follows `?` or `#` does not belong to it; elsewhere it is part of the name.
+    """
+    path = urlsplit(address).path if is_on_the_web(address) else address
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def is_offline() -> bool:

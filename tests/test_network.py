@@ -25,6 +25,22 @@ def closed():
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("s3://bucket/deep/train-{0..9}.tar", "train-{0..9}.tar"),
+        ("s3://bucket/no #1?.tar", "no #1?.tar"),
+        ("s3://bucket/folder/", "folder"),
+        ("pipe:curl -s https://host/a.tar", "a.tar"),
+        ("https://host/a.tar?download=true", "a.tar"),
+        ("https://host/", ""),
+        ("local.tar", "local.tar"),
+    ],
+)
+def test_the_last_part_is_the_name(address, name):
+    assert network.last_part(address) == name
+
+
 def test_a_server_that_listens_is_reachable_and_another_is_not(server):
     assert network.reachable(f"http://{server}/some/file")
     assert not network.reachable(f"http://{closed()}/some/file")

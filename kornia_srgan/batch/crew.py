@@ -23,7 +23,7 @@ class LostError(UserError):
 
 
 @dataclass
-class Order:
+class CrewOrder:
     """A task that was submitted.
 
     Attributes:
@@ -77,7 +77,7 @@ class Crew:
         self._members = list(members)
         self._size = len(self._members)
         self._waiting: deque[int] = deque()
-        self._orders: dict[int, Order] = {}
+        self._orders: dict[int, CrewOrder] = {}
         self._numbers = 0
         self.at_once = 2
 
@@ -91,7 +91,7 @@ class Crew:
         on_news: Callable[[Any], Any] = lambda _: None,
         on_end: Callable[[Any, Exception | None], Any] = lambda *_: None,
         first: bool = False,
-    ) -> Order:
+    ) -> CrewOrder:
         """Queue a task.
 
         Args:
@@ -101,12 +101,12 @@ class Crew:
             first: Before all that waits.
         """
         self._numbers += 1
-        order = self._orders[self._numbers] = Order(pickle.dumps(task, protocol=5), on_news, on_end)
+        order = self._orders[self._numbers] = CrewOrder(pickle.dumps(task, protocol=5), on_news, on_end)
         (self._waiting.appendleft if first else self._waiting.append)(self._numbers)
         self._hand_out()
         return order
 
-    def wait_for(self, order: Order) -> Any:
+    def wait_for(self, order: CrewOrder) -> Any:
         """The result of a task.
 
         Raises:

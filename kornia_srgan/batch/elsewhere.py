@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from kornia_srgan.data.refusals import refusal_reason, unreadable
-from kornia_srgan.data.remote import WEB, file_system_of, require_file_system
+from kornia_srgan.data.refusals import refusal_error, refusal_reason
+from kornia_srgan.data.remote import file_system_of, require_file_system
 from kornia_srgan.errors import DataError, UserError
 from kornia_srgan.explain import one_line
+from kornia_srgan.network import is_on_the_web, last_part
 from kornia_srgan.photos.find import LeftOut, picture_suffixes
 
 if TYPE_CHECKING:
@@ -37,18 +38,18 @@ class Listed:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def shown(address: str) -> str:
+def public_address(address: str) -> str:
     """An address as messages and reports show it: without a password, or a signature after `?`."""
-    parts = urlsplit(address)
-    if parts.scheme in WEB:
+    if is_on_the_web(address):
+        parts = urlsplit(address)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return address
 
 
 def file_name(address: str) -> str:
-    """The name of the file at an address. What follows `?` or `#` belongs to it, but on a web server."""
-    path = unquote(urlsplit(address).path) if urlsplit(address).scheme in WEB else address
-    return PurePosixPath(path).name or "picture"
+    """The name of the file at an address."""
+    name = last_part(address)
+    return PurePosixPath(unquote(name) if is_on_the_web(address) else name).name or "picture"
 
 
 def find_elsewhere(address: str, *, recursive: bool = True) -> Listed:
@@ -62,8 +63,8 @@ def find_elsewhere(address: str, *, recursive: bool = True) -> Listed:
         MissingExtraError: If a package for it is missing.
         DataError: If it does not exist, cannot be read, or has no picture.
     """
-    require_file_system(address, purpose=f"'{shown(address)}'")
-    if urlsplit(address).scheme in WEB:
+    require_file_system(address, purpose=f"'{public_address(address)}'")
+    if is_on_the_web(address):
         return Listed(((address, Path()),))
     with _told("read", address):
         files, root = file_system_of(address)
@@ -85,7 +86,7 @@ def find_elsewhere(address: str, *, recursive: bool = True) -> Listed:
         elif not name.name.startswith("."):
             left_out.append(LeftOut(where, "not named as a picture; give it by name to enlarge it"))
     if not kept:
-        raise DataError(f"no picture in '{shown(address)}'", where=shown(address))
+        raise DataError(f"no picture in '{public_address(address)}'", where=public_address(address))
     return Listed(tuple(kept), tuple(left_out))
 
 
@@ -96,14 +97,14 @@ def check_results_address(address: str, inputs: Sequence[str]) -> None:
         MissingExtraError: If a package for it is missing.
         UserError: If it is refused.
     """
-    where = shown(address)
-    if urlsplit(address).scheme in WEB:
+    where = public_address(address)
+    if is_on_the_web(address):
         raise UserError(f"results cannot be written to '{where}'; give a folder or a bucket", where=where)
     for text in inputs:
         if f"{address.rstrip('/')}/".startswith(f"{text.rstrip('/')}/"):
             raise UserError(
-                f"'{where}' lies in the input '{shown(text)}', so that results would be enlarged next time; "
-                "choose another -o",
+                f"'{where}' lies in the input '{public_address(text)}', so that results would be "
+                "enlarged next time; choose another -o",
                 where=where,
             )
     require_file_system(address, purpose=f"'{where}'")
@@ -122,7 +123,7 @@ def delivered(jobs: Sequence[Job], folder: Path, address: str, *, skip: bool) ->
     for job in jobs:
         below = job.target.relative_to(folder).as_posix()
         target = address if below == "." else f"{address.rstrip('/')}/{below}"
-        placed.append(replace(job, deliver=target, target_label=shown(target)))
+        placed.append(replace(job, deliver=target, target_label=public_address(target)))
     if not skip:
         return placed
     with _told("read", address):
@@ -169,9 +170,9 @@ def _put(local: Path, address: str) -> None:
 @contextmanager
 def _told(what: str, address: str) -> Iterator[None]:
     """Errors of file systems, each of which has its own, as one line of ours."""
-    where = shown(address)
+    where = public_address(address)
     try:
         yield
     except Exception as error:
         reason = refusal_reason(address, error) or one_line(error.__cause__ or error, 200)
-        raise unreadable(reason)(f"cannot {what} '{where}': {reason}", where=where) from error
+        raise refusal_error(reason)(f"cannot {what} '{where}': {reason}", where=where) from error

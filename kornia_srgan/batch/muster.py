@@ -50,7 +50,7 @@ class Start:
 
 
 @contextmanager
-def started(
+def started_crew(
     start: Start, announce: Callable[[Any, bytes], Any] = lambda *_: None, first_device: int = 0
 ) -> Iterator[Crew]:
     """A crew of new processes, ended with the block: at an exception without what is in the works.

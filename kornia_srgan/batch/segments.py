@@ -18,7 +18,7 @@ from kornia_srgan.video.clip import Clip
 from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.frames import Picture, Reader
 from kornia_srgan.video.options import VideoOptions, is_sequence
-from kornia_srgan.video.pipe import Pipe, Progress
+from kornia_srgan.video.pipe import ClipProgress, Pipe
 from kornia_srgan.video.run import run_pipe
 from kornia_srgan.video.segments import OnePart
 from kornia_srgan.video.sinks import ClipSink
@@ -69,7 +69,7 @@ class SegmentTask:
         return computed
 
 
-def _tell_one(tell: Callable[[Any], None], progress: Progress) -> None:
+def _tell_one(tell: Callable[[Any], None], progress: ClipProgress) -> None:
     del progress
     tell(1)
 
@@ -101,7 +101,7 @@ def run_shared(
     enlarger: Enlarger,
     place: Place,
     options: VideoOptions,
-    on_frame: Callable[[Progress], Any],
+    on_frame: Callable[[ClipProgress], Any],
     total: int,
 ) -> tuple[int, int]:
     """Do all frames by a crew, with the result of one process: a `Run` of `enlarge_clip`.
@@ -150,7 +150,7 @@ def run_shared(
 class _Count:
     """Counts frames and tells of them."""
 
-    def __init__(self, on_frame: Callable[[Progress], Any], total: int) -> None:
+    def __init__(self, on_frame: Callable[[ClipProgress], Any], total: int) -> None:
         self._on_frame, self._total, self._began = on_frame, total, time.perf_counter()
         self.done = self.begun = self.computed = 0
 
@@ -164,7 +164,7 @@ class _Count:
         self.done += frames
         seconds = time.perf_counter() - self._began
         total = max(self._total, self.done) if self._total else 0
-        self._on_frame(Progress(self.done, total, self.computed, seconds, self.begun))
+        self._on_frame(ClipProgress(self.done, total, self.computed, seconds, self.begun))
 
 
 def _by_segments(reader: Reader, length: int) -> Iterator[list[int]]:

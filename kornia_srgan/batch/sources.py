@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kornia_srgan.batch.elsewhere import file_name, find_elsewhere, shown
+from kornia_srgan.batch.elsewhere import file_name, find_elsewhere, public_address
 from kornia_srgan.errors import DataError, DataNotFoundError
 from kornia_srgan.network import is_address
 from kornia_srgan.photos.find import (
@@ -16,7 +16,7 @@ from kornia_srgan.photos.find import (
     LeftOut,
     find_files,
     find_matches,
-    in_words,
+    list_left_out,
     looks_like_picture,
     pattern_base,
 )
@@ -49,7 +49,7 @@ class Source:
     @property
     def label(self) -> str:
         """The file in messages."""
-        return shown(self.address) if self.address else str(self.path)
+        return public_address(self.address) if self.address else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def find_sources(inputs: Iterable[str], *, recursive: bool = True, arrays: bool 
             continue
         base, found = _search(text, path, recursive, arrays)
         if not found.files:
-            more = f"; left out: {in_words(found.left_out)}" if found.left_out else ""
+            more = f"; left out: {list_left_out(found.left_out)}" if found.left_out else ""
             if not path.is_dir() and not found.left_out:
                 raise DataNotFoundError(f"no such file or folder: '{text}'", where=text)
             what = "no picture in folder" if path.is_dir() else "no picture among"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kornia_srgan.batch.crew import Crew, LostError, Order
+from kornia_srgan.batch.crew import Crew, CrewOrder, LostError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import OnRows, Outcome, run_job
 from kornia_srgan.batch.worker import Bench
@@ -84,7 +84,7 @@ class SharedUpscaler(Upscaler):
         if not parts:
             yield from upscaler.bands(pixels)
             return
-        orders: deque[Order] = deque()
+        orders: deque[CrewOrder] = deque()
         for part in parts:
             task = PartTask(upscaler, pixels[part.top : part.bottom], part)
             orders.append(crew.submit(task, first=True))

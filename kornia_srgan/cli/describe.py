@@ -72,7 +72,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
     from kornia_srgan.registry.plugins import load_plugins
     from kornia_srgan.weights.foreign import import_weights, is_foreign
     from kornia_srgan.weights.locate import locate_weights
-    from kornia_srgan.weights.spec import in_words
+    from kornia_srgan.weights.spec import describe_channels
 
     try:
         names = ", ".join(get_registry(source).names())
@@ -92,7 +92,7 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
         origin = spec.training.get("imported_from") or spec.training.get("recipe")
         lines = [f"generator: {spec.name} x{spec.scale} ({arguments})"]
         if spec.channels != 3 or spec.data_range:
-            lines.append(f"images:    {in_words(spec.channels, spec.data_range)}")
+            lines.append(f"images:    {describe_channels(spec.channels, spec.data_range)}")
         lines += [f"made from: {origin}"] if origin else []
         lines += [f"licence:   {spec.license or 'not stated'}"]
     geometry = geometry_of(module)

@@ -36,11 +36,11 @@ def command(
     output into a bug report. The exit code is 1 if the test fails.
     """
     sections = {
-        "versions": versions,
-        "devices": devices,
+        "versions": list_versions,
+        "devices": list_devices,
         "packaged weights": packaged_weights,
-        "extras": extras,
-        "plug-ins": plugins,
+        "extras": list_extras,
+        "plug-ins": list_plugins,
     }
     for heading, find in sections.items():
         _show(heading, find())
@@ -51,7 +51,7 @@ def command(
             raise typer.Exit(1)
 
 
-def versions() -> Iterator[Finding]:
+def list_versions() -> Iterator[Finding]:
     """Versions of this package, Python, the system and the main dependencies."""
     import platform
 
@@ -64,7 +64,7 @@ def versions() -> Iterator[Finding]:
         yield package, package_version(package) or "missing"
 
 
-def devices() -> Iterator[Finding]:
+def list_devices() -> Iterator[Finding]:
     """Every device with its memory and the precisions worth using."""
     import os
 
@@ -122,7 +122,7 @@ def packaged_weights() -> Iterator[Finding]:
         yield name, f"{spec.name} x{spec.scale}, {spec.license or 'no licence stated'}"
 
 
-def extras() -> Iterator[Finding]:
+def list_extras() -> Iterator[Finding]:
     """The extras, and the packages that each is missing."""
     import re
     from importlib.metadata import PackageNotFoundError, distribution, requires
@@ -149,7 +149,7 @@ def extras() -> Iterator[Finding]:
         yield extra, state
 
 
-def plugins() -> Iterator[Finding]:
+def list_plugins() -> Iterator[Finding]:
     """Installed plug-ins with their components, or the reason why they failed."""
     import warnings
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kornia_srgan.photos.formats import WriteOptions
     from kornia_srgan.video.clip import Clip
     from kornia_srgan.video.options import VideoOptions
-    from kornia_srgan.video.run import ClipOutcome, Progress, Run
+    from kornia_srgan.video.run import ClipOutcome, ClipProgress, Run
 
 STREAM = "-"
 _KEEPS_ITS_CONTAINER = {".mp4": ".mp4", ".m4v": ".mp4", ".mov": ".mov", ".qt": ".mov"}
@@ -294,9 +294,9 @@ def _say_how_to_go_on(target: Path) -> None:
 
 
 @contextmanager
-def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[ClipProgress], None]]:
     """A progress bar on stderr: frames, their speed, the time left."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, ClipProgress, TextColumn, TimeElapsedColumn
 
     columns = (
         BarColumn(),
@@ -304,7 +304,7 @@ def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[speed]}"),
     )
-    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
+    with ClipProgress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
         task = bar.add_task("", total=None, of="?", speed="")
 
         def on_frame(progress: Any) -> None:

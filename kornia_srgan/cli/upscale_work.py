@@ -150,11 +150,11 @@ def format_for(upscaler: Upscaler, form: Format | None, output: Path, clips: Seq
     """
     from kornia_srgan.errors import UserError
     from kornia_srgan.photos.formats import FORMATS
-    from kornia_srgan.weights.spec import in_words
+    from kornia_srgan.weights.spec import describe_channels
 
     if upscaler.data_range is None:
         return form
-    what = f"the weights are for images of {in_words(upscaler.channels, upscaler.data_range)}"
+    what = f"the weights are for images of {describe_channels(upscaler.channels, upscaler.data_range)}"
     tiff = FORMATS["TIFF"]
     if clips:
         raise UserError(f"{clips[0]} is a video, and {what}", where=clips[0])
@@ -190,7 +190,7 @@ def local_output(
     """
     from kornia_srgan.batch.elsewhere import check_results_address
     from kornia_srgan.errors import UserError
-    from kornia_srgan.network import is_address
+    from kornia_srgan.network import is_address, last_part
 
     for clip in clips:
         if is_address(clip):
@@ -210,7 +210,7 @@ def local_output(
         )
     check_results_address(output, inputs)
     with TemporaryDirectory(prefix="kornia-srgan-") as folder:
-        yield Path(folder) / (output.rstrip("/").rpartition("/")[2] or "results"), output
+        yield Path(folder) / (last_part(output) or "results"), output
 
 
 @contextmanager
@@ -248,7 +248,7 @@ def crew_of(
     """
     from functools import partial
 
-    from kornia_srgan.batch.muster import Start, started
+    from kornia_srgan.batch.muster import Start, started_crew
 
     own_devices = device in ("auto", "cuda")
     if launched:
@@ -270,12 +270,12 @@ def crew_of(
                 host=launch.host,
             )
             telling = partial(announce, own_devices=own_devices)
-            with started(start, telling, launch.local_rank) as crew:
+            with started_crew(start, telling, launch.local_rank) as crew:
                 yield crew
             return
     if count is None or count == 1:
         yield None
         return
     start = Start(count, threads=threads, plugins=tuple(plugins), own_devices=own_devices, quiet=quiet)
-    with started(start) as crew:
+    with started_crew(start) as crew:
         yield crew

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kornia_srgan.data.crop_decoding import ImageFile, fits, load_for_crops, turned_apart
+from kornia_srgan.data.crop_decoding import ImageFile, load_for_crops, sizes_fit, turned_apart
 from kornia_srgan.data.sampling import Samples
 from kornia_srgan.errors import ImageError
 
@@ -134,7 +134,7 @@ class PairStore:
             assert self.lr is not None
             index = self._first_pair + number
             hr, lr = ((s.heights[i], s.widths[i]) for s, i in ((self.hr, index), (self.lr, number)))
-            if index not in failures and lr[0] and not fits(hr, lr, files[index].grid):
+            if index not in failures and lr[0] and not sizes_fit(hr, lr, files[index].grid):
                 failures[index] = str(turned_apart(files[index]))
         for number, message in self.lr.failures if self.lr else ():
             failures.setdefault(self._first_pair + number, message)

@@ -70,7 +70,7 @@ def load_for_crops(file: ImageFile, crop: int) -> np.ndarray:
     return pad_to_crop(image[:height, :width], crop)
 
 
-def load_pair(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None]:
+def load_pair_for_crops(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None]:
     """HR and, if it has one, its LR image, each `(H, W, C)` and large enough for a crop.
 
     Raises:
@@ -80,12 +80,12 @@ def load_pair(file: ImageFile, crop: int) -> tuple[np.ndarray, np.ndarray | None
     if file.lr is None:
         return hr, None
     lr = load_for_crops(file.lr, crop // file.grid)
-    if not fits(hr.shape, lr.shape, file.grid):
+    if not sizes_fit(hr.shape, lr.shape, file.grid):
         raise turned_apart(file)
     return hr, lr
 
 
-def fits(hr: Sequence[int], lr: Sequence[int], grid: int) -> bool:
+def sizes_fit(hr: Sequence[int], lr: Sequence[int], grid: int) -> bool:
     """Whether HR is `grid` times as high and wide as LR."""
     return (hr[0], hr[1]) == (lr[0] * grid, lr[1] * grid)
 
@@ -164,7 +164,7 @@ class StepDataset(Dataset[Step]):
                 self._recent.move_to_end(index)
                 return index
             try:
-                self._recent[index] = load_pair(self.files[index], self.plan.crop)
+                self._recent[index] = load_pair_for_crops(self.files[index], self.plan.crop)
             except ImageError as error:
                 self.bad[index] = True
                 failures.append((index, str(error)))

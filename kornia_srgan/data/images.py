@@ -15,7 +15,7 @@ from kornia_srgan.errors import DataError, DataNotFoundError, ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos import find
 from kornia_srgan.photos.decode import MAX_PIXELS, needs_own_reader, read_photo
-from kornia_srgan.photos.find import Found, LeftOut, in_words, looks_like_picture
+from kornia_srgan.photos.find import Found, LeftOut, list_left_out, looks_like_picture
 from kornia_srgan.photos.fit import fit_raster, lay_over
 from kornia_srgan.photos.formats import PLAIN, WriteOptions
 from kornia_srgan.photos.header import check_size, open_image, peek_header
@@ -41,7 +41,7 @@ def find_images(folders: Iterable[str | Path] | str | Path) -> list[Path]:
         DataError: If there is no such folder, or no image in any of them.
     """
     roots = as_roots(folders)
-    found = find_files(roots, looks_like_picture)
+    found = find_data_files(roots, looks_like_picture)
     if not found.files:
         raise no_images(roots, found.left_out)
     report_left_out(found.left_out)
@@ -69,7 +69,7 @@ def no_images(roots: Iterable[Path], left_out: Sequence[LeftOut] = ()) -> DataEr
     return DataError(
         f"no images in {places} or the folders in it; "
         "put photographs there (JPEG, PNG, WebP, TIFF or another format that Pillow decodes)"
-        + (f"; left out: {in_words(left_out)}" if left_out else ""),
+        + (f"; left out: {list_left_out(left_out)}" if left_out else ""),
         where=", ".join(map(str, roots)),
     )
 
@@ -77,10 +77,10 @@ def no_images(roots: Iterable[Path], left_out: Sequence[LeftOut] = ()) -> DataEr
 def report_left_out(left_out: Sequence[LeftOut]) -> None:
     """Log the files in the data folders that are not used as data."""
     if left_out:
-        logger.warning("left out of the data: %s", in_words(left_out))
+        logger.warning("left out of the data: %s", list_left_out(left_out))
 
 
-def find_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> Found:
+def find_data_files(roots: Iterable[Path], wanted: Callable[[Path], bool]) -> Found:
     """The wanted files in folders, found as by `find_images`; there may be none."""
     files: dict[Path, None] = {}  # sets that keep their order
     left_out: dict[LeftOut, None] = {}
@@ -134,7 +134,7 @@ def read_rgb(source: str | Path | BinaryIO, name: str | Path = "") -> np.ndarray
             if isinstance(image, TiffImageFile) and image.tag_v2.get(_SAMPLES, 1) > 3:
                 TiffReader(data).check_bands()  # Pillow takes any fourth band for transparency
             image.load()
-            return to_rgb(ImageOps.exif_transpose(image))
+            return pil_to_rgb(ImageOps.exif_transpose(image))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plug-ins raise anything on damaged files
@@ -159,7 +159,7 @@ def _photo_rgb(photo: Photo) -> np.ndarray:
     return np.repeat(pixels, 3, axis=2) if flat.space == "L" else pixels
 
 
-def to_rgb(image: Image.Image) -> np.ndarray:
+def pil_to_rgb(image: Image.Image) -> np.ndarray:
     """A decoded Pillow image of any mode as uint8 RGB of shape `(H, W, 3)`."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         grey = _to_8_bits(np.asarray(image))

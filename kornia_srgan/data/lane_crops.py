@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
 from kornia_srgan.data.lanes import BARREN_EPOCHS, Bookmark, Lane
-from kornia_srgan.data.members import Encoded, decode, read_images
+from kornia_srgan.data.members import Encoded, decode_images, read_images
 from kornia_srgan.data.pixels import PixelFormat
 from kornia_srgan.data.sampling import corner_of, draw_crop
 from kornia_srgan.errors import DataError, ImageError, KorniaSRGANError
@@ -104,7 +104,7 @@ def _lane_crops(plan: StreamPlan, number: int, lanes: int, at: Bookmark) -> Iter
     before, good = at, at.epoch
     for drawn in lane.images(at):
         try:
-            images = decode(drawn.image, crop=plan.crop, scale=plan.scale, pixels=plan.pixels)
+            images = decode_images(drawn.image, crop=plan.crop, scale=plan.scale, pixels=plan.pixels)
         except ImageError as error:
             if drawn.after.epoch - good > BARREN_EPOCHS or len(lane.failures) > _MOST_DAMAGED:
                 raise DataError(

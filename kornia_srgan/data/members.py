@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kornia_srgan.data.crop_decoding import fits, pad_to_crop
+from kornia_srgan.data.crop_decoding import pad_to_crop, sizes_fit
 from kornia_srgan.data.pixels import PixelFormat
 from kornia_srgan.data.remote import ShardReader
 from kornia_srgan.errors import ImageError
@@ -80,7 +80,7 @@ def _images_of(url: str, sample: dict[str, Any]) -> Iterator[Encoded]:
     yield from found.values()
 
 
-def decode(
+def decode_images(
     image: Encoded, *, crop: int, scale: int, pixels: PixelFormat
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """HR and, if it has one, its LR image, each `(H, W, C)` and large enough for a crop.
@@ -93,7 +93,7 @@ def decode(
         return pad_to_crop(hr, crop), None
     lr = pixels.read(BytesIO(image.lr.data), image.lr.name)
     hr = hr[: hr.shape[0] - hr.shape[0] % scale, : hr.shape[1] - hr.shape[1] % scale]
-    if not fits(hr.shape, lr.shape, scale):
+    if not sizes_fit(hr.shape, lr.shape, scale):
         raise ImageError(
             f"cannot read image '{image.name}': its LR image has {lr.shape[1]}x{lr.shape[0]} pixels, "
             f"x{scale} needs {hr.shape[1] // scale}x{hr.shape[0] // scale}",

@@ -48,7 +48,7 @@ def _is_of_the_web(error: BaseException | None) -> bool:
     return False
 
 
-def unreadable(reason: str) -> type[DataError]:
+def refusal_error(reason: str) -> type[DataError]:
     """The error for a reason."""
     return DataNotFoundError if reason.startswith("there is no") else DataError
 

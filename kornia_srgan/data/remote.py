@@ -13,17 +13,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-from kornia_srgan.data.refusals import refusal_reason, unreadable
+from kornia_srgan.data.refusals import refusal_error, refusal_reason
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ConfigError, DataError, KorniaSRGANError, NetworkError
 from kornia_srgan.explain import one_line
-from kornia_srgan.network import PIPE, hub_endpoint
+from kornia_srgan.network import PIPE, hub_endpoint, is_on_the_web
 
 TRIES = 5
 PAUSE = 1.0
 """Seconds before the second try; twice as long before each further one."""
 
-WEB = ("http", "https")
 _NO_COMMAND = (126, 127)  # what a shell returns for a command that is not there
 _SECRET = re.compile(r"(?i)signature|token|secret|password|credential|^sig$|api_?key")
 _SECRET_IN_COMMAND = re.compile(
@@ -60,8 +59,9 @@ def _require_packages(patterns: Iterable[str]) -> None:
 
 
 def _modules_for(url: str) -> tuple[str, ...]:
-    scheme = url.partition("://")[0]
-    return ("aiohttp",) if scheme in WEB else ("s3fs",) if scheme == "s3" else ()
+    if is_on_the_web(url):
+        return ("aiohttp",)
+    return ("s3fs",) if url.startswith("s3://") else ()
 
 
 def require_file_system(url: str, *, purpose: str) -> None:
@@ -196,7 +196,7 @@ class ShardReader:
             reason = "there is no such command"
         if reason is None:
             return None
-        return unreadable(reason)(f"cannot read shard '{self.url}': {reason}", where=self.url)
+        return refusal_error(reason)(f"cannot read shard '{self.url}': {reason}", where=self.url)
 
     def _given_up(self, error: Exception) -> KorniaSRGANError:
         # fsspec says of a web server's every fault that there is no such file.
@@ -212,10 +212,9 @@ class ShardReader:
 
 def _options(url: str) -> Mapping[str, Any]:
     """How fsspec is to open an address."""
-    scheme = url.partition("://")[0]
-    if scheme == "hf":
+    if url.startswith("hf://"):
         return {"endpoint": hub_endpoint()}
-    if scheme not in WEB:
+    if not is_on_the_web(url):
         return {}
     from aiohttp import ClientTimeout
 

@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TypeAlias
 
-from kornia_srgan.data.images import as_roots, find_files, no_images, report_left_out
+from kornia_srgan.data.images import as_roots, find_data_files, no_images, report_left_out
 from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.photos.find import picture_suffixes
 
@@ -75,7 +75,7 @@ def locate_images(
     roots = as_roots(folders)
     found: list[Located] = []
     failures: list[tuple[Path, str]] = []
-    files = find_files(roots, lambda p: is_archive(p) or pixels.wanted(p))
+    files = find_data_files(roots, lambda p: is_archive(p) or pixels.wanted(p))
     if not files.files:
         raise no_images(roots, files.left_out)
     report_left_out(files.left_out)

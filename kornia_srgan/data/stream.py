@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.data.remote import ShardReader, expand_shards
 from kornia_srgan.data.sampling import share_of
 from kornia_srgan.errors import ConfigError, DataError, ImageError
-from kornia_srgan.network import PIPE
+from kornia_srgan.network import last_part
 
 logger = logging.getLogger("kornia_srgan")
 
@@ -52,7 +51,7 @@ class StreamSource:
     def fingerprint(self) -> str:
         """See `CropSource.fingerprint`; shards count by their names alone, so they may move."""
         plan = self.plan
-        names = [shard_name(url) for url in plan.shards]
+        names = [last_part(url) for url in plan.shards]
         said = repr((plan.crop, plan.crops_per_image, plan.seed, plan.window, names, plan.pixels))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
@@ -128,11 +127,6 @@ class StreamSource:
 
 def _as_it_is(crop: Any) -> Any:
     return crop
-
-
-def shard_name(url: str) -> str:
-    """The last part of an address or a command, such as `train-{000..099}.tar`."""
-    return (url if url.startswith(PIPE) else urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1]
 
 
 def open_shards(

@@ -7,7 +7,7 @@ from pathlib import Path
 from kornia_srgan.errors import UserError, WeightsError
 from kornia_srgan.weights.choices import Choice, Choices, checked_generator, choice_of, free_label
 from kornia_srgan.weights.files import read_spec
-from kornia_srgan.weights.spec import WeightSpec, in_words
+from kornia_srgan.weights.spec import WeightSpec, describe_channels
 
 
 def check_photographs(spec: WeightSpec, where: str) -> None:
@@ -17,7 +17,7 @@ def check_photographs(spec: WeightSpec, where: str) -> None:
         WeightsError: If they are for another number of channels, or for values of a stated range.
     """
     if spec.data_range or spec.channels not in (1, 3):
-        kind = in_words(spec.channels, spec.data_range)
+        kind = describe_channels(spec.channels, spec.data_range)
         raise WeightsError(
             f"{where} is for images of {kind}, and the page shows photographs; "
             "use `kornia-srgan upscale` or `serve`",

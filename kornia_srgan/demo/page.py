@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from kornia_srgan.demo.choices import find_choice, with_upload
-from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Result, Service, Wish, size_in_words
+from kornia_srgan.demo.service import FORMAT_NAMES, SAME, Enlarged, Service, Wish, size_in_words
 from kornia_srgan.errors import KorniaSRGANError, UserError
 from kornia_srgan.explain import explain
 from kornia_srgan.inference.recipe import Recipe
@@ -172,7 +172,7 @@ def _add_weights(path: str | None, known: dict[str, Choice]) -> tuple[Any, Choic
     return gr.Dropdown(choices=_listed(more), value=label), more
 
 
-def _result(result: Result) -> tuple[Any, ...]:
+def _result(result: Enlarged) -> tuple[Any, ...]:
     views = {
         name: (str(pair.before), str(pair.after))
         for name, pair in ((WHOLE, result.whole), (DETAIL, result.detail))

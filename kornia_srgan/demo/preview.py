@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Pair:
+class BeforeAfter:
     """Two picture files of one size.
 
     Attributes:
@@ -35,7 +35,7 @@ class Pair:
     after: Path
 
 
-def make_pairs(before: Photo, after: Photo, folder: Path) -> tuple[Pair, Pair, bool]:
+def make_pairs(before: Photo, after: Photo, folder: Path) -> tuple[BeforeAfter, BeforeAfter, bool]:
     """The whole picture, its part with the most fine detail, and whether the whole had to be reduced."""
     large = _shown(after, (0, 0, after.width, after.height), LONGEST)
     small = _shown(before, (0, 0, before.width, before.height), LONGEST)
@@ -128,10 +128,10 @@ def _on_checks(picture: Image.Image) -> Image.Image:
     return ground
 
 
-def _write(before: Image.Image, after: Image.Image, folder: Path, name: str) -> Pair:
+def _write(before: Image.Image, after: Image.Image, folder: Path, name: str) -> BeforeAfter:
     shown = folder / "shown"  # apart from the result, whose name is the user's
     shown.mkdir(parents=True, exist_ok=True)
-    pair = Pair(shown / f"{name}-before.webp", shown / f"{name}-after.webp")
+    pair = BeforeAfter(shown / f"{name}-before.webp", shown / f"{name}-after.webp")
     for image, path in ((before, pair.before), (after, pair.after)):
         _on_checks(image).save(path, "WEBP", quality=92, method=2)
     return pair

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.naming import Naming
 from kornia_srgan.batch.run import run_job
-from kornia_srgan.demo.preview import Pair, make_pairs
+from kornia_srgan.demo.preview import BeforeAfter, make_pairs
 from kornia_srgan.errors import ImageError, KorniaSRGANError, UserError
+from kornia_srgan.inference.loaded import LoadedUpscalers
 from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.rescale import Rescaler, Wanted
-from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.photos.decode import read_photo
 from kornia_srgan.photos.formats import FORMATS, Format, WriteOptions, default_format, named_format
 from kornia_srgan.photos.header import Header, peek_header
@@ -46,7 +46,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Result:
+class Enlarged:
     """An enlarged photograph.
 
     Attributes:
@@ -64,8 +64,8 @@ class Result:
     words: str
     notes: tuple[str, ...]
     seconds: float
-    whole: Pair
-    detail: Pair
+    whole: BeforeAfter
+    detail: BeforeAfter
     reduced: bool
     restore: float | None = None
 
@@ -83,9 +83,11 @@ class Service:
     max_pixels: int
     device: str | None = None
     dtype: str = "auto"
-    _ready: dict[Recipe, Upscaler] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _stopped: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self._upscalers = LoadedUpscalers(1, device=self.device, dtype=self.dtype)
 
     def open(self, path: Path) -> Photo:
         """Decode a photograph, so that a bad file is reported before the work begins.
@@ -99,7 +101,7 @@ class Service:
 
     def enlarge(
         self, path: Path, folder: Path, wish: Wish, on_progress: OnProgress = lambda _: None
-    ) -> Result:
+    ) -> Enlarged:
         """Enlarge a photograph as the command `upscale` does.
 
         Args:
@@ -114,9 +116,9 @@ class Service:
         photo = self.open(path)
         header = peek_header(path)
         with self._lock:
-            upscaler = self._upscaler(wish.recipe)
+            upscaler = self._upscalers.get(wish.recipe)
             rescaler = Rescaler(upscaler, Wanted(wish.scale))
-            form = format_for(header, wish.form)
+            form = result_format(header, wish.form)
             name = result_name(path.name, wish.scale or upscaler.scale, form)
             job = Job(path, folder / name, form, path.name, target_label=name)
             done = 0.0
@@ -137,7 +139,7 @@ class Service:
             enlarged = read_photo(job.target, max_pixels=_NO_LIMIT, name=name)
             whole, detail, reduced = make_pairs(photo, enlarged, folder)
             words = size_in_words(photo, enlarged.width, enlarged.height)
-            return Result(
+            return Enlarged(
                 job.target, words, outcome.notes, outcome.seconds, whole, detail, reduced, outcome.restore
             )
 
@@ -147,14 +149,6 @@ class Service:
         if self._lock.acquire(timeout=30):
             self._lock.release()
 
-    def _upscaler(self, recipe: Recipe) -> Upscaler:
-        """The one of last time where it still fits: another takes its place."""
-        recipe = replace(recipe, device=self.device, dtype=self.dtype)
-        if recipe not in self._ready:
-            self._ready.clear()
-            self._ready[recipe] = Upscaler.from_pretrained(**vars(recipe))
-        return self._ready[recipe]
-
 
 def size_in_words(photo: Photo, width: int, height: int) -> str:
     """`640 × 480 → 2560 × 1920`."""
@@ -162,7 +156,7 @@ def size_in_words(photo: Photo, width: int, height: int) -> str:
     return f"{photo.width} × {photo.height} → {width} × {height}{frames}"
 
 
-def format_for(header: Header | None, wanted: str) -> Format:
+def result_format(header: Header | None, wanted: str) -> Format:
     """The format of the result.
 
     Args:

@@ -14,7 +14,7 @@ from kornia_srgan.evaluation.datasets import EvalImage, EvalSet, check_sizes, fi
 from kornia_srgan.evaluation.entrants import BASELINE, Entrant, make_entrants
 from kornia_srgan.evaluation.folders import ImageFolder
 from kornia_srgan.evaluation.known_sets import Check, bicubic_note, check_set
-from kornia_srgan.evaluation.pairs import image_size, load_pair
+from kornia_srgan.evaluation.pairs import image_size, read_pair
 from kornia_srgan.evaluation.protocols import (
     DEFAULT_METRICS,
     BandsView,
@@ -73,7 +73,7 @@ class _Task:
             for seed, path in enumerate(sorted(image.lr or image.hr for image in self.found.images))
         }
         for image in self.found.images:
-            lr, hr = load_pair(image, self.found.scale, self.pixels)
+            lr, hr = read_pair(image, self.found.scale, self.pixels)
             if self.level:
                 lr = self.level(lr, seeds[image.lr or image.hr])
             yield image, lr, hr

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kornia_srgan.contracts import Resizer
 
 
-def load_pair(image: EvalImage, scale: int, pixels: PixelFormat = RGB) -> tuple[Tensor, Tensor]:
+def read_pair(image: EvalImage, scale: int, pixels: PixelFormat = RGB) -> tuple[Tensor, Tensor]:
     """Read LR and HR as `(1, C, H, W)` float32 in [0, 1]; HR is cropped to the area of LR.
 
     Args:

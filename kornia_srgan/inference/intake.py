@@ -8,7 +8,7 @@ from torch import Tensor
 from kornia_srgan.errors import ImageError
 from kornia_srgan.inference.values import Values, check_array_dtype
 from kornia_srgan.photos.photo import Pixels
-from kornia_srgan.weights.spec import in_words
+from kornia_srgan.weights.spec import describe_channels
 
 
 def check_channels(count: int, channels: int, data_range: tuple[float, float] | None) -> None:
@@ -26,7 +26,7 @@ def check_channels(count: int, channels: int, data_range: tuple[float, float] | 
     if count not in ((1, 3) if usual else (channels,)):
         raise ImageError(
             f"the image has {count} channel{'s' if count != 1 else ''}, the weights are for "
-            f"{in_words(channels, data_range)}; none is left out or made up"
+            f"{describe_channels(channels, data_range)}; none is left out or made up"
         )
 
 

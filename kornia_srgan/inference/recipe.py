@@ -23,7 +23,7 @@ from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolate_networks
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, locate_weights, zoo_names
-from kornia_srgan.weights.spec import in_words
+from kornia_srgan.weights.spec import describe_channels
 
 P = ParamSpec("P")
 MadeT = TypeVar("MadeT")
@@ -46,8 +46,8 @@ def load_network(
     module, data_range = load_with_range(source, engine, provider)
     if bands_of(module) != 3 or data_range:
         raise WeightsError(
-            f"{source} is for images of {in_words(bands_of(module), data_range)}, not for RGB photographs; "
-            "`Upscaler` and `kornia-srgan upscale` take them",
+            f"{source} is for images of {describe_channels(bands_of(module), data_range)}, "
+            "not for RGB photographs; `Upscaler` and `kornia-srgan upscale` take them",
             where=source,
         )
     return module
@@ -194,7 +194,8 @@ def _check_alike(
     """Refuse weights for other images than those that they are used together with."""
     if found != wanted:
         raise WeightsError(
-            f"{source} is for images of {in_words(*found)}, the other weights for {in_words(*wanted)}",
+            f"{source} is for images of {describe_channels(*found)}, "
+            f"the other weights for {describe_channels(*wanted)}",
             where=source,
         )
 

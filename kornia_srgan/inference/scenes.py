@@ -16,7 +16,7 @@ from kornia_srgan.inference.gaps import FILLED, enlarged_gaps, fill_gaps
 from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.photos.photo import Pixels, white_of
 from kornia_srgan.rasters.scene import BLOCK, Part, Scene, SceneWindow, open_scene, write_scene
-from kornia_srgan.weights.spec import in_words
+from kornia_srgan.weights.spec import describe_channels
 
 _RESULT = 2048**2  # pixels of a window's result
 _SAMPLE = 1024  # side of the part that `restore` is chosen by
@@ -96,7 +96,7 @@ def _seen_bands(scene: Scene, enlarger: Rescaler, label: str) -> tuple[int, ...]
         ImageError: If the scene has not those that the weights are for.
     """
     upscaler = enlarger.upscaler
-    wanted = in_words(upscaler.channels, upscaler.data_range)
+    wanted = describe_channels(upscaler.channels, upscaler.data_range)
     if upscaler.data_range:
         if scene.bands != upscaler.channels:
             raise ImageError(

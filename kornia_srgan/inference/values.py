@@ -75,7 +75,7 @@ class PhotoValues:
 
     def check(self, image: Tensor) -> None:
         """See `check_range`."""
-        check_range(image)
+        check_unit_range(image)
 
     def check_dtype(self, dtype: torch.dtype) -> None:
         """See `check_dtype`."""
@@ -142,7 +142,7 @@ def check_dtype(dtype: torch.dtype) -> None:
 _TOLERATED = (-0.5, 1.5)  # interpolation and sharpening leave [0, 1] a little
 
 
-def check_range(image: Tensor) -> None:
+def check_unit_range(image: Tensor) -> None:
     """Refuse floating-point values that are not in [0, 1], such as 0 to 255 or -1 to 1, or that are NaN.
 
     Raises:

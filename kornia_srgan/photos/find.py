@@ -239,7 +239,7 @@ class _Search:
         self.left_out.append(LeftOut(Path(str(error.filename)), f"cannot be read: {error.strerror or error}"))
 
 
-def in_words(left_out: Iterable[LeftOut], most: int = 10) -> str:
+def list_left_out(left_out: Iterable[LeftOut], most: int = 10) -> str:
     """What was left out, in one line."""
     named = [str(entry) for entry in left_out]
     more = f" and {len(named) - most} more" if len(named) > most else ""

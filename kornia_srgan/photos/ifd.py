@@ -45,7 +45,7 @@ _LAST_NOTE = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class TagEntry:
     """One entry of a directory.
 
     Attributes:
@@ -62,7 +62,7 @@ class Entry:
         return len(self.data) // _SIZES[self.kind]
 
 
-Directory = Mapping[int, Entry]
+Directory = Mapping[int, TagEntry]
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,16 @@ class Structure:
         numbers = struct.unpack(f"{self.order}{entry.count * 2}I", entry.data)
         return tuple(a / b if b else 0.0 for a, b in zip(numbers[::2], numbers[1::2], strict=True))
 
-    def with_entries(self, directory: int, entries: Mapping[int, Entry | None]) -> Structure:
+    def with_entries(self, directory: int, entries: Mapping[int, TagEntry | None]) -> Structure:
         """With entries put in, or taken out where None."""
         merged = {**self.directories.get(directory, {}), **entries}
         kept = {tag: entry for tag, entry in merged.items() if entry is not None}
         return replace(self, directories={**self.directories, directory: kept})
 
-    def whole(self, value: int) -> Entry:
+    def whole(self, value: int) -> TagEntry:
         """A whole number as an entry: short where it fits."""
         kind, code = (SHORT, "H") if value < 65536 else (LONG, "I")
-        return Entry(kind, struct.pack(self.order + code, value))
+        return TagEntry(kind, struct.pack(self.order + code, value))
 
 
 def tag_name(tag: int, directory: int = FIRST) -> str:
@@ -162,7 +162,7 @@ class _Reader:
             raise ValueError("it ends too early")
         return int(struct.unpack_from(self.order + code, self.data, place)[0])
 
-    def directory(self, place: int, pointer: int) -> dict[int, Entry] | None:
+    def directory(self, place: int, pointer: int) -> dict[int, TagEntry] | None:
         """A directory without its damaged entries; None where there is none at that place."""
         head, size = (8, 20) if self.big else (2, 12)
         try:
@@ -171,7 +171,7 @@ class _Reader:
             return None
         if place < 8 or count > _MOST_ENTRIES:
             return None
-        found: dict[int, Entry] = {}
+        found: dict[int, TagEntry] = {}
         for index in range(count):
             at = place + head + index * size
             if at + size > len(self.data):
@@ -186,7 +186,7 @@ class _Reader:
                 found.setdefault(tag, entry)
         return found
 
-    def _entry(self, at: int, tag: int, kind: int, values: int) -> Entry | None:
+    def _entry(self, at: int, tag: int, kind: int, values: int) -> TagEntry | None:
         if kind not in _SIZES:
             return None
         size, room = values * _SIZES[kind], 8 if self.big else 4
@@ -199,12 +199,12 @@ class _Reader:
             self.note_at = place
         value = self.data[place : place + size]
         if kind not in _LONG8:
-            return Entry(kind, value)
+            return TagEntry(kind, value)
         numbers = struct.unpack(f"{self.order}{values}Q", value)
-        return Entry(LONG, struct.pack(f"{self.order}{values}I", *(min(n, 2**32 - 1) for n in numbers)))
+        return TagEntry(LONG, struct.pack(f"{self.order}{values}I", *(min(n, 2**32 - 1) for n in numbers)))
 
 
-def _fits(tag: int, entry: Entry, directory: int) -> bool:
+def _fits(tag: int, entry: TagEntry, directory: int) -> bool:
     """Whether an entry is text where TIFF or EXIF wants text, and numbers where it wants numbers."""
     if directory == FIRST and TiffTags.lookup(tag).type is not None:
         wanted = TiffTags.lookup(tag).type
@@ -246,7 +246,7 @@ def _laid_out(structure: Structure, wanted: list[int], start: int) -> list[tuple
         rows = [struct.pack(f"{structure.order}H", len(tags[pointer]))]
         for tag in tags[pointer]:
             if tag in pointed[pointer]:
-                entry = Entry(LONG, struct.pack(f"{structure.order}I", places[tag]))
+                entry = TagEntry(LONG, struct.pack(f"{structure.order}I", places[tag]))
             else:
                 entry = directories[pointer][tag]
             value = entry.data.ljust(4, b"\0")
@@ -285,11 +285,11 @@ def _joined(blocks: Iterable[tuple[int, bytes]]) -> bytes:
     return bytes(whole)
 
 
-def swap_entry(entry: Entry) -> Entry:
+def swap_entry(entry: TagEntry) -> TagEntry:
     """An entry in the other byte order."""
     unit = _UNITS.get(entry.kind, _SIZES[entry.kind])
     pieces = (entry.data[i : i + unit][::-1] for i in range(0, len(entry.data), unit))
-    return Entry(entry.kind, b"".join(pieces))
+    return TagEntry(entry.kind, b"".join(pieces))
 
 
 def in_order(structure: Structure, order: str) -> Structure:
@@ -303,7 +303,7 @@ def in_order(structure: Structure, order: str) -> Structure:
     return replace(structure, order=order, directories=directories)
 
 
-def walk_entries(structure: Structure) -> Iterator[tuple[int, int, Entry]]:
+def walk_entries(structure: Structure) -> Iterator[tuple[int, int, TagEntry]]:
     """All entries, with the directories that they are in."""
     for pointer, directory in structure.directories.items():
         for tag, entry in directory.items():

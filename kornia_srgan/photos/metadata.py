@@ -10,7 +10,7 @@ from typing import Any
 from kornia_srgan.photos import photoshop
 from kornia_srgan.photos.captions.found import CREDENTIALS, Captions
 from kornia_srgan.photos.captions.read import read_captions
-from kornia_srgan.photos.ifd import EXIF, FIRST, Entry, Structure, read_structure, write_structure
+from kornia_srgan.photos.ifd import EXIF, FIRST, Structure, TagEntry, read_structure, write_structure
 from kornia_srgan.photos.photo import Metadata
 from kornia_srgan.photos.xmp import find_number, replace_number, without_announcements
 
@@ -114,7 +114,7 @@ def _gathered(structure: Structure | None, captions: Captions, icc: Any) -> tupl
     return Metadata(icc, exif, xmp, None, block, tuple(captions.texts)), orientation
 
 
-def _in_network_order(entry: Entry, order: str) -> bytes:
+def _in_network_order(entry: TagEntry, order: str) -> bytes:
     """IPTC that was stored as 32-bit numbers, as some programs do, with its bytes in the order they have."""
     if entry.kind != 4 or order == ">" or entry.data.startswith(b"\x1c"):
         return entry.data
@@ -161,6 +161,6 @@ def exif_structure(exif: bytes | None) -> Structure:
     return read_structure(exif) if exif is not None else Structure("<", {FIRST: {}})
 
 
-def described_by(structure: Structure) -> Iterable[tuple[int, Entry]]:
+def described_by(structure: Structure) -> Iterable[tuple[int, TagEntry]]:
     """The entries of a first directory that describe the photograph."""
     return ((t, e) for t, e in structure.directories[FIRST].items() if t in DESCRIPTIVE and t != ORIENTATION)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 MARK = b"Photoshop 3.0\x00"
 IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST = 0x0404, 0x040A, 0x040B, 0x0425
 _PATHS = range(0x07D0, 0x0BB7)  # in shares of the picture's sides
-EXIF, XMP = 0x0422, 0x0424
 _KEPT = {IPTC, _COPYRIGHT_FLAG, _URL, _DIGEST}
 
 Resource = tuple[int, bytes, bytes]

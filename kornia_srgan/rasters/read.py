@@ -34,7 +34,7 @@ def raster_size(source: Source, name: str | Path = "") -> tuple[int, int, int]:
     if is_numpy(source):
         array = as_bands(load_array(source, label), label)
         return array.shape[0], array.shape[1], array.shape[2]
-    with opened(source, label) as dataset:
+    with opened_raster(source, label) as dataset:
         return dataset.count, dataset.height, dataset.width
 
 
@@ -48,11 +48,11 @@ def read_raster(source: Source, name: str | Path = "") -> np.ndarray:
     label = str(name or source)
     if is_numpy(source):
         return np.array(as_bands(load_array(source, label), label), np.float32)
-    with opened(source, label) as dataset:
+    with opened_raster(source, label) as dataset:
         try:
             return read_with_gaps(dataset)
         except Exception as error:  # GDAL raises its own
-            raise unreadable(label, error) from error
+            raise raster_error(label, error) from error
 
 
 def read_with_gaps(dataset: DatasetReader, window: Any = None, dtype: Any = np.float32) -> np.ndarray:
@@ -70,7 +70,7 @@ def has_opacity(dataset: DatasetReader) -> bool:
 
 
 @contextmanager
-def opened(source: Source, name: str, driver: str | None = None) -> Iterator[DatasetReader]:
+def opened_raster(source: Source, name: str, driver: str | None = None) -> Iterator[DatasetReader]:
     """Open a file, or its bytes, by rasterio.
 
     Args:
@@ -94,7 +94,7 @@ def opened(source: Source, name: str, driver: str | None = None) -> Iterator[Dat
             else:
                 dataset = rasterio.MemoryFile(source.read()).open(driver=driver)
         except (RasterioError, OSError) as error:
-            raise unreadable(name, error) from error
+            raise raster_error(name, error) from error
         with dataset:
             if "complex" in dataset.dtypes[0]:
                 raise ImageError(f"cannot read image '{name}': its values are complex numbers", where=name)
@@ -121,7 +121,7 @@ def load_array(source: Source, name: str) -> np.ndarray:
             return np.load(source, mmap_mode="r", allow_pickle=False)
         return np.load(io.BytesIO(source.read()), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise unreadable(name, error) from error
+        raise raster_error(name, error) from error
 
 
 def as_bands(array: np.ndarray, name: str) -> np.ndarray:
@@ -137,6 +137,6 @@ def as_bands(array: np.ndarray, name: str) -> np.ndarray:
     return array if array.shape[0] <= array.shape[2] else np.moveaxis(array, -1, 0)
 
 
-def unreadable(name: str, error: Exception) -> ImageError:
+def raster_error(name: str, error: Exception) -> ImageError:
     """The error for a file that GDAL or NumPy cannot read."""
     return ImageError(f"cannot read image '{name}': {one_line(error)}", where=name)

@@ -19,11 +19,11 @@ from kornia_srgan.rasters.read import (
     has_opacity,
     is_numpy,
     load_array,
-    opened,
+    opened_raster,
+    raster_error,
     read_with_gaps,
-    unreadable,
 )
-from kornia_srgan.rasters.stored import Gaps, stored
+from kornia_srgan.rasters.stored import Gaps, to_stored
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -148,7 +148,7 @@ class RasterScene(_Common):
         try:
             return read_with_gaps(self.dataset, where, np.float64)
         except Exception as error:  # GDAL raises its own
-            raise unreadable(self.name, error) from error
+            raise raster_error(self.name, error) from error
 
     @property
     def colours(self) -> tuple[int, ...]:
@@ -191,14 +191,14 @@ def open_scene(source: str | Path | bytes, name: str = "") -> Iterator[ArrayScen
         MissingExtraError: If rasterio is not installed and the file is not a `.npy`.
     """
     if isinstance(source, bytes):
-        with opened(io.BytesIO(source), name, "GTiff") as dataset, _little_cache():
+        with opened_raster(io.BytesIO(source), name, "GTiff") as dataset, _little_cache():
             yield RasterScene(dataset, name)
         return
     path = Path(source)
     if is_numpy(path):
         yield ArrayScene(path)
         return
-    with opened(path, str(path)) as dataset, _little_cache():
+    with opened_raster(path, str(path)) as dataset, _little_cache():
         yield RasterScene(dataset, str(path))
 
 
@@ -251,7 +251,7 @@ def _write_array(
         planes = np.moveaxis(array, -1, 0) if last else array[None] if flat else array
         for window, values, gaps in results:
             rows, columns = slice(window.top, window.bottom), slice(window.left, window.right)
-            planes[:, rows, columns] = stored(values, scene.dtype, gaps, None)
+            planes[:, rows, columns] = to_stored(values, scene.dtype, gaps, None)
         array.flush()
 
 
@@ -295,7 +295,7 @@ def _write_tiff(
             _describe(scene.dataset, dataset)
         for window, values, gaps in results:
             where = ((window.top, window.bottom), (window.left, window.right))
-            dataset.write(stored(values, scene.dtype, gaps, nodata), window=where)
+            dataset.write(to_stored(values, scene.dtype, gaps, nodata), window=where)
 
 
 def _describe(source: DatasetReader, target: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 Gaps: TypeAlias = "np.ndarray | None"
 
 
-def stored(values: np.ndarray, dtype: np.dtype[Any], gaps: Gaps, nodata: float | None) -> np.ndarray:
+def to_stored(values: np.ndarray, dtype: np.dtype[Any], gaps: Gaps, nodata: float | None) -> np.ndarray:
     """Convert values to the dtype of the file; a value equal to `nodata` is moved by the smallest step.
 
     Args:

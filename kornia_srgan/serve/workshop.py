@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,6 +15,7 @@ from kornia_srgan.batch.desk import Desk, StoppedError
 from kornia_srgan.batch.jobs import Job
 from kornia_srgan.batch.run import run_job
 from kornia_srgan.errors import ArgumentError, ImageError, KorniaSRGANError, did_you_mean
+from kornia_srgan.inference.loaded import LoadedUpscalers
 from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.inference.rescale import Wanted
 from kornia_srgan.inference.upscaler import Upscaler
@@ -128,10 +128,8 @@ class Workshop:
         max_waiting: int = 16,
     ) -> None:
         self.choices = choices
-        self._device, self._dtype = device, dtype
-        self._tile: int | Literal["auto"] = tile
         self._max_pixels, self._max_result, self._max_waiting = max_pixels, max_result, max_waiting
-        self._ready: OrderedDict[Recipe, Upscaler] = OrderedDict()
+        self._upscalers = LoadedUpscalers(_KEPT, tile=tile, device=device, dtype=dtype)
         self._desk, self._table = Desk(), Table()
         self._computing = threading.Thread(target=self._compute, name="kornia-srgan-compute", daemon=True)
         self._computing.start()
@@ -247,15 +245,7 @@ class Workshop:
         return go_on
 
     def _upscaler(self, weights: str, recipe: Recipe) -> Upscaler:
-        """A loaded upscaler; the least recently used one is replaced."""
-        source = self.choices[weights].source
-        recipe = replace(recipe, source=source, tile=self._tile, device=self._device, dtype=self._dtype)
-        if recipe not in self._ready:
-            while len(self._ready) >= _KEPT:
-                self._ready.popitem(last=False)
-            self._ready[recipe] = Upscaler.from_pretrained(**vars(recipe))
-        self._ready.move_to_end(recipe)
-        return self._ready[recipe]
+        return self._upscalers.get(replace(recipe, source=self.choices[weights].source))
 
 
 def _data_format(order: Order) -> Format:

@@ -23,7 +23,7 @@ MEANINGS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Picture:
+class SurveyedImage:
     """One image that can be decoded.
 
     Attributes:
@@ -81,7 +81,7 @@ class Survey:
     """
 
     places: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[SurveyedImage, ...]
     pairs: tuple[AlignedPair, ...]
     problems: tuple[Problem, ...]
 

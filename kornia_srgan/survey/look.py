@@ -19,7 +19,7 @@ from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import open_image, peek_header
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
-from kornia_srgan.survey.findings import MEANINGS, AlignedPair, Picture, Problem, Survey
+from kornia_srgan.survey.findings import MEANINGS, AlignedPair, Problem, Survey, SurveyedImage
 from kornia_srgan.survey.measure import measure_detail
 from kornia_srgan.survey.shift import measure_shift
 
@@ -77,7 +77,7 @@ def survey_images(
     small = {pair.lr: limits.crop // limits.scale for pair in both}
     total = len(wanted) + len(small) + len(both)
     done = itertools.count(1)
-    pictures: list[Picture] = []
+    pictures: list[SurveyedImage] = []
     aligned: list[AlignedPair] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         looks = (
@@ -103,7 +103,7 @@ def survey_images(
 
 def _look_at(
     image: Located, crop: int, *, limits: Limits, judge: bool
-) -> tuple[Picture | None, list[Problem]]:
+) -> tuple[SurveyedImage | None, list[Problem]]:
     """Facts about an image and its problems; sharpness is only judged for HR images."""
     name = str(image.name)
     try:
@@ -116,7 +116,7 @@ def _look_at(
     height, width = pixels.shape[:2]
     quality = _quality(data)
     detail = measure_detail(pixels)
-    picture = Picture(
+    picture = SurveyedImage(
         path=name,
         format=header.format if header else "",
         mode=header.mode if header else "",
@@ -178,8 +178,8 @@ def _align(pair: LocatedPair, *, limits: Limits) -> tuple[AlignedPair | None, li
     return facts, [Problem("shifted", name, f"{where}, against {pair.hr.name}")]
 
 
-def _duplicates(pictures: Iterable[Picture]) -> list[Problem]:
-    first: dict[str, Picture] = {}
+def _duplicates(pictures: Iterable[SurveyedImage]) -> list[Problem]:
+    first: dict[str, SurveyedImage] = {}
     found = []
     for picture in pictures:
         same = first.setdefault(picture.digest, picture)

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from kornia_srgan._version import __version__
 from kornia_srgan.config.model import Stage, TrainConfig
-from kornia_srgan.data.stream import shard_name
+from kornia_srgan.network import last_part
 from kornia_srgan.training.stage_data import stage_batch, stage_crop
 from kornia_srgan.weights.hub import PREFIX
 
@@ -71,7 +71,7 @@ def training_facts(config: TrainConfig, images: int, accelerator: Accelerator) -
         "data": [
             *(folder.name for folder in config.data.folders),
             *(f"{pair.hr.name} with {pair.lr.name}" for pair in config.data.pairs),
-            *(shard_name(shards) for shards in config.data.shards),
+            *(last_part(shards) for shards in config.data.shards),
         ],
         **({"images": images} if images else {}),  # of streams nobody counts them
         "precision": str(accelerator.mixed_precision),

@@ -14,7 +14,7 @@ from kornia_srgan.atomic import replacing
 from kornia_srgan.contracts import Metric, Resizer
 from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.evaluation.datasets import EvalSet, check_sizes, find_sets
-from kornia_srgan.evaluation.pairs import image_size, load_pair
+from kornia_srgan.evaluation.pairs import image_size, read_pair
 from kornia_srgan.evaluation.protocols import (
     BandsView,
     ScoringProtocol,
@@ -79,7 +79,7 @@ class FolderValidator:
             smallest = validator._protocol.smallest(scale)
             check_sizes(found, smallest, lambda path: image_size(path, pixels))
         validator._pairs = [
-            (found.scale, *load_pair(image, found.scale, pixels))
+            (found.scale, *read_pair(image, found.scale, pixels))
             for found in validator.sets
             for image in found.images
         ]

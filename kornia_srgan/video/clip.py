@@ -18,10 +18,10 @@ from av.stream import Disposition
 from kornia_srgan.errors import ArgumentError, DataNotFoundError, ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.photo import Pixels
-from kornia_srgan.video.colour import HLG, PQ, Tags, complete, depth_of, for_rgb
+from kornia_srgan.video.colour import HLG, PQ, Tags, complete_tags, component_depth, for_rgb
 from kornia_srgan.video.hdr import Light, light_of
 from kornia_srgan.video.options import VideoOptions, is_sequence, parse_time
-from kornia_srgan.video.siting import unsaid
+from kornia_srgan.video.siting import assumed_siting
 
 _LOOKED_AT = 12  # frames: enough to see whether a clip is interlaced
 _MICRO = 1_000_000
@@ -98,7 +98,7 @@ class Clip:
 
 
 @contextmanager
-def opened(source: Any, label: str, rate: Fraction | None = None) -> Iterator[Any]:
+def opened_clip(source: Any, label: str, rate: Fraction | None = None) -> Iterator[Any]:
     """Open a clip for reading, and close it at the end.
 
     Args:
@@ -188,7 +188,7 @@ def describe(
     """
     if container is not None:
         return _described(container, source, label, options)
-    with opened(source, label, options.rate) as own:
+    with opened_clip(source, label, options.rate) as own:
         return _described(own, source, label, options)
 
 
@@ -224,9 +224,9 @@ def _from_frames(
     width, height = first.width, first.height
     return Clip(
         source, label, *((height, width) if turn.transpose else (width, height)), turn, aspect,
-        first.format.name, tags, depth_of(first.format), light_of(first), stream.time_base, rate,
+        first.format.name, tags, component_depth(first.format), light_of(first), stream.time_base, rate,
         _count(container, stream, rate), _time(first, stream.time_base), _end(stream), interlaced,
-        unsaid(first, stream.codec_context.name, full=tags.full), tuple(notes),
+        assumed_siting(first, stream.codec_context.name, full=tags.full), tuple(notes),
     )  # fmt: skip
 
 
@@ -262,7 +262,7 @@ def _tags_of(frame: Any, label: str) -> tuple[Tags, str]:
     if frame.format.is_rgb:
         return for_rgb(tags), ""
     try:
-        return complete(tags, frame.height, frame.width)
+        return complete_tags(tags, frame.height, frame.width)
     except ImageError as error:
         raise ImageError(f"'{label}': {error}", where=label) from error
 

@@ -11,7 +11,7 @@ from av.video.reformatter import Colorspace, Interpolation
 
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.photo import Pixels
-from kornia_srgan.video.siting import marked
+from kornia_srgan.video.siting import with_siting
 
 # All numbers are those of ITU-T H.273.
 UNKNOWN = 2
@@ -60,7 +60,7 @@ class Tags:
         return self.transfer in (PQ, HLG)
 
 
-def complete(tags: Tags, height: int, width: int) -> tuple[Tags, str]:
+def complete_tags(tags: Tags, height: int, width: int) -> tuple[Tags, str]:
     """Fill in missing tags, as players do.
 
     Players guess by the size: BT.601 for small clips, BT.709 for large ones. An enlarged clip without tags
@@ -121,7 +121,7 @@ def to_rgb(frame: Any, tags: Tags) -> Pixels:
     Returns:
         `(H, W, 3)`, uint8, or uint16 if the frame has more than 8 bits; full range.
     """
-    deep = depth_of(frame.format) > 8
+    deep = component_depth(frame.format) > 8
     if frame.format.is_rgb:
         return frame.reformat(format="rgb48le" if deep else "rgb24").to_ndarray()
     red, blue, matrix = _MATRICES[tags.matrix]
@@ -137,7 +137,7 @@ def to_rgb(frame: Any, tags: Tags) -> Pixels:
         ).to_ndarray()
     # White would be 65283 in swscale's 16-bit RGB, so we apply the matrix. The range is the same on both
     # sides of swscale's step: it only shifts bits.
-    depth = depth_of(frame.format)
+    depth = component_depth(frame.format)
     wide = frame.reformat(
         format="yuv444p16le", src_color_range=_LIMITED, dst_color_range=_LIMITED, interpolation=_CAREFUL
     )
@@ -164,7 +164,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
         PyAV's frame.
     """
     form = av.VideoFormat(pixel_format, 16, 16)
-    deep = depth_of(form) > 8
+    deep = component_depth(form) > 8
     if pixels.dtype == np.uint16 and not deep:
         pixels = in_8_bits(pixels)
     elif pixels.dtype == np.uint8 and deep:
@@ -175,7 +175,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
     red, blue, matrix = _MATRICES[tags.matrix]
     span = _FULL if tags.full else _LIMITED
     if not deep:
-        frame = marked(av.VideoFrame.from_ndarray(pixels, format="rgb24")).reformat(
+        frame = with_siting(av.VideoFrame.from_ndarray(pixels, format="rgb24")).reformat(
             format=pixel_format,
             src_colorspace=matrix,
             dst_colorspace=matrix,
@@ -184,7 +184,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
             interpolation=_CAREFUL,
         )
     else:
-        depth = depth_of(form)
+        depth = component_depth(form)
         r, g, b = np.moveaxis(pixels.astype(np.float32) / 65535, -1, 0)
         y = red * r + (1 - red - blue) * g + blue * b
         low, span_y, middle, span_c = _levels(depth, tags.full, depth)
@@ -200,7 +200,7 @@ def from_rgb(pixels: Pixels, tags: Tags, pixel_format: str) -> Any:
         wide = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(np.moveaxis(whole, 0, -1)), format="yuv444p16le", channel_last=True
         )
-        frame = marked(wide).reformat(
+        frame = with_siting(wide).reformat(
             format=pixel_format,
             src_color_range=_LIMITED,
             dst_color_range=_LIMITED,
@@ -214,7 +214,7 @@ def in_8_bits(pixels: Pixels) -> Pixels:
     return ((pixels.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
 
 
-def depth_of(form: Any) -> int:
+def component_depth(form: Any) -> int:
     """Bits of the deepest component of PyAV's pixel format; 8 if it has none."""
     return max((component.bits for component in form.components), default=8)
 

@@ -15,7 +15,7 @@ from kornia_srgan.errors import ArgumentError, ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.clip import Clip
-from kornia_srgan.video.colour import Tags, depth_of, from_rgb
+from kornia_srgan.video.colour import Tags, component_depth, from_rgb
 from kornia_srgan.video.hdr import Light
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.siting import LEFT
@@ -177,7 +177,7 @@ def _nearest(clip: Clip, formats: Sequence[str]) -> str:
         form = av.VideoFormat(name, 16, 16)
         if form.is_rgb or len(form.components) < 3 or any(c.is_alpha for c in form.components):
             return (9, 0, 0, 0)
-        depth = depth_of(form)
+        depth = component_depth(form)
         width, height = form.chroma_width(), form.chroma_height()
         coarser = (width < chroma[0]) + (height < chroma[1])
         return (max(0, min(clip.depth, 12) - depth), coarser, depth, width * height)
@@ -188,7 +188,7 @@ def _nearest(clip: Clip, formats: Sequence[str]) -> str:
 def _losses(clip: Clip, form: Any, codec: str) -> tuple[str, ...]:
     notes = []
     own = av.VideoFormat(clip.pixel_format, 16, 16)
-    depth = depth_of(form)
+    depth = component_depth(form)
     if depth < clip.depth:
         notes.append(f"{clip.depth} bits become {depth}")
     if clip.tags.hdr and depth < 10:

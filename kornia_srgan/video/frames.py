@@ -16,10 +16,10 @@ from av.filter import Graph
 from kornia_srgan.errors import ImageError
 from kornia_srgan.explain import one_line
 from kornia_srgan.photos.photo import Pixels
-from kornia_srgan.video.clip import Clip, main_stream, opened
+from kornia_srgan.video.clip import Clip, main_stream, opened_clip
 from kornia_srgan.video.colour import to_rgb
 from kornia_srgan.video.options import VideoOptions, is_sequence
-from kornia_srgan.video.siting import mark
+from kornia_srgan.video.siting import siting_filter
 
 _EARLY = Fraction(1, 4)  # seconds
 
@@ -131,7 +131,7 @@ class Reader:
             yield from self._filtered(stream, self._read(self._container, stream, self._first))
             return
         if begin is not None and begin > self.clip.begins and not is_sequence(self.clip.source):
-            with opened(self.clip.source, self.clip.label) as container:
+            with opened_clip(self.clip.source, self.clip.label) as container:
                 stream = self._stream(container)
                 frames = self._filtered(stream, self._read(container, stream))
                 first = _sought(container, stream, begin, frames)
@@ -139,7 +139,7 @@ class Reader:
                     yield first
                     yield from frames
                     return
-        with opened(self.clip.source, self.clip.label, self._options.rate) as container:
+        with opened_clip(self.clip.source, self.clip.label, self._options.rate) as container:
             stream = self._stream(container)
             yield from self._filtered(stream, self._read(container, stream))
 
@@ -181,7 +181,7 @@ class Reader:
 
     def _filtered(self, stream: Any, frames: Iterator[Any]) -> Iterator[Any]:
         """Frames with what they do not say, and deinterlaced; one comes out for each that goes in."""
-        filters = [mark(self.clip.siting)] if self.clip.siting else []
+        filters = [siting_filter(self.clip.siting)] if self.clip.siting else []
         if self.clip.interlaced and self._options.deinterlace:
             filters.append(("bwdif", "mode=send_frame:parity=auto:deint=all"))
         if not filters:

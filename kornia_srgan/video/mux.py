@@ -15,7 +15,7 @@ from av.stream import Disposition
 from kornia_srgan.atomic import replacing
 from kornia_srgan.errors import ImageError, KorniaSRGANError, located
 from kornia_srgan.explain import one_line
-from kornia_srgan.video.clip import Clip, main_stream, opened
+from kornia_srgan.video.clip import Clip, main_stream, opened_clip
 from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.options import VideoOptions, is_sequence
 from kornia_srgan.video.segments import Segment
@@ -98,7 +98,7 @@ def _write(
             for _, packet in video:
                 output.mux(packet)
             return notes
-        with opened(clip.source, clip.label) as source:
+        with opened_clip(clip.source, clip.label) as source:
             main = main_stream(source, clip.label)
             film.metadata.update(_own(main.metadata))
             film.disposition = main.disposition
@@ -112,12 +112,12 @@ def _write(
 
 
 def _has_cover(clip: Clip) -> bool:
-    with opened(clip.source, clip.label) as source:
+    with opened_clip(clip.source, clip.label) as source:
         return any(s.disposition & Disposition.attached_pic for s in source.streams)
 
 
 def _cover(clip: Clip, index: int) -> bytes:
-    with opened(clip.source, clip.label) as source:
+    with opened_clip(clip.source, clip.label) as source:
         return bytes(next(packet for packet in source.demux(source.streams[index]) if packet.size))
 
 
@@ -260,7 +260,7 @@ def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, span
         ImageError: If frames are missing.
     """
     notes = []
-    with opened(result, result.name) as made:
+    with opened_clip(result, result.name) as made:
         stream = main_stream(made, result.name)
         times = sorted(p.pts * p.time_base for p in made.demux(stream) if p.size and p.pts is not None)
         expected = [pts * clip.time_base - span.shift for pts, _ in moments]
@@ -276,7 +276,7 @@ def _compared(result: Path, moments: Sequence[tuple[int, int]], clip: Clip, span
             )
         kept = {key.lower() for key in made.metadata}
     if isinstance(clip.source, str | Path) and not is_sequence(clip.source):
-        with opened(clip.source, clip.label) as source:
+        with opened_clip(clip.source, clip.label) as source:
             lost = [key for key in _own(source.metadata) if key.lower() not in kept]
         if lost:
             notes.append(f"left out: metadata that this container cannot store: {', '.join(lost)}")

@@ -27,7 +27,7 @@ _PATIENCE = 0.2  # seconds between checks whether the run was stopped
 
 
 @dataclass(frozen=True)
-class Progress:
+class ClipProgress:
     """The progress of a clip.
 
     Attributes:
@@ -65,7 +65,7 @@ class Pipe:
         self._made: Queue[tuple[Pixels, Picture] | None] = Queue(_AHEAD)
         self._failed: BaseException | None = None
 
-    def run(self, reader: Reader, on_frame: Callable[[Progress], Any], *, total: int) -> tuple[int, int]:
+    def run(self, reader: Reader, on_frame: Callable[[ClipProgress], Any], *, total: int) -> tuple[int, int]:
         """Process all frames.
 
         Args:
@@ -97,7 +97,7 @@ class Pipe:
             raise self._failed
         return counts
 
-    def _computing(self, on_frame: Callable[[Progress], Any], total: int) -> tuple[int, int]:
+    def _computing(self, on_frame: Callable[[ClipProgress], Any], total: int) -> tuple[int, int]:
         place, began = self._place, time.perf_counter()
         done, computed = place.done, 0
         result = place.state
@@ -119,7 +119,7 @@ class Pipe:
             self._put(self._made, (result, picture))
             done += 1
             seconds = time.perf_counter() - began
-            on_frame(Progress(done, max(total, done) if total else 0, computed, seconds, place.done))
+            on_frame(ClipProgress(done, max(total, done) if total else 0, computed, seconds, place.done))
         return done, computed
 
     def _next(self) -> Picture | None:

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 from kornia_srgan.inference.picture import Enlarger
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Pixels, white_of
-from kornia_srgan.video.clip import Clip, describe, opened
+from kornia_srgan.video.clip import Clip, describe, opened_clip
 from kornia_srgan.video.colour import to_rgb
 from kornia_srgan.video.frames import Reader
 from kornia_srgan.video.options import VideoOptions, is_sequence
-from kornia_srgan.video.pipe import Pipe, Progress
+from kornia_srgan.video.pipe import ClipProgress, Pipe
 from kornia_srgan.video.steady import Steadier
 from kornia_srgan.video.targets import Place, check_target, place_for
 
@@ -52,7 +52,7 @@ class ClipOutcome:
     skipped: bool = False
 
 
-Run = Callable[[Reader, Enlarger, Place, VideoOptions, Callable[[Progress], Any], int], tuple[int, int]]
+Run = Callable[[Reader, Enlarger, Place, VideoOptions, Callable[[ClipProgress], Any], int], tuple[int, int]]
 """Does the frames of a reader; returns how many there are, and how many the network computed now."""
 
 
@@ -61,7 +61,7 @@ def run_pipe(
     enlarger: Enlarger,
     place: Place,
     options: VideoOptions,
-    on_frame: Callable[[Progress], Any],
+    on_frame: Callable[[ClipProgress], Any],
     total: int,
 ) -> tuple[int, int]:
     """Do all frames in this process, in their order: a `Run`."""
@@ -79,7 +79,7 @@ def enlarge_clip(
     identity: Mapping[str, str] | None = None,
     write: WriteOptions | None = None,
     on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any] = lambda *_: None,
-    on_frame: Callable[[Progress], Any] = lambda _: None,
+    on_frame: Callable[[ClipProgress], Any] = lambda _: None,
     run: Run = run_pipe,
 ) -> ClipOutcome:
     """Enlarge a clip.
@@ -114,7 +114,7 @@ def enlarge_clip(
         return _enlarge(
             clip, reader, first, target, enlarger, options, identity, write, on_start, on_frame, run, began
         )
-    with opened(source, label) as container:
+    with opened_clip(source, label) as container:
         clip, first = describe(source, label, options, container=container)
         reader = Reader(clip, options, container=container, first=first)
         return _enlarge(
@@ -132,7 +132,7 @@ def _enlarge(
     identity: Mapping[str, str] | None,
     write: WriteOptions | None,
     on_start: Callable[[Clip, Enlarger, tuple[int, int]], Any],
-    on_frame: Callable[[Progress], Any],
+    on_frame: Callable[[ClipProgress], Any],
     run: Run,
     began: float,
 ) -> ClipOutcome:
@@ -142,7 +142,7 @@ def _enlarge(
     on_start(clip, tuned, (height, width))
     place = place_for(clip, target, (height, width), tuned.restore, options, identity, write)
     total = _total(clip, options)
-    on_frame(Progress(place.done, total, 0, 0.0, place.done))  # the first frame may take a while
+    on_frame(ClipProgress(place.done, total, 0, 0.0, place.done))  # the first frame may take a while
     frames, computed = run(reader, tuned, place, options, on_frame, total)
     notes += place.notes + place.sink.finish() + reader.notes
     path = target if isinstance(target, Path) else Path("-")

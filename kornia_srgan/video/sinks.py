@@ -17,7 +17,7 @@ from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.outputs import mark_if_new, mark_results
 from kornia_srgan.photos.photo import Frame, Metadata, Pixels, raster_of
 from kornia_srgan.video.clip import Clip
-from kornia_srgan.video.colour import depth_of, from_rgb, in_8_bits
+from kornia_srgan.video.colour import component_depth, from_rgb, in_8_bits
 from kornia_srgan.video.encode import Coding
 from kornia_srgan.video.mux import write_clip
 from kornia_srgan.video.options import VideoOptions
@@ -269,7 +269,7 @@ class Y4mSink:
             self._file.write(self._header())
             self._begun = True
         frame = from_rgb(pixels, self._clip.tags, self._format)
-        bytes_each = 2 if depth_of(frame.format) > 8 else 1
+        bytes_each = 2 if component_depth(frame.format) > 8 else 1
         self._file.write(b"FRAME\n")
         for plane in frame.planes:
             rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)

@@ -19,7 +19,7 @@ _NOT_SAID = frozenset({  # their streams need not say it, and swscale then takes
 _STEP, _SIDE = 4, 64
 
 
-def unsaid(frame: Any, codec: str, *, full: bool) -> str:
+def assumed_siting(frame: Any, codec: str, *, full: bool) -> str:
     """Where a frame's colour lies if the frame does not say it: `left`, as players take it; empty if it does.
 
     Args:
@@ -35,14 +35,14 @@ def unsaid(frame: Any, codec: str, *, full: bool) -> str:
     return LEFT if _taken_as_central(frame) else ""
 
 
-def marked(frame: Any, where: str = LEFT) -> Any:
+def with_siting(frame: Any, where: str = LEFT) -> Any:
     """The frame with a mark, which `reformat` hands on to the frames that it makes; pixels are shared."""
     graph = Graph()
     nodes = [
         graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format.name, time_base=Fraction(1, 25)
         ),
-        graph.add(*mark(where)),
+        graph.add(*siting_filter(where)),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()
@@ -50,7 +50,7 @@ def marked(frame: Any, where: str = LEFT) -> Any:
     return graph.vpull()
 
 
-def mark(where: str) -> tuple[str, str]:
+def siting_filter(where: str) -> tuple[str, str]:
     """The filter that marks frames, and its argument."""
     return "setparams", f"chroma_location={where}"
 

@@ -66,7 +66,7 @@ class Steadier:
         return steady
 
 
-def flicker(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
+def warping_error(frames: Sequence[Pixels], small: Sequence[Pixels]) -> float:
     """Measure flicker: the warping error (arXiv 1808.00449).
 
     Each result is compared with the previous one, compensated for the motion of the input frames, where the

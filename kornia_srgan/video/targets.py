@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.photos.formats import WriteOptions
 from kornia_srgan.photos.photo import Pixels
-from kornia_srgan.video.clip import Clip, first_number, opened
+from kornia_srgan.video.clip import Clip, first_number, opened_clip
 from kornia_srgan.video.encode import coding_for
 from kornia_srgan.video.frames import Reader
 from kornia_srgan.video.options import VideoOptions, is_sequence
@@ -129,7 +129,7 @@ def _unheard(clip: Clip) -> tuple[str, ...]:
     """Notes about what a result without a container cannot keep."""
     if not isinstance(clip.source, str | Path) or is_sequence(clip.source):
         return ()
-    with opened(clip.source, clip.label) as source:
+    with opened_clip(clip.source, clip.label) as source:
         others = [str(s.type) for s in source.streams if s.type != "video"]
         if source.chapters():
             others.append("chapters")

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kornia_srgan.weights.spec import JSON, WeightSpec, in_words
+from kornia_srgan.markdown import markdown_table
+from kornia_srgan.weights.spec import JSON, WeightSpec, describe_channels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ def _introduction(spec: WeightSpec, parameters: int | None) -> str:
     license_ = spec.license or "not stated"
     kind = f"RGB images in [{low:g}, {high:g}]"
     if is_for_data(spec):
-        kind = f"Images of {in_words(spec.channels, spec.data_range)}"
+        kind = f"Images of {describe_channels(spec.channels, spec.data_range)}"
     return (
         f"# {spec.name} ×{spec.scale}\n\n"
         f"Enlarges {'images' if is_for_data(spec) else 'photographs'} {spec.scale} times{size}. {kind}. "
@@ -86,8 +87,8 @@ def _table(title: str, facts: Mapping[str, JSON]) -> str:
     shown = {name: value for name, value in facts.items() if value not in ("", None, [], {})}
     if not shown:
         return ""
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {_cell(value)} |" for name, value in shown.items())
-    return f"## {title}\n\n| | |\n|---|---|\n{rows}"
+    rows = [(name.replace("_", " "), _cell(value)) for name, value in shown.items()]
+    return f"## {title}\n\n{markdown_table(('', ''), rows)}".rstrip()
 
 
 def _figures(figures: JSON) -> str:
@@ -107,7 +108,7 @@ def _cell(value: JSON) -> str:
             text = f"{value:.6g}"
         case _:
             text = str(value)
-    return text.replace("|", r"\|").replace("\n", " ")
+    return text.replace("\n", " ")
 
 
 def _plugin(spec: WeightSpec) -> str:

@@ -91,7 +91,7 @@ class WeightSpec:
         return _from_fields(raw, where)
 
 
-def in_words(channels: int, data_range: Sequence[float] | None) -> str:
+def describe_channels(channels: int, data_range: Sequence[float] | None) -> str:
     """What weights are for: `4 channels of 0 to 10000`, `1 channel (grey)`, `3 channels (RGB)`."""
     count = f"{channels} channel{'s' if channels > 1 else ''}"
     if data_range:

@@ -46,5 +46,5 @@ def test_a_plugin_and_one_that_fails_are_named(monkeypatch):
     )
     with GENERATORS.temporary():
         GENERATORS.register("mine")(lambda *, scale=4: scale)
-        found = dict(doctor.plugins())
+        found = dict(doctor.list_plugins())
     assert found == {__name__: "generator mine", "FAILED": "plug-in 'x' of y fails"}

@@ -14,7 +14,7 @@ from kornia_srgan.demo.service import (
     SAME,
     Service,
     Wish,
-    format_for,
+    result_format,
     result_name,
     size_in_words,
 )
@@ -183,9 +183,9 @@ class TestTheWork:
 
     def test_weights_are_loaded_once_for_what_they_do(self, weights):
         service = Service(1_000_000, "cpu")
-        first = service._upscaler(Recipe(weights))
-        assert service._upscaler(Recipe(weights)) is first
-        assert service._upscaler(Recipe(weights, tile=8)) is not first
+        first = service._upscalers.get(Recipe(weights))
+        assert service._upscalers.get(Recipe(weights)) is first
+        assert service._upscalers.get(Recipe(weights, tile=8)) is not first
 
 
 def test_size_in_words(photographs):
@@ -207,12 +207,12 @@ def test_size_in_words(photographs):
 )
 def test_formats(header, wanted, name):
     assert wanted in FORMAT_NAMES
-    assert format_for(header, wanted) is FORMATS[name]
+    assert result_format(header, wanted) is FORMATS[name]
 
 
 def test_unknown_format(photographs):
     with pytest.raises(UserError, match="unknown format"):
-        format_for(None, "svg")
+        result_format(None, "svg")
 
 
 def test_names():

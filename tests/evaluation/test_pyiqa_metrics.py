@@ -206,9 +206,9 @@ def real():
 @pytest.fixture
 def pair(shared_data):
     from kornia_srgan.evaluation.datasets import find_sets
-    from kornia_srgan.evaluation.pairs import load_pair
+    from kornia_srgan.evaluation.pairs import read_pair
 
-    lr, hr = load_pair(find_sets(shared_data / "eval/Set5", 4)[0].images[0], 4)
+    lr, hr = read_pair(find_sets(shared_data / "eval/Set5", 4)[0].images[0], 4)
     sr = torch.nn.functional.interpolate(lr, scale_factor=4, mode="bicubic").clamp(0, 1)
     return sr, hr
 

@@ -16,7 +16,8 @@ from kornia_srgan.inference.rescale import Rescaler, Wanted
 from kornia_srgan.inference.scenes import upscale_scene
 from kornia_srgan.inference.upscaler import Upscaler
 from kornia_srgan.rasters.read import read_raster
-from kornia_srgan.rasters.scene import SceneWindow, open_scene, stored
+from kornia_srgan.rasters.scene import SceneWindow, open_scene
+from kornia_srgan.rasters.stored import to_stored
 from tests.helpers.extras import pretend_missing
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.scenes import BANDS, scene_values, write_scene
@@ -108,10 +109,10 @@ def test_a_band_that_gdal_takes_for_opacity_hides_nothing(tmp_path: Path) -> Non
 
 def test_values_that_would_read_as_no_data_move_by_a_step() -> None:
     values = np.array([[[-3.0, 0.4, 7.0, 70000.0]]])
-    assert stored(values, np.dtype(np.uint16), None, 0.0).tolist() == [[[1, 1, 7, 65535]]]
-    assert stored(values, np.dtype(np.uint16), None, 65535.0).tolist() == [[[0, 0, 7, 65534]]]
+    assert to_stored(values, np.dtype(np.uint16), None, 0.0).tolist() == [[[1, 1, 7, 65535]]]
+    assert to_stored(values, np.dtype(np.uint16), None, 65535.0).tolist() == [[[0, 0, 7, 65534]]]
     gaps = np.array([[[True, False, False, False]]])
-    assert np.isnan(stored(values, np.dtype(np.float32), gaps, None)).tolist() == [
+    assert np.isnan(to_stored(values, np.dtype(np.float32), gaps, None)).tolist() == [
         [[True, False, False, False]]
     ]
 

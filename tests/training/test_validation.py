@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from kornia_srgan.assembly import load_generator
 from kornia_srgan.errors import DataError
 from kornia_srgan.evaluation.datasets import find_sets
-from kornia_srgan.evaluation.pairs import load_pair
+from kornia_srgan.evaluation.pairs import read_pair
 from kornia_srgan.evaluation.protocols import get_protocol, make_metrics
 from kornia_srgan.registry.catalog import RESIZERS
 from kornia_srgan.training import journal as journal_module
@@ -96,7 +96,7 @@ def test_the_logged_score_is_that_of_the_weights(tmp_path: Path) -> None:
     module = load_generator(tmp_path / "run/generator.safetensors").module
     scores = []
     for image in find_sets(images, 4)[0].images:
-        lr, hr = load_pair(image, 4)
+        lr, hr = read_pair(image, 4)
         with torch.no_grad():
             scores.append(get_protocol("ledig-y").score(module(lr), hr, scale=4))
     for name in ("psnr", "ssim"):

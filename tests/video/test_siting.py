@@ -6,7 +6,7 @@ import pytest
 
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
-from kornia_srgan.video.siting import unsaid
+from kornia_srgan.video.siting import assumed_siting
 from tests.helpers.clips import Twice, flat_frame, make_clip
 
 SLOPE, FIRST, LUMA = 4, 64, 110
@@ -60,7 +60,7 @@ def test_colour_stays_where_it_is(tmp_path, codec, pixel_format, where, options)
 
 def test_what_a_frame_says_is_left_alone():
     central = ramp("center")
-    assert unsaid(central, "vp9", full=False) == "left"
-    assert unsaid(central, "vp9", full=True) == ""  # as photographs
-    assert unsaid(central, "theora", full=False) == ""
-    assert unsaid(flat_frame((1, 2, 3), "yuv444p"), "vp9", full=False) == ""
+    assert assumed_siting(central, "vp9", full=False) == "left"
+    assert assumed_siting(central, "vp9", full=True) == ""  # as photographs
+    assert assumed_siting(central, "theora", full=False) == ""
+    assert assumed_siting(flat_frame((1, 2, 3), "yuv444p"), "vp9", full=False) == ""

@@ -6,7 +6,7 @@ from kornia_srgan.video.colour import in_8_bits
 from kornia_srgan.video.motion import mean_around, motion, shifted
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
-from kornia_srgan.video.steady import Steadier, flicker
+from kornia_srgan.video.steady import Steadier, warping_error
 from tests.helpers.clips import Twice, decoded, make_clip
 
 
@@ -52,8 +52,8 @@ def test_flicker_is_lowered_and_the_picture_comes_nearer_to_the_truth():
         steadier = Steadier(1.0)
         steady = [steadier(s, r) for s, r in zip(small, results, strict=True)]
         assert steady[0].dtype == np.uint16
-        plain = flicker(results, clean)
-        calm = flicker([(s // 257).astype(np.uint8) for s in steady], clean)
+        plain = warping_error(results, clean)
+        calm = warping_error([(s // 257).astype(np.uint8) for s in steady], clean)
         assert calm < 0.6 * plain, (step, calm, plain)
         off = [np.abs(r.astype(float) - t).mean() for r, t in zip(results[4:], truth[4:], strict=True)]
         near = [np.abs(s / 257 - t).mean() for s, t in zip(steady[4:], truth[4:], strict=True)]
@@ -70,8 +70,8 @@ def test_a_cut_leaves_the_new_picture_alone():
 def test_flicker_of_a_perfect_pan_is_small():
     clean = pan(4, 2)
     rng = np.random.default_rng(0)
-    assert flicker(clean, clean) < 2.5
-    assert flicker(noisy(clean, rng, 10), clean) > 2 * flicker(clean, clean)
+    assert warping_error(clean, clean) < 2.5
+    assert warping_error(noisy(clean, rng, 10), clean) > 2 * warping_error(clean, clean)
 
 
 def test_a_whole_clip_is_steadied(tmp_path):
@@ -92,7 +92,7 @@ def test_a_whole_clip_is_steadied(tmp_path):
         enlarge_clip(
             source, target, Restless(), VideoOptions(steady=strength, codec="ffv1", pixel_format="yuv444p")
         )
-        figures.append(flicker(decoded(target), clean))
+        figures.append(warping_error(decoded(target), clean))
     assert figures[1] < 0.75 * figures[0]
 
 

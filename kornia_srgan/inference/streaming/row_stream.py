@@ -167,7 +167,7 @@ class RowStream:
                 if i:
                     works[i - 1].readers.append(work)
         self._first = [w for n, w in zip(graph.nodes, works, strict=True) if 0 in n.inputs]
-        self._values, self._works, self._output = values, works, values[graph.output]
+        self._values, self._output = values, values[graph.output]
         self._readers: dict[int, list[_Work]] = {
             id(value): [w for w in works if any(rows is value for rows in w.inputs)] for value in values
         }

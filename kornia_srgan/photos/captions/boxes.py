@@ -42,7 +42,7 @@ def read_jpeg2000(data: bytes, found: Captions) -> None:
         found.notes.append("its XML (such as a map position in GML) is left out")
 
 
-def read_jxl(data: bytes, found: Captions) -> None:
+def find_jxl_captions(data: bytes, found: Captions) -> None:
     """EXIF and XMP of a JPEG XL."""
     if data[4:8] != b"JXL ":
         return

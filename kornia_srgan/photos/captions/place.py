@@ -13,8 +13,8 @@ from kornia_srgan.photos.ifd import (
     EXIF,
     FIRST,
     UNDEFINED,
-    Entry,
     Structure,
+    TagEntry,
     tag_name,
     walk_entries,
     write_structure,
@@ -87,12 +87,12 @@ def _placed_texts(metadata: Metadata, form: Format) -> tuple[Metadata, list[Text
     return metadata, lost
 
 
-def _exif_text(value: str, tag: int) -> Entry:
+def _exif_text(value: str, tag: int) -> TagEntry:
     if tag != _USER_COMMENT:
-        return Entry(ASCII, value.replace("\0", " ").encode("utf-8", "replace") + b"\0")
+        return TagEntry(ASCII, value.replace("\0", " ").encode("utf-8", "replace") + b"\0")
     if value.isascii():
-        return Entry(UNDEFINED, b"ASCII\0\0\0" + value.encode())
-    return Entry(UNDEFINED, b"UNICODE\0" + value.encode("utf-16-be", "replace"))
+        return TagEntry(UNDEFINED, b"ASCII\0\0\0" + value.encode())
+    return TagEntry(UNDEFINED, b"UNICODE\0" + value.encode("utf-16-be", "replace"))
 
 
 def _shortened(structure: Structure, limit: int) -> tuple[bytes | None, list[str]]:

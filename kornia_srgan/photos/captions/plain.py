@@ -16,7 +16,7 @@ _CARD = 80
 _LAYOUT = re.compile(rb"(SIMPLE|BITPIX|NAXIS\d*|EXTEND|BZERO|BSCALE|XTENSION|[PG]COUNT|END)?\s*(=|$)")
 
 
-def read_netpbm(data: bytes, found: Captions) -> None:
+def find_netpbm_captions(data: bytes, found: Captions) -> None:
     """The comments of a PBM, PGM, PPM, PAM or PFM."""
     found.texts += [Text(COMMENT, decode_text(line)) for line in netpbm_comments(data) if line]
 
@@ -56,7 +56,7 @@ def read_tga(data: bytes, section: bytes, found: Captions) -> None:
             found.texts.append(Text(keyword, text))
 
 
-def read_fits(data: bytes, found: Captions) -> None:
+def find_fits_captions(data: bytes, found: Captions) -> None:
     """Note the cards of a FITS file that describe the picture."""
     end = re.search(rb"(?:.{80})*?END {77}", data[: 2**20], re.S)
     cards = [data[i : i + _CARD] for i in range(0, end.end() if end else 0, _CARD)]

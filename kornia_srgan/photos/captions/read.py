@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kornia_srgan.photos.captions.boxes import read_boxes, read_gif, read_jpeg2000, read_jxl, read_webp
+from kornia_srgan.photos.captions.boxes import (
+    find_jxl_captions,
+    read_boxes,
+    read_gif,
+    read_jpeg2000,
+    read_webp,
+)
 from kornia_srgan.photos.captions.found import COMMENT, Captions, decode_text
 from kornia_srgan.photos.captions.jpeg import read_jpeg
-from kornia_srgan.photos.captions.plain import TGA_END, read_fits, read_netpbm, read_pcx, read_sgi, read_tga
+from kornia_srgan.photos.captions.plain import (
+    TGA_END,
+    find_fits_captions,
+    find_netpbm_captions,
+    read_pcx,
+    read_sgi,
+    read_tga,
+)
 from kornia_srgan.photos.captions.png import read_png
 from kornia_srgan.photos.photo import Text
 from kornia_srgan.photos.signature import kind_of
@@ -21,10 +34,10 @@ _READERS: dict[str, Callable[[bytes, Captions], None]] = {
     "AVIF": read_boxes,
     "HEIF": read_boxes,
     "JPEG2000": read_jpeg2000,
-    "JXL": read_jxl,
-    "PPM": read_netpbm,
+    "JXL": find_jxl_captions,
+    "PPM": find_netpbm_captions,
     "SGI": read_sgi,
-    "FITS": read_fits,
+    "FITS": find_fits_captions,
     "PCX": read_pcx,
 }
 

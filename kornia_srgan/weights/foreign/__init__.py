@@ -11,7 +11,7 @@ from kornia_srgan.errors import MissingExtraError, WeightsError
 from kornia_srgan.weights.files import check_finite
 from kornia_srgan.weights.foreign import compact, leftthomas, lornatang, msrresnet, rrdb, span
 from kornia_srgan.weights.foreign.layout import Converted, Layout, State
-from kornia_srgan.weights.foreign.reading import RawWeights, read_raw
+from kornia_srgan.weights.foreign.reading import RawWeights, read_tensors
 from kornia_srgan.weights.foreign.spandrel import read_with_spandrel
 from kornia_srgan.weights.safetensors_header import METADATA_KEY, is_pickle, read_safetensors_header
 from kornia_srgan.weights.spec import WeightSpec
@@ -94,7 +94,7 @@ def import_weights(path: str | Path) -> Imported:
             lists the closest layouts.
     """
     path = Path(path)
-    raw = read_raw(path)
+    raw = read_tensors(path)
     try:
         name, converted = _read_layout(raw.state, path)
     except WeightsError as error:

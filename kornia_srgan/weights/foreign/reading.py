@@ -68,7 +68,7 @@ class RawWeights:
     left_out: tuple[str, ...]
 
 
-def read_raw(path: Path) -> RawWeights:
+def read_tensors(path: Path) -> RawWeights:
     """Read a `.safetensors` file or a PyTorch checkpoint.
 
     Raises:
