@@ -296,7 +296,7 @@ def _say_how_to_go_on(target: Path) -> None:
 @contextmanager
 def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[ClipProgress], None]]:
     """A progress bar on stderr: frames, their speed, the time left."""
-    from rich.progress import BarColumn, ClipProgress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
         BarColumn(),
@@ -304,7 +304,7 @@ def _bar(screen: Any, quiet: bool) -> Iterator[Callable[[ClipProgress], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[speed]}"),
     )
-    with ClipProgress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
+    with Progress(*columns, console=screen, disable=quiet or not screen.is_terminal) as bar:
         task = bar.add_task("", total=None, of="?", speed="")
 
         def on_frame(progress: Any) -> None:
