@@ -41,9 +41,10 @@ def test_ray_enlarges_a_bucket_once(bucket, capfd, monkeypatch):
     (bucket / "in/bad.png").write_bytes(b"no picture")
     script = example("ray_upscale")
     arguments = [str(bucket / "in"), str(bucket / "out"), "--weights", str(weights)]
-    paths = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}}
+    # Not by `runtime_env`: Ray would start further processes for it and leave its first ones idle.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     try:
-        ray.init(num_cpus=2, include_dashboard=False, runtime_env=paths, logging_level="ERROR")
+        ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR")
     except (
         Exception
     ) as error:  # it says only what it waited for: no shared memory, no free port, a busy machine

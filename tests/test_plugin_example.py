@@ -1,15 +1,20 @@
 """A real distribution with an entry point, installed by pip into a folder of its own."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.cli.app import run_command_line
+from kornia_srgan.registry.plugins import load_entry_points
 from tests.helpers.distributions import make_distribution
-from tests.helpers.launches import PATIENCE
+from tests.helpers.forked_ranks import PATIENCE, exit_code, start
 from tests.helpers.training import make_photos
 
 EXAMPLE = Path(__file__).with_name("plugin_example")
@@ -18,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Beside the packages of this environment the example, and one that cannot be imported."""
     site = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
@@ -26,19 +31,19 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     make_distribution(
         site, "kornia-srgan-broken", "kornia_srgan_broken", "import a_package_that_is_not_there\n"
     )
+    return site
+
+
+def test_list_names_the_distribution_and_a_broken_plugin_breaks_nothing(site: Path) -> None:
     repository = Path(__file__).parents[1]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(site)]), "OMP_NUM_THREADS": "1"}
-
-
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+    done = subprocess.run(
+        [sys.executable, "-m", "kornia_srgan", "list", "--source"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(site)])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
-
-
-def test_list_names_the_distribution_and_a_broken_plugin_breaks_nothing(environment: dict[str, str]) -> None:
-    done = run(environment, "-m", "kornia_srgan", "list", "--source")
     assert done.returncode == 0, done.stderr
     for name in ("example_generator", "example_discriminator", "example_loss", "example_augmentation"):
         line = next(line for line in done.stdout.splitlines() if name in line)
@@ -48,7 +53,19 @@ def test_list_names_the_distribution_and_a_broken_plugin_breaks_nothing(environm
     assert "a_package_that_is_not_there" in done.stderr
 
 
-def test_it_trains(environment: dict[str, str], tmp_path: Path) -> None:
+def with_the_site(site: Path, work: Callable[[], object]) -> int:
+    """The exit code of a process that does `work` with the packages of `site`; this one never sees them."""
+
+    def there() -> object:
+        sys.path.append(str(site))
+        importlib.invalidate_caches()
+        load_entry_points.cache_clear()  # this process may have looked for plug-ins already
+        return work()
+
+    return exit_code(start(there))
+
+
+def test_it_trains(site: Path, tmp_path: Path) -> None:
     settings = {
         "generator": "example_generator",
         "stages.0.losses": "[example_loss]",
@@ -60,28 +77,16 @@ def test_it_trains(environment: dict[str, str], tmp_path: Path) -> None:
     }
     overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     photos = make_photos(tmp_path / "photos")
-    output = tmp_path / "run"
-    done = run(
-        environment,
-        "-m",
-        "kornia_srgan",
-        "train",
-        "tiny",
-        "--data",
-        str(photos),
-        "--output",
-        str(output),
-        *overrides,
-    )
-    assert done.returncode == 0, done.stderr
+    output, told = tmp_path / "run", tmp_path / "told.json"
+    line = ["train", "tiny", "--data", str(photos), "--output", str(output), *overrides]
+    assert with_the_site(site, lambda: run_command_line(line)) == 0
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     assert "example_loss" in lines[0]
     assert "d_true" in lines[-1]
-    described = run(
-        environment,
-        "-c",
-        "import sys; from kornia_srgan.assembly import load_generator as load\n"
-        f"loaded = load({str(output / 'generator.safetensors')!r})\n"
-        "print(type(loaded.module).__name__, loaded.spec.plugin)",
-    )
-    assert described.stdout.split() == ["ExampleGenerator", "kornia-srgan-example"], described.stderr
+
+    def load() -> None:
+        loaded = load_generator(output / "generator.safetensors")
+        told.write_text(json.dumps([type(loaded.module).__name__, loaded.spec.plugin]))
+
+    assert with_the_site(site, load) == 0
+    assert json.loads(told.read_text()) == ["ExampleGenerator", "kornia-srgan-example"]

@@ -5,6 +5,7 @@ import shlex
 import shutil
 
 import pytest
+from PIL import Image
 
 from kornia_srgan.cli.app import run_command_line
 from kornia_srgan.registry.catalog import GENERATORS
@@ -34,12 +35,15 @@ TRAININGS = [
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
-    """A reader's working folder with our pictures in it; needs the packaged weights."""
+    """A reader's working folder with our photographs in it, half as large; needs the packaged weights."""
     if not zoo_names():
         pytest.skip("the packaged weights are not in this tree")
-    shutil.copytree(ROOT / "docs/images", tmp_path / "docs/images")
-    shutil.copytree(ROOT / "docs/images/hr", tmp_path / "benchmarks/Set5")
-    shutil.copytree(ROOT / "docs/images/hr", tmp_path / "photos")
+    for name in ("chelsea_lr.png", "coffee_lr.png", "hr/chelsea.png"):
+        path = tmp_path / "docs/images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(ROOT / "docs/images" / name).reduce(2).save(path)
+    shutil.copytree(tmp_path / "docs/images/hr", tmp_path / "benchmarks/Set5")
+    shutil.copytree(tmp_path / "docs/images/hr", tmp_path / "photos")
     (code,) = (s.code for s in snippets("README.md", "python") if "@GENERATORS.register" in s.code)
     (tmp_path / "my_backbone.py").write_text(code)
     monkeypatch.chdir(tmp_path)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kornia_srgan.cli.app import run_command_line
+from tests.helpers.forked_ranks import exit_code, start
 from tests.helpers.launches import ENVIRONMENT, LAUNCH, TORCHRUN_TWO, finish
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.tiny_weights import save_tiny_weights
@@ -32,15 +33,20 @@ def results(folder):
     return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
 
 
+def command_line(arguments):
+    """The command line in a fork of this process; what it tells goes into a file."""
+    os.environ.update(ENVIRONMENT)
+    with Path("told.txt").open("w") as sys.stderr:
+        return run_command_line(arguments)
+
+
 def started(*more):
     """A command with two workers, once it has written something; with the workers' ids."""
     line = ["upscale", "in", "-o", "two", "--weights", "tiny.safetensors", "--num-processes", "2", *more]
-    command = subprocess.Popen(
-        [sys.executable, "-m", "kornia_srgan", *line], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    )
+    command = start(lambda: command_line(line))
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not results(Path("two")):
-        assert command.poll() is None, command.stderr.read()
+        assert command.exitcode is None, Path("told.txt").read_text()
         time.sleep(0.005)
     task = Path(f"/proc/{command.pid}/task/{command.pid}/children")
     return command, [int(pid) for pid in task.read_text().split()]
@@ -51,8 +57,7 @@ def test_a_killed_worker_leaves_its_share_to_a_second_run(folder, capsys):
     command, workers = started("--json", "report.json")
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
-    _, told = command.communicate(timeout=240)
-    assert command.returncode == 3, told
+    assert exit_code(command) == 3, Path("told.txt").read_text()
     report = json.loads(Path("report.json").read_text())
     failed = [file for file in report["files"] if file["status"] == "failed"]
     assert 1 <= len(failed) <= 2
@@ -67,10 +72,9 @@ def test_a_killed_worker_leaves_its_share_to_a_second_run(folder, capsys):
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 def test_ctrl_c_stops_all_and_leaves_nothing_half_written(folder):
     command, workers = started("--quiet")
-    command.send_signal(signal.SIGINT)
-    _, told = command.communicate(timeout=240)
-    assert command.returncode == 130
-    assert told in ("", "interrupted\n")
+    os.kill(command.pid, signal.SIGINT)
+    assert exit_code(command) == 130
+    assert Path("told.txt").read_text() in ("", "interrupted\n")
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert [path.name for path in Path("two").glob(".*")] == [".kornia-srgan-output"]
     for path in Path("two").glob("[!.]*"):

@@ -1,8 +1,7 @@
-"""Run by torchrun: steps in fp16 on the CPU, in which one rank alone meets something bad."""
+"""Steps in fp16 on the CPU, in which one rank alone meets something bad."""
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def parameters(stage: ActiveStage) -> list[float]:
     return [float(p.detach().double().square().sum()) for player in both for p in player.parameters]
 
 
-def main(output: str) -> None:
+def main(output: Path) -> None:
     sections: dict[str, Any] = {"stages__1__discriminator": ONE_LAYER}
     accelerator = fp16_accelerator(init_scale=2.0**12)
     components = small_components(**sections)
@@ -48,8 +47,4 @@ def main(output: str) -> None:
         steps.append({**said, "parameters": parameters(stage)})
     everyone = gather_object([{"processes": accelerator.num_processes, "steps": steps}])
     if accelerator.is_main_process:
-        Path(output).write_text(json.dumps(everyone))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        output.write_text(json.dumps(everyone))

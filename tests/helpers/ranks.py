@@ -1,7 +1,6 @@
-"""Run by torchrun: trains as the command does and records what each rank saw and ended with."""
+"""Trains as the command does, on one rank or several, and records what each rank saw and ended with."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,3 @@ def main(config: str, output: str) -> None:
     Trainer._finish_stage = finish  # type: ignore[method-assign]
     torch.set_num_threads(1)
     run.train(load_config(config), output, on_step=look)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,34 +1,36 @@
 """Real processes: `accelerate launch`, torchrun, signals."""
 
 import json
+import os
 import signal
 import socket
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from accelerate.commands.launch import launch_command, launch_command_parser
 from safetensors.torch import load_file
 
+from kornia_srgan.assembly import load_generator
+from kornia_srgan.cli.app import run_command_line
 from kornia_srgan.config.io import dump_config
-from kornia_srgan.registry.catalog import GENERATORS
+from kornia_srgan.errors import UserError
+from kornia_srgan.registry.plugins import load_plugin
 from kornia_srgan.training.trainer import Trainer
-from tests.helpers import ranks
+from tests.helpers import fp16_ranks, ranks
+from tests.helpers.forked_ranks import exit_code, run_two_ranks, start
 from tests.helpers.launches import (
-    ACCELERATE,
-    ENVIRONMENT,
-    LAUNCH,
-    ONE,
-    PATIENCE,
-    TORCHRUN_TWO,
-    TWO,
-    finish,
+    COMMAND,
+    LAUNCH_OPTIONS,
+    TWO_OPTIONS,
     here,
     interrupt,
+    interrupt_fork,
+    launch,
     single_thread,
 )
-from tests.helpers.runner import assert_user_error, invoke
+from tests.helpers.runner import Result, assert_user_error, invoke
 from tests.helpers.runs import assert_same_run
 from tests.helpers.tolerances import assert_near
 from tests.helpers.training import make_photos, small_config
@@ -53,10 +55,11 @@ def test_sigkill_in_the_second_stage_and_resume(recipe: Any, tmp_path: Path) -> 
     path = recipe(stages__1__steps=120, train__checkpoint_every=8)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     here("train", path, "--output", whole)
-    command = [*ONE, str(path), "--output", str(killed)]
-    assert interrupt(command, killed, signal.SIGKILL, after_step=14) != 0
+    command = ["train", str(path), "--output", str(killed)]
+    code = interrupt_fork(partial(run_command_line, command), killed, signal.SIGKILL, after_step=14)
+    assert code == -signal.SIGKILL
     assert not (killed / "generator.safetensors").exists()
-    finish([*command, "--resume"])
+    here(*command, "--resume")
     assert_same_run(whole, killed)
 
 
@@ -69,10 +72,15 @@ def progress_of(run: Path) -> dict[str, Any]:
 def test_a_signal_finishes_the_step_saves_and_exits(
     number: signal.Signals, recipe: Any, tmp_path: Path
 ) -> None:
+    """One is sent to the command as a shell starts it."""
     path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
     run = tmp_path / "run"
-    command = [*ONE, str(path), "--output", str(run)]
-    assert interrupt(command, run, number, after_step=10) == 130
+    arguments = ["train", str(path), "--output", str(run)]
+    if number == signal.SIGINT:
+        assert interrupt([*COMMAND, *arguments], run, number, after_step=10) == 130
+    else:
+        work = partial(run_command_line, arguments)
+        assert interrupt_fork(work, run, number, after_step=10) == 130
     progress = progress_of(run)
     assert progress["total"] >= 10
     assert progress["stage"] == 1
@@ -85,7 +93,8 @@ def test_two_processes_stop_at_the_same_step_and_one_does_not_go_on(
     """The launcher hands the signal on to both; which crops a step sees hangs together with their number."""
     path = recipe(stages__1__steps=4000, train__checkpoint_every=100_000)
     run = tmp_path / "run"
-    interrupt([*TWO, str(path), "--output", str(run)], run, signal.SIGTERM, after_step=10)
+    module = ["-m", "kornia_srgan.train", path, "--output", run]
+    interrupt_fork(partial(launch, *TWO_OPTIONS, *module), run, signal.SIGTERM, after_step=10)
     progress = progress_of(run)
     assert progress["total"] >= 10
     assert progress["total"] % 10 == 0  # where the processes ask one another
@@ -104,7 +113,7 @@ def test_two_processes_with_half_the_batch_do_what_one_does(
     one, two = tmp_path / "one", tmp_path / "two"
     with single_thread():
         ranks.main(str(path), str(one))
-    finish([*TORCHRUN_TWO, ranks.__file__, str(path), str(two)])
+    assert run_two_ranks(lambda: ranks.main(str(path), str(two))) == [0, 0]
     for name in ("psnr", "generator"):
         a, b = load_file(one / f"{name}.safetensors"), load_file(two / f"{name}.safetensors")
         for key in a:
@@ -127,39 +136,38 @@ def test_two_machines_do_what_two_processes_do(recipe: Any, tmp_path: Path) -> N
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     address = ["--main_process_ip", "127.0.0.1", "--main_process_port", port]
-    both = [*ACCELERATE, "--multi_gpu", "--num_machines", "2", "--num_processes", "2", *address]
+    both = ["--multi_gpu", "--num_machines", "2", "--num_processes", "2", *address]
     both += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    module = ["-m", "kornia_srgan.train", "--config", str(path), "--output", str(tmp_path / "a")]
-    machines = [
-        subprocess.Popen(
-            [*both, "--machine_rank", str(rank), *module],
-            env=ENVIRONMENT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    errors = [machine.communicate(timeout=PATIENCE)[1] for machine in machines]
-    assert [machine.returncode for machine in machines] == [0, 0], errors
-    finish([*TWO, str(path), "--output", str(tmp_path / "b")])
+    module = ["-m", "kornia_srgan.train", "--config", path, "--output", tmp_path / "a"]
+    machines = [start(partial(launch, *both, "--machine_rank", rank, *module)) for rank in (0, 1)]
+    assert [exit_code(machine) for machine in machines] == [0, 0]
+    command = ["train", str(path), "--output", str(tmp_path / "b")]
+    assert run_two_ranks(lambda: run_command_line(command)) == [0, 0]
     assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
-def test_a_launch_that_shards_networks_is_refused(recipe: Any, tmp_path: Path) -> None:
-    """On a CPU Accelerate would train with DDP instead and not say so."""
+def test_a_launch_that_shards_networks_is_refused(
+    recipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a CPU Accelerate would train with DDP instead and not say so.
+
+    Accelerate's launcher itself sets the variables; the processes that it would start are this one.
+    """
+    refused: list[Result] = []
+
+    def run(args: Any) -> None:
+        assert args.nproc_per_node == "2"
+        assert args.training_script == "kornia_srgan.train"
+        refused.append(invoke(capsys, "train", *args.training_script_args))
+
+    monkeypatch.setattr("torch.distributed.run.run", run)
     options = ["--use_fsdp", "--fsdp_version", "2", "--num_processes", "2", "--main_process_port", "0"]
     module = ["-m", "kornia_srgan.train", "--config", str(recipe()), "--output", str(tmp_path / "run")]
-    result = subprocess.run(
-        [*LAUNCH, *options, *module],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert result.returncode != 0
-    assert "accelerate's FSDP shards networks" in result.stderr
-    assert "choose multi-GPU (DDP)" in result.stderr
+    before = dict(os.environ)
+    launch_command(launch_command_parser().parse_args([*LAUNCH_OPTIONS, *options, *module]))
+    assert os.environ == before
+    (result,) = refused
+    assert_user_error(result, "accelerate's FSDP shards networks", "choose multi-GPU (DDP)")
     assert not (tmp_path / "run").exists()
 
 
@@ -184,43 +192,30 @@ class MyBackbone(nn.Module):
 """
 
 
-LOAD = """
-import sys
-
-from kornia_srgan import load_generator
-from kornia_srgan.errors import UserError
-from kornia_srgan.registry.plugins import load_plugin
-
-plugin, *weights = sys.argv[1:]
-for path in weights:
-    try:
-        load_generator(path)
-    except UserError as error:
-        print(error)
-load_plugin(plugin)
-for path in weights:
-    print(type(load_generator(path).module).__name__)
-"""
+def load_without_and_with(plugin: Path, weights: list[Path], told: Path) -> None:
+    lines = []
+    for path in weights:
+        with pytest.raises(UserError) as error:
+            load_generator(path)
+        lines.append(str(error.value))
+    load_plugin(plugin)
+    lines += [type(load_generator(path).module).__name__ for path in weights]
+    told.write_text("\n".join(lines))
 
 
 def test_a_users_generator_trains_and_its_weights_load_again(tmp_path: Path) -> None:
-    """The plug-in is named on the command line and in the recipe; a new process knows neither."""
+    """The plug-in is named on the command line and in the recipe; the process that loads has seen neither."""
     photos, plugins = make_photos(tmp_path / "photos"), [tmp_path / f"{n}_backbone.py" for n in ("my", "own")]
     doors = {"option": ["--plugin", plugins[0]], "config": ["--set", f"plugins=[{plugins[1]}]"]}
-    for plugin, (door, naming) in zip(plugins, doors.items(), strict=True):  # a file is loaded only once
+    for plugin, (door, naming) in zip(plugins, doors.items(), strict=True):
         plugin.write_text(PLUGIN)
         short = ["--set", "generator=my_backbone", "--set", "stages.0.steps=3", "--set", "stages.1.steps=2"]
-        with GENERATORS.temporary():
-            here("train", "tiny", "--data", photos, "--output", tmp_path / door, *short, *naming)
-    weights = [str(tmp_path / door / "generator.safetensors") for door in doors]
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(plugins[0]), *weights],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    without, with_it = done.stdout.splitlines()[:2], done.stdout.splitlines()[2:]
+        line = ["train", "tiny", "--data", photos, "--output", tmp_path / door, *short, *naming]
+        assert exit_code(start(partial(here, *line))) == 0
+    weights = [tmp_path / door / "generator.safetensors" for door in doors]
+    told = tmp_path / "told.txt"
+    assert exit_code(start(lambda: load_without_and_with(plugins[0], weights, told))) == 0
+    without, with_it = told.read_text().splitlines()[:2], told.read_text().splitlines()[2:]
     assert len(without) == 2
     assert all("made by generator 'my_backbone' of plug-in" in line for line in without)
     assert all("--plugin" in line for line in without)
@@ -230,15 +225,16 @@ def test_a_users_generator_trains_and_its_weights_load_again(tmp_path: Path) -> 
 def test_accelerate_launch_and_the_command_are_the_same_run(recipe: Any, tmp_path: Path) -> None:
     path = recipe(stages__0__steps=4, stages__1__steps=4)
     here("train", path, "--output", tmp_path / "a")
-    module = [*LAUNCH, "--cpu", "--num_processes", "1", "-m", "kornia_srgan.train"]
-    finish([*module, "--config", str(path), "--output", str(tmp_path / "b")])
+    module = ["-m", "kornia_srgan.train", "--config", path, "--output", tmp_path / "b"]
+    launched = start(partial(launch, *LAUNCH_OPTIONS, "--cpu", "--num_processes", "1", *module))
+    assert exit_code(launched) == 0
     assert_same_run(tmp_path / "a", tmp_path / "b")
 
 
 def test_in_fp16_all_ranks_decide_alike(tmp_path: Path) -> None:
     """A loss that is bad on one rank makes the gradients of all bad: no rank may take it for an overflow."""
-    script, output = Path(__file__).parents[1] / "helpers" / "fp16_ranks.py", tmp_path / "ranks.json"
-    finish([*TORCHRUN_TWO, str(script), str(output)])
+    output = tmp_path / "ranks.json"
+    assert run_two_ranks(lambda: fp16_ranks.main(output)) == [0, 0]
     one, two = json.loads(output.read_text())
     assert one["processes"] == 2
     assert one["steps"] == two["steps"]  # the parameters too, to the last bit

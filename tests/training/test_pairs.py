@@ -14,13 +14,12 @@ from kornia_srgan.components.transforms.augment import ColorJiggle, Dihedral
 from kornia_srgan.components.transforms.mix import MixUp
 from kornia_srgan.components.transforms.patches import FlatPatches
 from kornia_srgan.components.transforms.resize import MatlabBicubic
-from kornia_srgan.config.io import dump_config
 from kornia_srgan.errors import ConfigError
 from kornia_srgan.training.hooks import StepHook
 from kornia_srgan.training.run import train
 from kornia_srgan.training.steps import make_batch
 from kornia_srgan.weights.files import read_spec
-from tests.helpers.launches import TWO, finish, interrupt
+from tests.helpers.forked_ranks import die_at, run_two_ranks
 from tests.helpers.pairs import make_pairs, make_shard
 from tests.helpers.runner import assert_user_error, invoke
 from tests.helpers.runs import assert_resumes_to_the_same_bytes, assert_same_run
@@ -118,20 +117,14 @@ def test_the_command_trains_on_pairs_and_says_what_is_not_for_them(tmp_path: Pat
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.slow
 def test_two_processes_killed_and_resumed_end_with_the_same_bytes(
     mixed: dict[str, Any], tmp_path: Path
 ) -> None:
-    """On photographs and on pairs out of a shard, decoded by workers."""
-    recipe = tmp_path / "recipe.yaml"
-    config = small_config(
-        **mixed, data__cache="none", data__workers=1, stages__1__steps=80, train__checkpoint_every=8
-    )
-    recipe.write_text(dump_config(config))
+    """On photographs and on pairs out of a shard, decoded by workers; killed in the second stage."""
+    config = small_config(**mixed, data__cache="none", data__workers=1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish([*TWO, str(recipe), "--output", str(whole)])
-    command = [*TWO, str(recipe), "--output", str(killed)]
-    assert interrupt(command, killed, signal.SIGKILL, after_step=14) != 0
+    assert run_two_ranks(lambda: train(config, whole)) == [0, 0]
+    assert run_two_ranks(lambda: train(config, killed, on_step=die_at(9))) == [-signal.SIGKILL] * 2
     assert not (killed / "generator.safetensors").exists()
-    finish([*command, "--resume"])
+    assert run_two_ranks(lambda: train(config, killed, resume=True)) == [0, 0]
     assert_same_run(whole, killed)

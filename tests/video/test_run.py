@@ -1,7 +1,8 @@
 """What the network is given and what becomes of it: times, colours, sides, and runs that were stopped."""
 
-import subprocess
-import sys
+import os
+import signal
+import time
 from fractions import Fraction
 
 import av
@@ -11,6 +12,7 @@ import pytest
 from kornia_srgan.errors import ImageError, UserError
 from kornia_srgan.video.options import VideoOptions
 from kornia_srgan.video.run import enlarge_clip
+from kornia_srgan.video.segments import parts_folder
 from tests.helpers.clips import (
     CHAPTERS,
     UNEVEN,
@@ -24,6 +26,7 @@ from tests.helpers.clips import (
     quick,
     times,
 )
+from tests.helpers.forked_ranks import exit_code, start
 
 
 def test_frames_are_the_enlarged_frames(tmp_path):
@@ -168,24 +171,15 @@ def test_a_stopped_run_goes_on_and_gives_the_same_file(tmp_path, steady):
 def test_kill_loses_one_segment_at_most(tmp_path):
     source = make_clip(tmp_path / "a.mp4")
     target = tmp_path / "b.mp4"
-    script = (
-        "import os, signal, sys, time\n"
-        "from tests.helpers.clips import Twice\n"
-        "from kornia_srgan.video.options import VideoOptions\n"
-        "from kornia_srgan.video.run import enlarge_clip\n"
-        "from kornia_srgan.video.segments import parts_folder\n"
-        "from pathlib import Path\n"
-        "target = Path(sys.argv[2])\n"
-        "def look(progress):\n"
-        "    while progress.done == 7 and len(list(parts_folder(target).glob('[0-9]*.segment'))) < 3:\n"
-        "        time.sleep(0.01)\n"
-        "    if progress.done == 7:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "options = VideoOptions(segment=0.08, preset='ultrafast', crf=8)\n"
-        "enlarge_clip(sys.argv[1], target, Twice(), options, on_frame=look)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(source), str(target)], check=False)
-    assert done.returncode == -9
+
+    def look(progress):
+        while progress.done == 7 and len(list(parts_folder(target).glob("[0-9]*.segment"))) < 3:
+            time.sleep(0.01)
+        if progress.done == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    killed = start(lambda: enlarge_clip(source, target, Twice(), quick(segment=0.08), on_frame=look))
+    assert exit_code(killed) == -signal.SIGKILL
     assert not target.exists()
     rest = Twice()
     enlarge_clip(source, target, rest, quick(segment=0.08, resume=True))
