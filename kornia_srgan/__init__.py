@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kornia_srgan.config.io import load_config
     from kornia_srgan.config.model import TrainConfig
     from kornia_srgan.data.source import open_crops
+    from kornia_srgan.data.stream import open_shards
     from kornia_srgan.errors import KorniaSRGANError, UserError
     from kornia_srgan.evaluation.evaluate import evaluate
     from kornia_srgan.export import export_generator
@@ -84,6 +85,7 @@ __all__ = [
     "make_batch",
     "model_card",
     "open_crops",
+    "open_shards",
     "optimize_for_inference",
     "push_to_hub",
     "read_photo",
@@ -104,6 +106,7 @@ _HOMES = {
     "config.io": ("load_config",),
     "config.model": ("TrainConfig",),
     "data.source": ("open_crops",),
+    "data.stream": ("open_shards",),
     "errors": (
         "KorniaSRGANError",
         "UserError",

@@ -43,6 +43,7 @@ PUBLIC = {
     "make_batch",
     "model_card",
     "open_crops",
+    "open_shards",
     "optimize_for_inference",
     "push_to_hub",
     "read_photo",

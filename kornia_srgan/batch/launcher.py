@@ -1,4 +1,4 @@
-"""The processes of `torchrun` and `accelerate launch`: who they are, and how they meet."""
+"""The processes of `torchrun`, `accelerate launch` and `mpirun`: who they are, and how they meet."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ from pathlib import PurePath
 from typing import Any
 
 from kornia_srgan.errors import UserError
+from kornia_srgan.explain import one_line
 
 _KEY = "kornia_srgan/crew"
+# As Accelerate reads them: of torchrun, of MPICH and Intel MPI, of Open MPI, of MVAPICH.
+_RANK = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+_COUNT = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_LOCAL_RANK = ("LOCAL_RANK", "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK")
+_LOCAL_COUNT = (
+    "LOCAL_WORLD_SIZE",
+    "MPI_LOCALNRANKS",
+    "OMPI_COMM_WORLD_LOCAL_SIZE",
+    "MV2_COMM_WORLD_LOCAL_SIZE",
+)
+_PORT = "29500"  # torch's own, where the launcher names none
 _PATIENCE = 3600.0  # seconds for the first process to say where it is: it looks at all files before
 
 
@@ -36,19 +48,48 @@ class Launch:
 
 
 def this_launch(environ: Mapping[str, str] = os.environ) -> Launch | None:
-    """The launch that this process is part of; None if there is none, or it is the only one."""
-    count = int(environ.get("WORLD_SIZE", "1"))
+    """The launch that this process is part of; None if there is none, or it is the only one.
+
+    Raises:
+        UserError: If there are several machines and nothing says where the first one is.
+    """
+    count = _number(environ, _COUNT, 1)
     if count == 1:
         return None
-    alone = environ.get("LOCAL_WORLD_SIZE", str(count)) == str(count)
+    alone = _number(environ, _LOCAL_COUNT, count) == count
+    if not alone and "MASTER_ADDR" not in environ:
+        raise UserError(
+            "processes on several machines cannot find each other; set MASTER_ADDR to the address of the "
+            "first machine, or run the command with --share auto on every machine",
+            where="MASTER_ADDR",
+        )
     threads = environ.get("OMP_NUM_THREADS", "")
     return Launch(
-        int(environ.get("RANK", "0")),
+        _number(environ, _RANK, 0),
         count,
-        int(environ.get("LOCAL_RANK", "0")),
-        "127.0.0.1" if alone else environ.get("MASTER_ADDR", "127.0.0.1"),
+        _number(environ, _LOCAL_RANK, 0),
+        "127.0.0.1" if alone else environ["MASTER_ADDR"],
         int(threads) if threads.isdigit() else None,
     )
+
+
+def _number(environ: Mapping[str, str], names: Sequence[str], otherwise: int) -> int:
+    return next((int(environ[name]) for name in names if environ.get(name, "").isdigit()), otherwise)
+
+
+def check_not_launched(environ: Mapping[str, str] = os.environ) -> None:
+    """For a command that does not share its work: refuse to do all of it several times over.
+
+    Raises:
+        UserError: If a launcher started several processes.
+    """
+    count = _number(environ, _COUNT, 1)
+    if count > 1:
+        raise UserError(
+            f"a launcher started {count} processes, and each would do all the work; let it start "
+            f"`python -m kornia_srgan.upscale`, or give --num-processes {count} without a launcher",
+            where="upscale",
+        )
 
 
 def processes_asked_for(environ: Mapping[str, str] = os.environ) -> int:
@@ -120,8 +161,28 @@ def follow() -> None:
 
 @lru_cache(maxsize=1)
 def _store() -> Any:
-    """The launcher's own place for what its processes tell each other."""
+    """The launcher's own place for what its processes tell each other; for `mpirun`, one on a port.
+
+    Raises:
+        UserError: If they cannot meet at that port.
+    """
     import torch.distributed
 
-    store, _, _ = next(torch.distributed.rendezvous("env://"))
+    launch = this_launch()
+    if launch is not None:  # torch reads these, and mpirun does not set them
+        for name, value in (
+            ("RANK", launch.rank),
+            ("WORLD_SIZE", launch.count),
+            ("MASTER_ADDR", launch.host),
+        ):
+            os.environ.setdefault(name, str(value))
+    port = os.environ.setdefault("MASTER_PORT", _PORT)
+    try:
+        store, _, _ = next(torch.distributed.rendezvous("env://"))
+    except torch.distributed.DistNetworkError as error:
+        raise UserError(
+            f"the processes cannot meet at port {port} ({one_line(error, 120)}); "
+            "set MASTER_PORT to a free one",
+            where="MASTER_PORT",
+        ) from error
     return store

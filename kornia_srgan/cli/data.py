@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from kornia_srgan.cli.options import HrOption, LrOption, PairScaleOption, as_pairs, check_writable
+from kornia_srgan.cli.options import (
+    HrOption,
+    LrOption,
+    PairScaleOption,
+    ThreadsOption,
+    as_pairs,
+    check_writable,
+)
 from kornia_srgan.errors import UserError
 
 
@@ -35,6 +42,7 @@ def command(
             "--fix-list", metavar="FILE.txt", help="Write the paths of files with problems, one per line."
         ),
     ] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Check images before training.
 
@@ -66,6 +74,7 @@ def command(
             folders or [],
             pairs,
             limits=Limits(crop=crop, scale=scale, quality=quality, shift=shift),
+            threads=threads,
             on_image=lambda done, total: progress.update(task, completed=done, total=total),
         )
     typer.echo(describe_survey(found))

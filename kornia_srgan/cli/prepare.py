@@ -66,6 +66,7 @@ def command(
             scale=scale,
             stride=stride or crop,
             resize=resize,
+            threads=threads,
             on_image=lambda: progress.advance(task),
         )
     for message in report.skipped:

@@ -187,6 +187,7 @@ def command(
         format_for,
         local_output,
         restore_of,
+        share_of,
         sources_of,
         state_range,
         tile_of,
@@ -195,7 +196,6 @@ def command(
     with libraries_silenced(quiet), ExitStack() as stack:
         from kornia_srgan.allocator import keep_freed_memory
         from kornia_srgan.batch.naming import Naming
-        from kornia_srgan.batch.share import parse_share
         from kornia_srgan.inference.recipe import Recipe
         from kornia_srgan.inference.rescale import EvenWanted, Rescaler, Wanted
         from kornia_srgan.inference.upscaler import Upscaler
@@ -207,7 +207,7 @@ def command(
             check_writable(json_file)
         wanted = Wanted(scale, width, long_side)
         clips, others = split_clips(inputs)
-        part = parse_share(share)
+        part = share_of(share, launched=launched)
         place, address = stack.enter_context(local_output(output, others, clips, part))
         form = picture_format(file_format, clips, others, place)
         options = WriteOptions(quality, subsampling, parse_color(background))

@@ -179,6 +179,20 @@ def sources_of(inputs: list[str], recursive: bool, *, arrays: bool = False) -> S
     return Sources((Source(Path("stdin"), data=sys.stdin.buffer.read()),))
 
 
+def share_of(text: str | None, *, launched: bool) -> Share:
+    """The share that was typed; all of the work without one.
+
+    Raises:
+        UserError: If it is none, or a launcher started several processes that would each do all the work.
+    """
+    from kornia_srgan.batch.launcher import check_not_launched
+    from kornia_srgan.batch.share import parse_share
+
+    if text is None and not launched:
+        check_not_launched()
+    return parse_share(text)
+
+
 @contextmanager
 def local_output(
     output: str, inputs: Sequence[str], clips: Sequence[str], share: Share

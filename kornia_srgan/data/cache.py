@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -14,6 +13,7 @@ from torch import Tensor
 from kornia_srgan.data.crop_decoding import ImageFile, load_for_crops, sizes_fit, turned_apart
 from kornia_srgan.data.sampling import Samples
 from kornia_srgan.errors import ImageError
+from kornia_srgan.processor import usable_processors
 
 
 def stored_bytes(files: Sequence[ImageFile], crop: int) -> int:
@@ -53,7 +53,7 @@ class PixelStore:
         self.heights = np.zeros(len(files), np.int64)
         self.widths = np.zeros(len(files), np.int64)
         self.pixels = torch.empty(int(counts.sum()), dtype=pixels.dtype, device=device)
-        with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:  # Pillow decodes without the GIL
+        with ThreadPoolExecutor(min(16, usable_processors())) as pool:  # Pillow decodes without the GIL
             results = pool.map(self._load, range(len(files)), files)
             self.failures = [(i, message) for i, message in enumerate(results) if message]
         self.bad = self.heights == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ from kornia_srgan.data.crop_decoding import ImageFile
 from kornia_srgan.data.pixels import RGB, PixelFormat
 from kornia_srgan.data.shards import Failures, Located
 from kornia_srgan.errors import ImageError
+from kornia_srgan.processor import usable_processors
 
 
 def scan_headers(images: Sequence[Located], pixels: PixelFormat = RGB) -> tuple[list[ImageFile], Failures]:
@@ -22,7 +22,7 @@ def scan_headers(images: Sequence[Located], pixels: PixelFormat = RGB) -> tuple[
         except ImageError as error:
             return str(error)
 
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(16, usable_processors())) as pool:
         results = list(zip(images, pool.map(scan, images), strict=True))
     return (
         [r for _, r in results if isinstance(r, ImageFile)],

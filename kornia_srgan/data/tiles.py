@@ -18,6 +18,7 @@ from kornia_srgan.data.crop_decoding import pad_to_crop
 from kornia_srgan.data.images import read_rgb
 from kornia_srgan.errors import DataError, ImageError
 from kornia_srgan.photos.outputs import MARK
+from kornia_srgan.processor import usable_processors
 
 if TYPE_CHECKING:
     from kornia_srgan.contracts import Resizer
@@ -121,6 +122,7 @@ def write_tiles(
     scale: int,
     stride: int,
     resize: Resizer,
+    threads: int | None = None,
     on_image: Callable[[], None] = lambda: None,
 ) -> TileReport:
     """Cut images into HR tiles and write each with its LR tile as PNG.
@@ -132,6 +134,7 @@ def write_tiles(
         scale: The scale between LR and HR.
         stride: Distance between tiles.
         resize: Makes LR from HR.
+        threads: How many images are cut together; None for as many as the process has processors.
         on_image: Called after each image.
 
     Raises:
@@ -155,7 +158,7 @@ def write_tiles(
         return len(tiles)
 
     results = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads or usable_processors()) as pool:
         for result in pool.map(one, paths, tile_names(paths)):
             results.append(result)
             on_image()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from kornia_srgan.data.shards import Located, locate_images
 from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import open_image, peek_header
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
+from kornia_srgan.processor import usable_processors
 from kornia_srgan.survey.findings import MEANINGS, AlignedPair, Problem, Survey, SurveyedImage
 from kornia_srgan.survey.measure import measure_detail
 from kornia_srgan.survey.shift import measure_shift
@@ -49,6 +49,7 @@ def survey_images(
     pairs: Sequence[tuple[Path, Path]] = (),
     *,
     limits: Limits | None = None,
+    threads: int | None = None,
     on_image: Callable[[int, int], None] = lambda done, total: None,
 ) -> Survey:
     """Inspect all images in folders and archives, and all pairs.
@@ -57,6 +58,7 @@ def survey_images(
         folders: Folders of HR images.
         pairs: Folders of HR images, each with its folder of LR images.
         limits: The limits; None for the defaults.
+        threads: How many images are looked at together; None for as many as the process has processors.
         on_image: Called with the number of images and pairs that are done, and their total.
 
     Raises:
@@ -79,7 +81,7 @@ def survey_images(
     done = itertools.count(1)
     pictures: list[SurveyedImage] = []
     aligned: list[AlignedPair] = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads or usable_processors()) as pool:
         looks = (
             pool.map(partial(_look_at, limits=limits, judge=judge), images, images.values())
             for images, judge in ((wanted, True), (small, False))

@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": ("--plugin", "nowhere.py"),
     "serve": ("--plugin", "nowhere.py"),
     "prepare": ("nowhere", "-o", "out"),
+    "data": ("nowhere",),
     "convert": ("nowhere.pth", "-o", "out.safetensors"),
     "export": ("nowhere.safetensors", "-o", "out.onnx"),
     "blend": ("nowhere.safetensors", "nowhere.safetensors", "-o", "out.safetensors"),

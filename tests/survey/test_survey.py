@@ -1,6 +1,7 @@
 """A look at images before training: each fault is made by hand and must be found, and nothing else."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -140,3 +141,18 @@ def test_what_cannot_be_looked_at(tmp_path, capsys):
     assert_user_error(invoke(capsys, "data"), "nothing to look at: give a folder")
     assert_user_error(invoke(capsys, "data", tmp_path / "none"), "does not exist")
     assert_user_error(invoke(capsys, "data", tmp_path, "--json", tmp_path), "cannot write", "it is a folder")
+
+
+def test_the_number_of_threads_is_kept(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, count):
+            asked.append(count)
+            super().__init__(count)
+
+    Image.new("RGB", (96, 96)).save(tmp_path / "a.png")
+    monkeypatch.setattr("kornia_srgan.survey.look.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr("kornia_srgan.processor.set_threads", lambda _: None)
+    assert invoke(capsys, "data", tmp_path, "--threads", "3").code == 0
+    assert asked == [3]
