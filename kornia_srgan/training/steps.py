@@ -136,6 +136,15 @@ def discriminator_loss(
         adversarial: The loss.
         discriminator: Run separately on both, so that BatchNorm does not mix real and generated images.
     """
+    # Nothing is autocast here. But a network's own autocast, inside of another, keeps its rounded weights for
+    # the next call: rounded once, and one gradient through the rounding.
+    with torch.autocast(hr.device.type, enabled=False):
+        return _discriminator_loss(hr, sr, adversarial, discriminator)
+
+
+def _discriminator_loss(
+    hr: Tensor, sr: Tensor, adversarial: AdversarialLoss, discriminator: Discriminator
+) -> LossReport:
     real, fake = discriminator(hr).float(), discriminator(sr.detach()).float()
     true_loss, false_loss = adversarial.discriminator(real, fake)
     terms = {

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from kornia_srgan.components.features.backbone import create_backbone
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.frozen import FrozenConv2d
+from kornia_srgan.ops.packed import can_become_packed
 from kornia_srgan.ops.padding import pad_to, pad_to_multiple
 from kornia_srgan.ops.winograd import use_winograd
 
@@ -121,6 +123,16 @@ class _VGGTaps(nn.Module):
         for index, layer in enumerate(self.features):
             if isinstance(layer, nn.ReLU):
                 layer.inplace = index - 1 not in self.indices  # it would overwrite a tapped convolution
+            elif can_become_packed(layer):
+                self._freeze(index, layer)
+
+    def _freeze(self, index: int, conv: nn.Conv2d) -> None:
+        """Replace a convolution, and the ReLU behind it unless a tap lies between them."""
+        after = self.features[index + 1] if index + 1 < len(self.features) else None
+        relu = isinstance(after, nn.ReLU) and index not in self.indices
+        self.features[index] = FrozenConv2d(conv, relu=relu)
+        if relu:
+            self.features[index + 1] = nn.Identity()
 
     def fit(self, x: Tensor) -> Tensor:
         return pad_to(x, self.stride, self.stride)
