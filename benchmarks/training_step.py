@@ -9,7 +9,10 @@ weights. Features are those of a random extractor, which takes as long as a trai
 
 With `--compile` our networks are compiled, as `train.compile` does it, and the plain loop stays as it is. On
 a GPU nothing has been measured yet. With `--precision bf16` the plain loop stays in float32, and our step is
-timed once more with its features in float32, as they were before they followed the run's precision.
+timed once more with its features in float32, as `mixed_precision: false` of the perceptual loss has them.
+
+Freed memory is kept, as `kornia-srgan train` does it, for both. On a busy machine, `--processor-time` counts
+what this process computes instead of the time that passes; CPU only.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from benchmarks.report import (
     run_main,
     write_json,
 )
+from kornia_srgan.allocator import keep_freed_memory
 from kornia_srgan.assembly import Components, assemble
 from kornia_srgan.benchmarking.cost import synchronize
 from kornia_srgan.config.io import parse_config
@@ -46,6 +50,11 @@ from kornia_srgan.training.steps import discriminator_loss, image_loss, make_bat
 
 EXTRACTORS = {
     "lite0": {"model": "tf_efficientnet_lite0", "layers": [0, 1, 2], "weights": "random"},
+    "vgg16": {
+        "model": "vgg16",
+        "layers": ["relu1_2", "relu2_2", "relu3_3", "relu4_3"],  # those of the recipe photo-gan
+        "weights": "random",
+    },
     "vgg19": {"model": "vgg19", "layers": ["relu5_4"], "weights": "random"},
 }
 PLAIN, OURS, WHOLE = "plain loop", "our step", "our step with flips and LR"
@@ -56,6 +65,7 @@ ROUNDING = {"no": 1e-3, "bf16": 2e-2}  # by how much a loss may differ from the 
 def make_config(options: argparse.Namespace) -> TrainConfig:
     """The second stage of the recipe `srgan`, in the sizes asked for."""
     width = options.width
+    extractor = EXTRACTORS[options.extractor] | {"weights": options.weights}
     return parse_config(
         {
             "generator": {
@@ -76,7 +86,7 @@ def make_config(options: argparse.Namespace) -> TrainConfig:
                     "losses": [
                         {
                             "name": "perceptual",
-                            "args": {"extractor": {"name": "timm", "args": EXTRACTORS[options.extractor]}},
+                            "args": {"extractor": {"name": "timm", "args": extractor}},
                         }
                     ],
                     "adversarial": {"name": "vanilla", "weight": 1e-3},
@@ -124,20 +134,21 @@ class Ours:
         """One step on the constant batch; its terms."""
         return dict(train_step(self.stage, [self.batch], self.accelerator).terms)
 
-    def step_with_wide_features(self) -> None:
-        """One step whose extractor computes in float32."""
+    def step_with_wide_features(self) -> dict[str, Tensor]:
+        """One step whose extractor computes in float32; its terms."""
         (entry,) = self.stage.losses
         assert isinstance(entry.loss, MixedPrecisionLoss)
         entry.loss.set_precision(None)
-        self.step()
+        terms = self.step()
         entry.loss.set_precision(torch.bfloat16)
+        return terms
 
     def whole(self) -> None:
         """One step from uint8 crops on."""
         train_step(self.stage, [self.make_batch()], self.accelerator)
 
 
-def time_parts(ours: Ours, device: torch.device) -> dict[str, float]:
+def time_parts(ours: Ours, device: torch.device, clock: Callable[[], float]) -> dict[str, float]:
     """Seconds of each part of a step, run by itself on the same tensors."""
     stage, batch, seconds = ours.stage, ours.batch, {}
     player, opponent, adversarial = stage.generator, stage.discriminator, stage.adversarial
@@ -146,10 +157,10 @@ def time_parts(ours: Ours, device: torch.device) -> dict[str, float]:
 
     def timed(name: str, call: Callable[[], Tensor | None]) -> Tensor:
         synchronize(device)
-        start = time.perf_counter()
+        start = clock()
         result = call()
         synchronize(device)
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+        seconds[name] = seconds.get(name, 0.0) + clock() - start
         return result if result is not None else torch.empty(0)
 
     def discriminator_turn() -> None:
@@ -226,20 +237,22 @@ def run(options: argparse.Namespace) -> tuple[list[Result], dict[str, tuple[floa
     losses = check_losses(plain(batch.lr, batch.hr), ours.step(), options.precision)
     ours.whole()  # warm-up
 
+    clock = time.process_time if options.processor_time else time.perf_counter
+
     def rate(step: Callable[[], object]) -> float:
         synchronize(device)
-        start = time.perf_counter()
+        start = clock()
         for _ in range(options.steps):
             step()
         synchronize(device)
-        return options.steps * options.batch / (time.perf_counter() - start)
+        return options.steps * options.batch / (clock() - start)
 
     cases = {PLAIN: lambda: plain(batch.lr, batch.hr), OURS: ours.step, WHOLE: ours.whole}
     if options.precision == "bf16":
         cases[WIDE] = ours.step_with_wide_features
     rates = measure_in_turns({n: lambda c=c: rate(c) for n, c in cases.items()}, repeats=options.repeats)
     results = [Result.of(name, "images/s", values) for name, values in rates.items()]
-    rounds = [time_parts(ours, device) for _ in range(options.repeats + 1)][1:]
+    rounds = [time_parts(ours, device, clock) for _ in range(options.repeats + 1)][1:]
     results += [Result.of(name, "ms", [r[name] * 1000 for r in rounds]) for name in rounds[0]]
     return results, losses
 
@@ -262,6 +275,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--precision", default="no", choices=("no", "bf16"))
     parser.add_argument("--compile", action="store_true", help="our step with train.compile")
     parser.add_argument("--extractor", default="lite0", choices=tuple(EXTRACTORS))
+    parser.add_argument("--weights", default="random", help="of the extractor: a file, `timm` or `random`")
+    parser.add_argument("--processor-time", action="store_true", help="count processor time, on a CPU")
     parser.add_argument("--batch", type=at_least_one, default=16)
     parser.add_argument("--crop", type=at_least_one, default=96, help="a multiple of 16")
     parser.add_argument("--channels", type=at_least_one, default=64, help="of the generator")
@@ -272,6 +287,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.crop % 16:
         parser.error(f"--crop {options.crop} is not a multiple of 16")
+    if options.processor_time and options.device != "cpu":
+        parser.error(f"--processor-time says nothing about work on {options.device}")
     return options
 
 
@@ -293,4 +310,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     run_main(main)

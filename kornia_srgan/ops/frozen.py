@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from kornia_srgan.ops.modules import kernel_and_padding
 from kornia_srgan.ops.packed import pack_weight
+from kornia_srgan.ops.rounding import round_to
 from kornia_srgan.ops.winograd import WinogradConv2d, suits_winograd
 
 _ONES = [1, 1]
@@ -19,10 +20,10 @@ class FrozenConv2d(WinogradConv2d):
     """A frozen convolution, with the ReLU that follows it, of a network that only passes a gradient on.
 
     Autocast rounds the weights of a frozen layer to bfloat16 anew at every call, and oneDNN reorders them,
-    forward and backward. Here both are done once, on a CPU. Products are summed in float32, the bias is not
-    rounded, and the ReLU is applied before the result is. The gradient of the input is a convolution too,
-    with the kernel turned around. Without autocast this is a `WinogradConv2d`, for layers that suit it, or a
-    plain convolution, and a ReLU in place.
+    forward and backward. Here both are done once, on a CPU, and each kernel keeps its sum (`round_to`).
+    Products are summed in float32, the bias is not rounded, and the ReLU is applied before the result is. The
+    gradient of the input is a convolution too, with the kernel turned around. Without autocast this is a
+    `WinogradConv2d`, for layers that suit it, or a plain convolution, and a ReLU in place.
 
     Shapes and parameters are those of `nn.Conv2d`. Packed weights are made on first use and not saved.
 
@@ -76,17 +77,25 @@ class FrozenConv2d(WinogradConv2d):
 
     def run_packed(self, x: Tensor) -> Tensor:
         """The result for `x` in bfloat16, channels-last."""
-        weight = self._kept("packed", lambda: self._pack(self.weight.detach()))
         bias = None if self.bias is None else self.bias.detach()
-        return self._run(x, weight, bias, "relu" if self.relu else "none")
+        return self._run(x, self._packed()[0], bias, "relu" if self.relu else "none")
 
     def run_back(self, gradient: Tensor) -> Tensor:
         """The gradient of the input, from that of the convolution's result."""
-        weight = self._kept("turned", lambda: self._pack(self.weight.detach().transpose(0, 1).flip(2, 3)))
-        return self._run(gradient.contiguous(memory_format=torch.channels_last), weight, None, "none")
+        return self._run(
+            gradient.contiguous(memory_format=torch.channels_last), self._packed()[1], None, "none"
+        )
 
-    def _pack(self, weight: Tensor) -> Tensor:
-        return pack_weight(weight, torch.bfloat16, kernel_and_padding(self)[1])
+    def _packed(self) -> tuple[Tensor, Tensor]:
+        """The kernels, and those turned around; rounded once."""
+
+        def make() -> tuple[Tensor, Tensor]:
+            rounded = round_to(self.weight.detach(), torch.bfloat16)
+            turned = rounded.transpose(0, 1).flip(2, 3)
+            padding = kernel_and_padding(self)[1]
+            return pack_weight(rounded, padding), pack_weight(turned, padding)
+
+        return self._kept("packed", make)
 
     def _run(self, x: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
         padding = [*kernel_and_padding(self)[1]]

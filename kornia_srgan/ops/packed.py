@@ -142,7 +142,7 @@ class PackedConv2d(WinogradConv2d):
 
     def _packed(self, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
         def make() -> tuple[Tensor, Tensor | None]:
-            packed = pack_weight(self.weight.detach(), dtype, kernel_and_padding(self)[1])
+            packed = pack_weight(round_to(self.weight.detach(), dtype), kernel_and_padding(self)[1])
             # The bias keeps its dtype: a rounded one would shift all pixels alike.
             return packed, None if self.bias is None else self.bias.detach()
 
@@ -154,10 +154,10 @@ class PackedConv2d(WinogradConv2d):
         return f"{super().extra_repr()}, activation={self.activation.name}{low}"
 
 
-def pack_weight(weight: Tensor, dtype: torch.dtype, padding: tuple[int, int]) -> Tensor:
-    """A kernel `(O, C, kh, kw)`, rounded to `dtype`, in the order in which oneDNN reads it."""
-    rounded = round_to(weight, dtype).contiguous(memory_format=torch.channels_last)
-    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(rounded, [*padding], _ONES, _ONES, 1)
+def pack_weight(weight: Tensor, padding: tuple[int, int]) -> Tensor:
+    """A kernel `(O, C, kh, kw)` of any dtype of oneDNN, in the order in which it is read there."""
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(weight, [*padding], _ONES, _ONES, 1)
     return packed
 
 

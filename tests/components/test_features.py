@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 import torchvision
 from safetensors.torch import save_file
 
@@ -13,6 +14,7 @@ from kornia_srgan.components.features import backbone
 from kornia_srgan.components.features.timm_features import TimmFeatures
 from kornia_srgan.contracts import FeatureExtractor
 from kornia_srgan.errors import ArgumentError, MissingExtraError, OfflineError, WeightsError
+from kornia_srgan.ops.modules import to_channels_last
 from kornia_srgan.registry.catalog import FEATURE_EXTRACTORS
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
@@ -67,6 +69,28 @@ def test_vgg_takes_any_size(vgg11_file: tuple[Path, torch.nn.Sequential]) -> Non
         with torch.no_grad():
             (features,) = extractor(torch.rand(2, 3, height, width)).values()
         assert features.shape == (2, 512, max(1, height // 16), max(1, width // 16))
+
+
+def test_vgg_under_autocast_is_near_float32(vgg11_file: tuple[Path, torch.nn.Sequential]) -> None:
+    """With taps before and after a ReLU; the gradient keeps its direction."""
+    path, reference = vgg11_file
+    extractor = to_channels_last(
+        TimmFeatures(model="vgg11", layers=("relu1_1", "conv3_2", "relu3_2"), weights=str(path))
+    )
+    images = torch.rand(2, 3, 32, 24, requires_grad=True)
+    ends = {"relu1_1": 2, "conv3_2": 9, "relu3_2": 10}
+    wanted = {name: reference[:end]((images - MEAN) / STD) for name, end in ends.items()}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = extractor(images)
+    for name in ends:
+        assert found[name].dtype == torch.bfloat16
+        off = (found[name].float() - wanted[name]).norm() / wanted[name].norm()
+        assert off < 0.01, name
+    (got,), (exact,) = (
+        torch.autograd.grad(sum(f.float().square().sum() for f in maps.values()), images)
+        for maps in (found, wanted)
+    )
+    assert F.cosine_similarity(got.flatten(), exact.flatten(), 0) > 0.999
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from kornia_srgan.components.transforms.augment import Dihedral
 from kornia_srgan.config.model import Component
 from kornia_srgan.registry.catalog import ADVERSARIAL_LOSSES, GENERATORS, IMAGE_LOSSES, RESIZERS
 from kornia_srgan.training.steps import discriminator_loss, generator_loss, image_loss, make_batch
+from tests.helpers.tolerances import assert_near
 
 # What a loss needs to be built offline; others are built by name alone.
 ARGUMENTS = {
@@ -102,6 +103,38 @@ def test_penalties_are_part_of_the_discriminators_loss() -> None:
     report.total.backward()
     plain = ADVERSARIAL_LOSSES.create("vanilla")
     assert "d_penalty" not in discriminator_loss(hr, sr, adversarial=plain, discriminator=judge).terms
+
+
+def test_a_discriminators_weights_are_rounded_once_for_both_images() -> None:
+    """One rounding and one gradient through it; the penalty itself is not autocast."""
+    torch.manual_seed(0)
+    judge = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Flatten(), nn.Linear(16, 1, bias=False))
+    plain = judge.forward
+    judge.forward = torch.autocast("cpu", dtype=torch.bfloat16)(plain)  # as Accelerate wraps it
+    autocast = []
+
+    class Watched(type(ADVERSARIAL_LOSSES.create("vanilla"))):
+        def penalty(self, *_: object) -> None:
+            autocast.append(torch.is_autocast_enabled("cpu"))
+
+    hr, sr = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    total = discriminator_loss(hr, sr, adversarial=Watched(), discriminator=judge).total
+    nodes, left = set(), [total.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            left.extend(after for after, _ in node.next_functions)
+    rounded = [node for node in nodes if node.name() == "ToCopyBackward0"]
+    assert len(rounded) == 4  # two weights, and the logits of both back to float32
+    assert autocast == [False]
+    total.backward()
+    found = [p.grad for p in judge.parameters()]
+    judge.zero_grad()
+    judge.forward = plain
+    discriminator_loss(hr, sr, adversarial=Watched(), discriminator=judge).total.backward()
+    for gradient, parameter in zip(found, judge.parameters(), strict=True):
+        assert_near(gradient, parameter.grad, torch.bfloat16)
 
 
 def test_make_batch_makes_lr_from_the_augmented_hr() -> None:
