@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.assembly import NamedLoss, build_configured
+from kornia_srgan.components.losses.adversarial import VanillaLoss
 from kornia_srgan.components.losses.pixel import L1Loss, MSELoss
 from kornia_srgan.components.transforms.augment import Dihedral
 from kornia_srgan.config.model import Component
@@ -113,7 +114,7 @@ def test_a_discriminators_weights_are_rounded_once_for_both_images() -> None:
     judge.forward = torch.autocast("cpu", dtype=torch.bfloat16)(plain)  # as Accelerate wraps it
     autocast = []
 
-    class Watched(type(ADVERSARIAL_LOSSES.create("vanilla"))):
+    class Watched(VanillaLoss):
         def penalty(self, *_: object) -> None:
             autocast.append(torch.is_autocast_enabled("cpu"))
 
