@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kornia_srgan.components.generators.timm_backbone import FeatureUpsampler
     from kornia_srgan.config.io import load_config
     from kornia_srgan.config.model import TrainConfig
+    from kornia_srgan.data.pixels import PixelFormat
     from kornia_srgan.data.source import open_crops
     from kornia_srgan.data.stream import open_shards
     from kornia_srgan.errors import KorniaSRGANError, UserError
@@ -63,6 +64,7 @@ __all__ = [
     "FeatureUpsampler",
     "KorniaSRGANError",
     "NamedLoss",
+    "PixelFormat",
     "Registry",
     "SuperResolve",
     "TrainConfig",
@@ -105,6 +107,7 @@ _HOMES = {
     "components.generators.timm_backbone": ("FeatureUpsampler",),
     "config.io": ("load_config",),
     "config.model": ("TrainConfig",),
+    "data.pixels": ("PixelFormat",),
     "data.source": ("open_crops",),
     "data.stream": ("open_shards",),
     "errors": (

@@ -1,9 +1,10 @@
-"""Atomic file writing. Standard library only."""
+"""Files that are written whole or not at all, and known by their content. Standard library only."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -64,3 +65,9 @@ def write_text(path: Path, text: str, error: type[UserError] = UserError) -> Non
         UserError: As `error`, if it cannot be written.
     """
     write_bytes(path, text.encode("utf-8"), error)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

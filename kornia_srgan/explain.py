@@ -33,3 +33,9 @@ def one_line(problem: object, most: int | None = None) -> str:
     """
     text = " ".join(str(problem).split())[:most]
     return text or (type(problem).__name__ if isinstance(problem, BaseException) else "")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, which may have a hundred; its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -26,6 +26,7 @@ from kornia_srgan.atomic import write_bytes
 from kornia_srgan.contracts import Geometry
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import KorniaSRGANError, UserError, located
+from kornia_srgan.explain import first_line
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
@@ -142,9 +143,8 @@ def _trace(module: nn.Module, name: str, align: int) -> ExportedProgram:
     try:
         return torch.export.export(module, (example,), dynamic_shapes=(sizes,), strict=False)
     except Exception as error:  # torch._dynamo has many errors and no common base
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
-            f"generator '{name}' cannot be exported with free sizes: {reason}", where=name
+            f"generator '{name}' cannot be exported with free sizes: {first_line(error)}", where=name
         ) from error
 
 

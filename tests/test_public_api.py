@@ -20,6 +20,7 @@ PUBLIC = {
     "KorniaSRGANError",
     "METRICS",
     "NamedLoss",
+    "PixelFormat",
     "RESIZERS",
     "Registry",
     "SuperResolve",

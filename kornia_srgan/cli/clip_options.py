@@ -15,14 +15,14 @@ def identity_of(recipe: Recipe) -> dict[str, str]:
     """What frames depend on, for a run that goes on: weights by their content, not their name."""
     import hashlib
 
+    from kornia_srgan.atomic import sha256_of
     from kornia_srgan.weights.locate import DEFAULT_WEIGHTS, locate_weights
 
     family = recipe.family
     members = () if family is None else (family.clean, family.photo, family.gan)
     digest = hashlib.sha256()
     for source in (*(recipe.sources or (DEFAULT_WEIGHTS,)), *filter(None, members)):
-        with locate_weights(source).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(sha256_of(locate_weights(source))))
     wrapped = recipe.interpolate and recipe.interpolate[2], recipe.ensemble, recipe.color_fix, recipe.sharp
     return {"weights": digest.hexdigest(), "treatment": " ".join(map(str, wrapped))}
 

@@ -200,7 +200,7 @@ def test_devices() -> Iterator[Finding]:
             verdict = "ok" if gap < 1e-2 else f"FAILED: differs from the CPU by {gap:.3g}"
             yield name, f"{verdict}, forward and backward in {seconds:.2f} s"
         except Exception as error:
-            yield name, f"FAILED: {type(error).__name__}: {' '.join(str(error).split())}"
+            yield name, f"FAILED: {type(error).__name__}: {one_line(error)}"
 
 
 def _show(heading: str, findings: Iterator[Finding]) -> None:

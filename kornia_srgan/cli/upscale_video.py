@@ -105,15 +105,17 @@ def _first_bytes(count: int) -> bytes:
 
 def clips_in_folders(inputs: Sequence[str], *, recursive: bool) -> list[Any]:
     """Clips that lie in input folders: named as left out, because hours of work should be asked for."""
-    from kornia_srgan.photos.find import LeftOut
+    from kornia_srgan.photos.find import LeftOut, find_files
     from kornia_srgan.video.options import VIDEO_SUFFIXES
 
+    def is_clip(path: Path) -> bool:
+        return path.suffix.lower() in VIDEO_SUFFIXES - {".ts"}  # also the suffix of TypeScript
+
+    folders = filter(Path.is_dir, map(Path, inputs))
     found = [
         path
-        for folder in map(Path, inputs)
-        if folder.is_dir()
-        for path in sorted(folder.rglob("*") if recursive else folder.glob("*"))
-        if path.suffix.lower() in VIDEO_SUFFIXES - {".ts"} and not path.name.startswith(".")
+        for folder in folders
+        for path in find_files(folder, is_clip, recursive=recursive, results=True).files
     ]
     return [LeftOut(path, "a video: give it by name to enlarge it") for path in found]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from kornia_srgan.atomic import sha256_of
 from kornia_srgan.errors import WeightsError
 from kornia_srgan.inference.recipe import Recipe
 from kornia_srgan.ops.measured import Measurements, measurements, take_over
@@ -121,5 +121,4 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=16)
 def _digest(path: Path, stamp: tuple[int, int]) -> str:
     del stamp  # another one is another file
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

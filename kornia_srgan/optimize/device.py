@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import UserError
+from kornia_srgan.explain import first_line
 from kornia_srgan.geometry import supported_dtypes
 from kornia_srgan.optimize.optimize import dtype_for
 
@@ -30,7 +31,7 @@ def pick_device(device: torch.device | str | None) -> torch.device:
         if torch.empty(1, device=chosen).is_meta:
             raise NotImplementedError("it holds no values")
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        reason = str(error).splitlines()[0].partition(". ")[0]
+        reason = first_line(error).partition(". ")[0]
         raise UserError(
             f"device '{device}' cannot be used here ({reason}); try 'cpu' or leave it out", where="device"
         ) from error

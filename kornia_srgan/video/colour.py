@@ -10,6 +10,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, Interpolation
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.ops.luma import BT601, BT709
 from kornia_srgan.photos.photo import Pixels
 from kornia_srgan.video.siting import with_siting
 
@@ -20,10 +21,10 @@ _BT709, _SRGB, _BT2020 = 1, 13, 9
 _RGB = 0
 # By matrix (H.273, table 4): the weights of red and blue in luma, and swscale's name.
 _MATRICES = {
-    1: (0.2126, 0.0722, Colorspace.ITU709),
+    1: (BT709[0], BT709[2], Colorspace.ITU709),
     4: (0.30, 0.11, Colorspace.FCC),
-    5: (0.299, 0.114, Colorspace.ITU601),
-    6: (0.299, 0.114, Colorspace.ITU601),
+    5: (BT601[0], BT601[2], Colorspace.ITU601),
+    6: (BT601[0], BT601[2], Colorspace.ITU601),
     7: (0.212, 0.087, Colorspace.SMPTE240M),
     9: (0.2627, 0.0593, Colorspace.BT2020),
 }

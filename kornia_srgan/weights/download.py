@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from kornia_srgan.atomic import sha256_of
 from kornia_srgan.errors import OfflineError, WeightsError
 from kornia_srgan.explain import one_line
 from kornia_srgan.network import reachable
@@ -38,7 +39,7 @@ def fetch_community(source: str) -> Path:
     """
     entry = find_model(source)
     target = cached_file(entry)
-    if target.is_file() and (not entry.sha256 or _hash_of(target) == entry.sha256):
+    if target.is_file() and (not entry.sha256 or sha256_of(target) == entry.sha256):
         return target
     if not entry.kind:
         raise WeightsError.at(source, f"the catalogue has no file of it to read; see {entry.page}")
@@ -117,11 +118,6 @@ def _copy(address: str, file, entry: CommunityFile) -> str:
             file.write(chunk)
             bar.update(task, advance=len(chunk))
     return digest.hexdigest()
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _say(line: str) -> None:

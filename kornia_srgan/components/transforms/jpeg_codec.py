@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kornia_srgan.components.transforms.seeding import to_device
+from kornia_srgan.ops.luma import BT601
 
 # ITU T.81, annex K.1
 _LUMA = (
@@ -26,7 +27,7 @@ _CHROMA = (
     (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99), *((99,) * 8,) * 4,
 )  # fmt: skip
-_TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
+_TO_YCC = (BT601, (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 _HALF = 0.5 + 1e-5  # what is a half but for float32's rounding is one
 _BLOCK = 8
 _CELL = 2 * _BLOCK  # a block of subsampled chroma

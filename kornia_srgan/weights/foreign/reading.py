@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kornia_srgan.errors import WeightsError
+from kornia_srgan.explain import one_line
 from kornia_srgan.weights.files import clean_keys
 from kornia_srgan.weights.locate import weights_not_found
 from kornia_srgan.weights.safetensors_header import other_kind
@@ -150,7 +151,7 @@ def _read(path: Path) -> Any:
     except WeightsError:
         raise
     except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged: {' '.join(str(error).split())}", where=path) from None
+        raise WeightsError(f"{path} is damaged: {one_line(error)}", where=path) from None
     except Exception as error:  # torch raises RuntimeError, OSError, EOFError, UnpicklingError and others
         raise _explain(error, path) from None
 
