@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from kornia_srgan.atomic import replacing, write_bytes, write_text
+from kornia_srgan.atomic import replacing, sha256_of, write_bytes, write_text
 from kornia_srgan.errors import ImageError, UserError
 
 
@@ -64,3 +64,8 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"^cannot write .*/w: No space left on device$"):
         write_bytes(write, b"x")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_file_is_known_by_its_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")  # the example of FIPS 180-4
+    assert sha256_of(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from kornia_srgan import errors
-from kornia_srgan.explain import one_line
+from kornia_srgan.explain import first_line, one_line
 
 KINDS = [
     kind
@@ -129,3 +129,8 @@ def test_a_problem_is_told_in_one_line() -> None:
     assert one_line(OSError("no\n  space\tleft")) == "no space left"
     assert one_line(ValueError("a b c"), 3) == "a b"
     assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_of_a_long_message_the_first_line_is_told() -> None:
+    assert first_line(ValueError("\nno\n  space left")) == "no"
+    assert first_line(ValueError()) == "ValueError"
