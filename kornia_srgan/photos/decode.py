@@ -13,6 +13,7 @@ from PIL import Image
 
 from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import ImageError
+from kornia_srgan.photos.c_messages import damage_note
 from kornia_srgan.photos.chunks import jpeg_frame
 from kornia_srgan.photos.colour import fit_profile, from_exif, from_tiff_tags, stated_profile, states_colours
 from kornia_srgan.photos.deep import deep_frame, depth_of, keeping_depth, mend_transparency
@@ -20,6 +21,7 @@ from kornia_srgan.photos.extra_formats import read_heif, read_jxl, read_raw
 from kornia_srgan.photos.fits import read_fits
 from kornia_srgan.photos.header import DNG_VERSION, check_size, frame_count, is_camera_raw, open_image
 from kornia_srgan.photos.jpeg_quality import jpeg_quality
+from kornia_srgan.photos.jpeg_scan import scan_damage
 from kornia_srgan.photos.metadata import read_metadata, read_tiff_metadata
 from kornia_srgan.photos.modes import Decoded, all_frames
 from kornia_srgan.photos.netpbm import netpbm_header, read_netpbm
@@ -167,7 +169,9 @@ def _decode_by_pillow(data: bytes, max_pixels: int) -> Photo:
         frames = [_upright(frame, orientation) for frame in frames]
         _check_frames(frames, space)
         quality = jpeg_quality(image)
-        return Photo(frames, space, name, metadata, animated, loop, (*notes, *more, *unread, *odd), quality)
+        damage = damage_note(scan_damage(data)) if name in ("JPEG", "MPO") else ()
+        notes = (*notes, *damage, *more, *unread, *odd)
+        return Photo(frames, space, name, metadata, animated, loop, notes, quality)
 
 
 def _pillow_frames(
@@ -208,7 +212,8 @@ def _decode_deep_jpeg(data: bytes, max_pixels: int) -> Photo:
         space, frame = found
         metadata, orientation, notes = read_metadata(image.info, data)
         metadata, odd = _coloured(metadata, metadata.icc, space)
-        return Photo([_upright(frame, orientation)], space, "JPEG", metadata, notes=(*notes, *odd))
+        notes = (*damage_note(scan_damage(data)), *notes, *odd)
+        return Photo([_upright(frame, orientation)], space, "JPEG", metadata, notes=notes)
 
 
 def _decode_tiff(data: bytes, max_pixels: int) -> Photo:

@@ -116,3 +116,40 @@ def test_a_wrong_check_sum_of_a_png_s_pixels_is_named(depth):
     except ImageError as error:  # the decoder of 16 bits looks at it
         notes = (str(error),)
     assert "check sum" in " ".join(notes) or "damaged" in " ".join(notes)
+
+
+def jpeg(**options):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"progressive": True}, {"restart_marker_blocks": 1}, {"restart_marker_rows": 1}, {"comment": b"x"}],
+)
+def test_a_sound_jpeg_has_no_note(options):
+    assert read_photo(jpeg(**options)).notes == ()
+
+
+def test_damage_among_the_pixels_of_a_jpeg_is_named():
+    """With restart markers libjpeg goes on at the next one, and Pillow says nothing."""
+    data = jpeg(restart_marker_blocks=1)
+    middle = data.index(b"\xff\xd1") + 6
+    (note,) = read_photo(data[:middle] + b"\x11\xff\x3a" + data[middle + 3 :]).notes
+    assert "some of its pixels may be wrong (an unknown marker among its pixels" in note
+
+
+def test_a_restart_marker_that_nothing_announced_is_named():
+    data = jpeg()
+    middle = len(data) // 2
+    (note,) = read_photo(data[:middle] + b"\xff\xd0" + data[middle + 2 :]).notes
+    assert "a restart marker out of turn" in note
+
+
+def test_a_lost_piece_with_a_restart_marker_is_named():
+    data = jpeg(restart_marker_blocks=1)
+    first = data.index(b"\xff\xd1")
+    (note,) = read_photo(data[:first] + data[data.index(b"\xff\xd2") :]).notes
+    assert "a restart marker out of turn" in note
