@@ -46,7 +46,9 @@ def command(
     ] = None,
     restore: Annotated[
         str,
-        typer.Option(metavar="auto|0..1", help="How much noise and compression to take away; auto reads it."),
+        typer.Option(
+            metavar="auto|0..1", help="How much noise and compression to remove; auto estimates it."
+        ),
     ] = "auto",
     sharp: Annotated[
         float, typer.Option(metavar="0..1", help="How far to go towards GAN weights; they invent texture.")
@@ -111,7 +113,7 @@ def command(
         str | None,
         typer.Option(
             metavar="2/5|auto",
-            help="Of the files, for several machines: the second of five, or what nobody else has.",
+            help="Files for this machine: 2/5 is the second of five shares, auto what no other has claimed.",
         ),
     ] = None,
     num_processes: Annotated[
