@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.errors import ImageError
+from kornia_srgan.ops.fused import cache_chunks
 from kornia_srgan.photos.photo import Pixels, white_of
 
 ArrayT = TypeVar("ArrayT", Pixels, Tensor)
@@ -26,8 +27,12 @@ def to_unit(values: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 def from_unit(values: Tensor, dtype: torch.dtype) -> Tensor:
     """Clamp values to [0, 1] and convert them to a stored dtype; integers are rounded to the nearest."""
     white = _WHITE.get(dtype)
-    clamped = values.clamp(0, 1)
-    return clamped.to(dtype) if white is None else (clamped.float() * white).round().to(dtype)
+    if white is None:
+        return values.clamp(0, 1).to(dtype)
+    result = torch.empty_like(values, dtype=dtype)
+    for part, value in cache_chunks(result, values.detach()):  # in the cache: it is read four times
+        part.copy_(value.clamp(0, 1).float().mul_(white).round_())
+    return result
 
 
 class Values(Protocol):

@@ -77,7 +77,9 @@ class Resampling:
 
 
 class Convolution:
-    """A convolution with stride 1 and zero padding that keeps the size; a second input is added.
+    """A convolution with stride 1 and zero padding that keeps the size.
+
+    A second input is added; only if `fuses_sum` does the call do this.
 
     Args:
         conv: Its padding must keep the size.
@@ -93,15 +95,23 @@ class Convolution:
     def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
         """Convolve; context rows are not computed."""
         x, *added = inputs
-        if isinstance(self.conv, PackedConv2d) and added and added[0].dtype == x.dtype:
-            return self._packed(self.conv, x, added[0])
-        result = self._rows(x)
-        return result if not added else torch.add(added[0], result)
+        if isinstance(self.conv, PackedConv2d):
+            return self._packed(self.conv, x, added[0] if added else None)
+        return self._rows(x)
+
+    def fuses_sum(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether the call adds the second input, given some rows of each."""
+        x, *added = inputs
+        return isinstance(self.conv, PackedConv2d) and all(other.dtype == x.dtype for other in added)
+
+    def dtype_for(self, rows: Tensor) -> torch.dtype:
+        """The dtype in which the convolution multiplies such rows."""
+        conv = self.conv
+        low = conv.compute if isinstance(conv, PackedConv2d) and conv.can_pack(rows) else None
+        return low or rows.dtype
 
     def _rows(self, x: Tensor) -> Tensor:
         conv = self.conv
-        if isinstance(conv, PackedConv2d):
-            return self._packed(conv, x, None)
         if isinstance(conv, WinogradConv2d) and conv.pays(x, x.shape[-2] - 2 * self.radius):
             return _detour(conv, x)
         if type(conv) in (nn.Conv2d, WinogradConv2d):

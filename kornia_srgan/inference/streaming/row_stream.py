@@ -34,6 +34,11 @@ class _Rows:
         """Size in bytes."""
         return sum(part.numel() * part.element_size() for part in self._parts)
 
+    @property
+    def kept(self) -> Tensor:
+        """Some of the rows."""
+        return self._parts[0]
+
     def append(self, rows: Tensor) -> None:
         self._parts.append(rows)
         self.made += rows.shape[-2]
@@ -49,20 +54,25 @@ class _Rows:
             self._parts[0] = kept.clone() if 2 * kept.shape[-2] < head.shape[-2] else kept
             self._start = first
 
-    def between(self, first: int, stop: int) -> Tensor:
-        """Rows from `first` to `stop`; zeros outside the picture."""
+    def pieces(self, first: int, stop: int) -> list[Tensor]:
+        """The rows from `first` to `stop` that lie in the picture, as they are kept: nothing is copied."""
         position, found = self._start, []
         for part in self._parts:
             end = position + part.shape[-2]
             if end > first and position < stop:
                 found.append(part[:, :, max(0, first - position) : stop - position])
             position = end
+        return found
+
+    def between(self, first: int, stop: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Rows from `first` to `stop`; zeros outside the picture. Rows that are copied become of `dtype`."""
+        found = self.pieces(first, stop)
         above, below = max(0, -first), max(0, stop - self.total)
         if len(found) == 1 and not above and not below:
             return found[0]
         _, channels, _, width = found[0].shape
         shape = (1, channels, stop - first, width)
-        result = torch.empty(shape, dtype=found[0].dtype, memory_format=torch.channels_last)
+        result = torch.empty(shape, dtype=dtype or found[0].dtype, memory_format=torch.channels_last)
         result[:, :, :above].zero_()
         row = above
         for part in found:
@@ -116,15 +126,35 @@ class _Work:
         above = below = op.radius
         if not op.zeros:
             above, below = min(above, first), min(below, self.inputs[0].total - stop)
-        seen = [self.inputs[0].between(first - above, stop + below)]
-        seen += [rows.between(first, stop) for rows in self.inputs[1:]]
+        head, *others = self.inputs
+        kept = [rows.kept for rows in self.inputs]
+        conv = op if isinstance(op, Convolution) else None
+        apart = others if conv and not conv.fuses_sum(kept) else []
+        dtype = conv.dtype_for(kept[0]) if conv else None  # what is copied anyway is converted on the way
+        seen = [head.between(first - above, stop + below, dtype)]
+        seen += [] if apart else [rows.between(first, stop) for rows in others]
         if op.writes_input and not self.alone:
             seen[0] = seen[0].clone()
         result = op(seen, above, below)
+        for rows in apart:
+            result = _sum(rows.pieces(first, stop), result)
         self.done += count
         self.output.append(result)
         if not self.step:
-            self.step = _step_of(op, result, *seen)
+            self.step = _step_of(op, result, *kept)
+
+
+def _sum(pieces: list[Tensor], rows: Tensor) -> Tensor:
+    """Add rows to the same rows in pieces, which would first have to be copied side by side otherwise."""
+    if len(pieces) == 1:
+        return torch.add(pieces[0], rows)
+    result = torch.empty_like(rows, dtype=torch.result_type(pieces[0], rows))
+    row = 0
+    for piece in pieces:
+        stop = row + piece.shape[-2]
+        torch.add(piece, rows[:, :, row:stop], out=result[:, :, row:stop])
+        row = stop
+    return result
 
 
 def _step_of(op: RowOp, result: Tensor, *seen: Tensor) -> int:
