@@ -18,7 +18,7 @@ from kornia_srgan.photos.fit import fit_raster
 from kornia_srgan.photos.formats import Format, WriteOptions, format_of
 from kornia_srgan.photos.metadata import resize_metadata
 from kornia_srgan.photos.photo import Metadata, Photo, Raster, raster_of
-from kornia_srgan.photos.png16 import write_deep_png
+from kornia_srgan.photos.png import write_png
 from kornia_srgan.photos.tiff import write_tiff
 
 
@@ -127,8 +127,8 @@ def _refuse_animation(path: Path, form: Format) -> None:
 def _write_still(
     path: Path, picture: Raster, form: Format, options: WriteOptions, metadata: Metadata
 ) -> None:
-    if picture.dtype == np.uint16:
-        write_deep_png(path, picture, metadata)
+    if form.name == "PNG":
+        write_png(path, picture, metadata)
     else:
         raster_to_pil(picture).save(path, form.name, **_pillow_options(form, options, metadata))
 
