@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +20,20 @@ from kornia_srgan.inference.box import Box
 
 Run = Callable[[Tensor], Tensor]
 """Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""
+Started = Callable[[], Tensor | None]
+"""Waits for the results of pieces, `(B, C, scale*h, scale*w)`, as `Run` makes them; None if they failed."""
+
+
+class Together(Protocol):
+    """Enlarges several pieces of one size at once, without waiting for them."""
+
+    def room(self, height: int, width: int) -> int:
+        """How many pieces of that size to enlarge at once, at least 1."""
+        ...
+
+    def start(self, pieces: Tensor) -> Started:
+        """Start to enlarge `(B, C, h, w)`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,18 +85,22 @@ def upscale_bands(
     tiling: Tiling,
     *,
     last_resort: Run | None = None,
+    together: Together | None = None,
     start: int = 0,
     stop: int | None = None,
 ) -> Iterator[Tensor]:
     """Yield the enlarged image from top to bottom, one row of tiles at a time.
 
     Memory is bounded by the activations of one tile and one band of output, for images of any size.
+    `together` takes those of its tiles and of two bands.
 
     Args:
         run: Enlarges one piece; if it runs out of memory, the tile is split and computed again.
         image: `(1, C, h, w)`, of any dtype that `run` takes.
         tiling: How to cut the image.
         last_resort: Enlarges a tile if `run` fails even at 16 x 16, such as on the CPU if `run` uses a GPU.
+        together: Enlarges tiles of one size in a row at once, and starts a row before the one above it is
+            yielded; not for tiles that are blended. What it cannot do is left to `run`.
         start: The first LR row to enlarge.
         stop: The LR row behind the last one to enlarge; None for all.
 
@@ -99,9 +118,67 @@ def upscale_bands(
         rows = tiling.rows(height, width, start, stop)
         yield from blended_bands(enlarge, rows, blend=blend, scale=tiling.scale, size=(height, width))
         return
-    for row in tiling.rows(height, width, start, stop):
-        pieces = [_enlarge(run, image, box, tiling, last_resort) for box in row]
-        yield pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
+
+    def alone(box: Box) -> Tensor:
+        return _enlarge(run, image, box, tiling, last_resort)
+
+    rows = tiling.rows(height, width, start, stop)
+    if together is not None:
+        yield from _one_ahead(_start_row(together, image, row, tiling, alone) for row in rows)
+        return
+    for row in rows:
+        yield _side_by_side([alone(box) for box in row])
+
+
+def _side_by_side(pieces: list[Tensor]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
+
+
+def _one_ahead(started: Iterator[Callable[[], Tensor]]) -> Iterator[Tensor]:
+    """Wait for each band after the next one has been started."""
+    waiting = next(started, None)
+    while waiting is not None:
+        following = next(started, None)
+        yield waiting()
+        waiting = following
+
+
+def _start_row(
+    together: Together, image: Tensor, row: list[Box], tiling: Tiling, alone: Callable[[Box], Tensor]
+) -> Callable[[], Tensor]:
+    """Start a row of tiles; the result waits for its band."""
+    groups: dict[tuple[int, int], list[Box]] = {}
+    for box in row:
+        seen = _seen(box, image, tiling)
+        groups.setdefault((seen.bottom - seen.top, seen.right - seen.left), []).append(box)
+    batches: list[tuple[list[Box], Started]] = []
+    for size, boxes in groups.items():
+        count = together.room(*size)
+        for first in range(0, len(boxes), count):
+            batch = boxes[first : first + count]
+            batches.append((batch, _start(together, image, batch, tiling)))
+
+    def band() -> Tensor:
+        pieces: dict[Box, Tensor] = {}
+        for boxes, wait in batches:
+            outputs = wait()
+            for index, box in enumerate(boxes):
+                pieces[box] = (
+                    alone(box) if outputs is None else _inner(outputs[index, None], box, image, tiling)
+                )
+        return _side_by_side([pieces[box] for box in row])
+
+    return band
+
+
+def _start(together: Together, image: Tensor, boxes: list[Box], tiling: Tiling) -> Started:
+    pieces = [_cut(image, _seen(box, image, tiling)) for box in boxes]
+    try:
+        return together.start(torch.cat(pieces))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return lambda: None
 
 
 def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run | None) -> Tensor:
@@ -136,10 +213,23 @@ def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run
 
 
 def _run_box(run: Run, image: Tensor, box: Box, tiling: Tiling) -> Tensor:
+    return _inner(run(_cut(image, _seen(box, image, tiling))), box, image, tiling)
+
+
+def _seen(box: Box, image: Tensor, tiling: Tiling) -> Box:
+    """A tile with its halo."""
     height, width = image.shape[-2:]
     halo = tiling.halo if tiling.halo is not None else max(height, width)
-    seen = box.grown(halo, tiling.align, height, width)
-    output = run(image[..., seen.top : seen.bottom, seen.left : seen.right])
+    return box.grown(halo, tiling.align, height, width)
+
+
+def _cut(image: Tensor, box: Box) -> Tensor:
+    return image[..., box.top : box.bottom, box.left : box.right]
+
+
+def _inner(output: Tensor, box: Box, image: Tensor, tiling: Tiling) -> Tensor:
+    """What was made of a tile and its halo, without that of the halo."""
+    seen = _seen(box, image, tiling)
     top, left = (box.top - seen.top) * tiling.scale, (box.left - seen.left) * tiling.scale
     rows, columns = (box.bottom - box.top) * tiling.scale, (box.right - box.left) * tiling.scale
     return output[..., top : top + rows, left : left + columns]

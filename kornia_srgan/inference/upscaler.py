@@ -29,6 +29,7 @@ from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.together import TilesOnCuda, tiles_together
 from kornia_srgan.inference.values import StatedValues, Values
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
@@ -315,7 +316,20 @@ class Upscaler(Calls):
 
     def _tiles(self, image: Tensor, start: int, stop: int | None = None) -> Iterator[Tensor]:
         run = self._pieces
-        return upscale_bands(run, image, self._tiling, last_resort=run.spare, start=start, stop=stop)
+        return upscale_bands(
+            run,
+            image,
+            self._tiling,
+            last_resort=run.spare,
+            together=self._together,
+            start=start,
+            stop=stop,
+        )
+
+    @cached_property
+    def _together(self) -> TilesOnCuda | None:
+        compiled = self._asked[1]  # for one shape
+        return None if compiled else tiles_together(self._networks, self._values, self.channels)
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import torch
@@ -200,6 +200,8 @@ class _Devices(TorchFunctionMode):
         if "device" in kwargs and goal is not None:
             kwargs["device"] = "cpu"
         if goal is not None and goal.type == "cpu" and isinstance(tensor, OnCuda):
+            if kwargs.pop("non_blocking", False):
+                return _Late.copy(func(_Download.apply(tensor), *args, **kwargs))
             tensor = _Download.apply(tensor)
         elif goal is not None and goal.type == "cuda" and not isinstance(tensor, OnCuda):
             tensor = _Upload.apply(tensor)
@@ -214,11 +216,44 @@ def _is_cuda(value: Any) -> bool:
     return _is_device(value) and torch.device(value).type == "cuda"
 
 
-class _Stream:
-    """Work is done at once, in order."""
+class _Late:
+    """Copies to the CPU that nobody has waited for: they hold zeros."""
+
+    waiting: ClassVar[list[tuple[Tensor, Tensor]]] = []
+
+    @classmethod
+    def copy(cls, result: Tensor) -> Tensor:
+        cls.waiting.append((torch.zeros_like(result), result))
+        return cls.waiting[-1][0]
+
+    @classmethod
+    def arrive(cls, count: int | None = None) -> None:
+        """Let the first so many copies arrive."""
+        for target, result in cls.waiting[:count]:
+            with torch.inference_mode(target.is_inference()):
+                target.copy_(result)
+        del cls.waiting[:count]
+
+
+class _Event:
+    """Waits for the copies that were asked for before it was recorded."""
+
+    def __init__(self) -> None:
+        self.before: list[tuple[Tensor, Tensor]] = []
+
+    def record(self, stream: _Stream | None = None) -> None:
+        self.before = list(_Late.waiting)
 
     def synchronize(self) -> None:
-        """Nothing is left to do."""
+        left = [index for index, pair in enumerate(_Late.waiting, 1) if any(pair is p for p in self.before)]
+        _Late.arrive(max(left, default=0))
+
+
+class _Stream:
+    """Work is done at once, in order, but for copies that are not waited for."""
+
+    def synchronize(self) -> None:
+        _Late.arrive()
 
     def wait_stream(self, stream: _Stream) -> None:
         """Likewise."""
@@ -271,7 +306,7 @@ _ANSWERS: dict[str, Any] = {
     "get_device_capability": lambda device=None: (9, 0),
     "is_bf16_supported": lambda including_emulation=True: True,
     "mem_get_info": lambda device=None: (2**32, 2**33),
-    "synchronize": lambda device=None: None,
+    "synchronize": lambda device=None: _Late.arrive(),
     "empty_cache": lambda: None,
     "memory_allocated": lambda device=None: 0,
     "max_memory_allocated": lambda device=None: 2**20,
@@ -287,6 +322,7 @@ _ANSWERS: dict[str, Any] = {
     "stream": lambda stream: nullcontext(),
     "device": lambda device: nullcontext(),
     "Stream": lambda device=None: _Stream(),
+    "Event": _Event,
     "CUDAGraph": _Graph,
     "graph": lambda graph: graph.recording(),
     "_lazy_init": lambda: None,
@@ -324,4 +360,5 @@ def pretend_cuda() -> Iterator[torch.device]:
         stack.enter_context(mock.patch.object(threading.Thread, "run", in_thread))
         stack.enter_context(_Inside())
         stack.enter_context(_Devices())
+        stack.callback(_Late.waiting.clear)
         yield CUDA
