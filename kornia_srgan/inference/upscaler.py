@@ -17,6 +17,7 @@ from kornia_srgan.errors import ImageError, located
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.inference.calls import Calls
 from kornia_srgan.inference.compute import PHOTOGRAPH, Pieces, compute_strips
+from kornia_srgan.inference.cuda_tiles import TilesOnCuda, tiles_together
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.gaps import empty_again, fill_gaps
 from kornia_srgan.inference.halo import practical_halo
@@ -29,7 +30,6 @@ from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
 from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
-from kornia_srgan.inference.together import TilesOnCuda, tiles_together
 from kornia_srgan.inference.values import StatedValues, Values
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 

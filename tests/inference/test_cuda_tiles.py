@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kornia_srgan.components.generators.edsr import EDSR
-from kornia_srgan.inference import together
+from kornia_srgan.inference import cuda_tiles
 from kornia_srgan.inference.upscaler import Upscaler
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 75, 3), np.uint8)
@@ -57,8 +57,8 @@ def test_no_more_tiles_at_once_than_memory_holds(
 ) -> None:
     upscaler = Upscaler(generator, tile=8, device=cuda)
     side = 8 + 2 * upscaler.halo
-    pixel = together.bytes_per_pixel(upscaler.generator, cuda, torch.float32)
-    monkeypatch.setattr(together, "free_memory", lambda _: 2 * pixel * side * side * 3)
+    pixel = cuda_tiles.bytes_per_pixel(upscaler.generator, cuda, torch.float32)
+    monkeypatch.setattr(cuda_tiles, "free_memory", lambda _: 2 * pixel * side * side * 3)
     shapes = noted(upscaler)
     upscaler(PIXELS)
     assert all(shape[0] * shape[2] * shape[3] <= 3 * side * side for shape in shapes)
@@ -70,7 +70,7 @@ def test_a_row_is_started_before_the_one_above_it_is_waited_for(
 ) -> None:
     upscaler = Upscaler(generator, tile=8, device=cuda)
     events: list[str] = []
-    start = together.TilesOnCuda.start
+    start = cuda_tiles.TilesOnCuda.start
 
     def watched(self: Any, pieces: Tensor) -> Any:
         wait = start(self, pieces)
@@ -82,7 +82,7 @@ def test_a_row_is_started_before_the_one_above_it_is_waited_for(
 
         return waited
 
-    monkeypatch.setattr(together.TilesOnCuda, "start", watched)
+    monkeypatch.setattr(cuda_tiles.TilesOnCuda, "start", watched)
     bands = upscaler.bands(PIXELS[:, :8])  # one tile in a row
     next(bands)
     assert events == ["start", "start", "wait"]
