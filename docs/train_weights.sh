@@ -2,7 +2,7 @@
 # Train one of the packaged weights again, as it was trained:
 #
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
-#   srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
+#   edsr-large-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16, and VGG16=FILE (in timm's or
 # torchvision's keys) where the GAN weights cannot download VGG16. docs/results.md says what each cost.
@@ -45,6 +45,20 @@ edsr_x4() {
     --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
 }
 
+edsr_large_x4() { # from the packaged edsr-x4, on the photographs and smaller copies of them
+  mkdir -p "$out"
+  python "$(dirname "$0")/grow_edsr.py" edsr-x4 "$out/edsr-grown.safetensors" --channels 96 --blocks 16
+  python "$(dirname "$0")/smaller_copies.py" "$out/smaller-copies" "${folders[@]}"
+  data=(--data "$out/smaller-copies")
+  large=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
+    --set train.batch_size=6 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
+  train edsr edsr-large-l1 "${large[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \
+    --set train.lr=4e-4 --set stages.0.steps=14000
+  train edsr edsr-large-x4 "${large[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
+    --set train.seed=12 --set train.lr=2e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=100 \
+    --set stages.0.steps=5400 --set 'stages.0.losses=[mse]'
+}
+
 srresnet_x4() { # from the packaged edsr-x4
   mkdir -p "$out"
   python "$(dirname "$0")/grow_srresnet.py" edsr-x4 "$out/srresnet-grown.safetensors" "${folders[@]}"
@@ -71,6 +85,7 @@ photo_x4() { # from the packaged edsr-x4
 
 case $name in
   edsr-x4) edsr_x4 ;;
+  edsr-large-x4) edsr_large_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) # from the packaged srresnet-x4
@@ -84,6 +99,6 @@ case $name in
   photo-gan-x4) # from the packaged photo-x4
     train photo-gan photo-gan-first "${set_vgg16[@]}"
     keep_colours photo-gan-x4 photo-gan-first 700 --degradation photo ;;
-  *) echo "no weights '$name'; edsr-x4, edsr-x2, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4" >&2; exit 2 ;;
+  *) echo "no weights '$name'; the first lines of $0 name them" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"

@@ -29,6 +29,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def pytest_sessionstart() -> None:
+    """Autograd counts the devices once, at its first backward pass, and starts a thread for each.
+
+    torch.export makes torch believe in eight devices. After that, a first backward pass would start threads,
+    and tests could no longer fork this process (`tests/helpers/forked_ranks.py`).
+    """
+    import torch
+
+    torch.ones(1, requires_grad=True).sum().backward()
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays; a run that collects garbage need not look through all of it every time."""
     gc.collect()

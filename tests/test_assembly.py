@@ -31,7 +31,7 @@ def no_module(scale: int = 4) -> object:
         ({"generator.name": "srresnt"}, "generator.name"),
         ({"generator.args.num_block": 1}, "generator.args.num_block"),
         ({"generator.args.num_blocks": "x"}, "generator.args.num_blocks"),
-        ({"generator.args.num_blocks": 0}, "generator"),
+        ({"generator.args.num_blocks": 0}, "generator.args.num_blocks"),
         ({"generator.args.scale": 2}, "generator.args.scale"),
         ({"generator.args.bands": 4}, "generator.args.bands"),
         ({"generator": {"name": "init"}}, "generator"),
@@ -39,9 +39,12 @@ def no_module(scale: int = 4) -> object:
         ({"generator": {"name": "none"}}, "generator"),
         ({"init": "srresnet-x4", "generator": {"name": "edsr"}}, "init"),
         ({"init": "srresnet-x4", "channels": 4, "data.range": [0, 1]}, "init"),
-        ({"data.augmentations": [{"name": "mixup", "args": {"alpha": 0}}]}, "data.augmentations.0"),
+        (
+            {"data.augmentations": [{"name": "mixup", "args": {"alpha": 0}}]},
+            "data.augmentations.0.args.alpha",
+        ),
         ({"data.resizer": {"name": "bicubik"}}, "data.resizer.name"),
-        ({"stages.0.losses": [{"name": "charbonnier", "args": {"eps": 0}}]}, "stages.0.losses.0"),
+        ({"stages.0.losses": [{"name": "charbonnier", "args": {"eps": 0}}]}, "stages.0.losses.0.args.eps"),
     ],
 )
 def test_the_key_is_named(values, where):
@@ -53,8 +56,9 @@ def test_the_key_is_named(values, where):
             assemble(config)
     assert caught.value.where == where
     if where != "generator.args.bands":
-        assert str(caught.value).count(f"{where}: ") == 1
-        assert str(caught.value).startswith(f"{where}: ")
+        said = str(caught.value).partition(": ")[0]  # of an argument's value, the component says the rest
+        assert where == said or where.startswith(f"{said}.args.")
+        assert str(caught.value).count(f"{said}: ") == 1
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,9 @@ class Origin:
         own = [source for source in recipe.sources if source not in zoo_names()]
         return cls(recipe, tuple(WeightFile.at(source) for source in own))
 
-    def at_restore(self, amount: float, device: torch.device, dtype: torch.dtype) -> Origin:
+    def at_restore(self, amount: float, device: torch.device) -> Origin:
         """The origin of the upscaler for one value of a dial that is set for each picture."""
-        fixed = replace(
-            self.recipe, restore=amount, engine="torch", provider=None, dtype=dtype, device=device
-        )
+        fixed = replace(self.recipe, restore=amount, engine="torch", provider=None, device=device)
         return replace(self, recipe=fixed)
 
     def portable(self) -> Origin | None:

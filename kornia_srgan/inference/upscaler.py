@@ -34,7 +34,7 @@ from kornia_srgan.inference.values import StatedValues, Values
 from kornia_srgan.optimize.device import pick_device, pick_dtype
 
 Pixels = NDArray[Any]
-_Asked = tuple[int | Literal["auto"], bool]
+_Asked = tuple[int | Literal["auto"], torch.dtype | str, bool]
 ImageT = TypeVar("ImageT", Image.Image, Pixels, Tensor)
 
 
@@ -131,7 +131,7 @@ class Upscaler(Calls):
         self._origin: Origin | None = None
         self.restore: float | None = None
         self._dial = dial
-        self._asked: _Asked = (tile, compile)
+        self._asked: _Asked = (tile, dtype, compile)
 
     @classmethod
     @called_with(Recipe)
@@ -235,11 +235,11 @@ class Upscaler(Calls):
         return self._dial.upscaler(amount, self._at)
 
     def _at(self, generator: nn.Module, amount: float) -> Upscaler:
-        tile, compile = self._asked
-        made = Upscaler(generator, tile=tile, device=self.device, dtype=self.dtype, compile=compile)
+        tile, dtype, compile = self._asked
+        made = Upscaler(generator, tile=tile, device=self.device, dtype=dtype, compile=compile)
         made.restore = amount
         if self._origin is not None:
-            made._origin = self._origin.at_restore(amount, self.device, self.dtype)
+            made._origin = self._origin.at_restore(amount, self.device)
         return made
 
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:

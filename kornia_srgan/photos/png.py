@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kornia_srgan.photos.captions.place import png_captions
-from kornia_srgan.photos.photo import Metadata, Raster
+from kornia_srgan.photos.photo import Metadata, Pixels, Raster
 
 Rows = NDArray[np.uint8]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -41,17 +41,33 @@ def _compressed(picture: Raster) -> Iterator[bytes]:
     checksum = 1
     pixel = picture.channels * picture.dtype.itemsize
     above = np.zeros(picture.width * pixel, np.uint8)
-    for band in picture.bands:
-        for top in range(0, len(band), _ROWS):
-            stored = np.ascontiguousarray(band[top : top + _ROWS], picture.dtype.newbyteorder(">"))
-            rows = stored.view(np.uint8).reshape(len(stored), -1)
-            up = np.concatenate([above[None], rows[:-1]])
-            above = rows[-1].copy()
-            way = _shorter(rows[::_SAMPLED], up[::_SAMPLED], pixel)
-            filtered = way.filtered(rows, up, pixel)
-            checksum = zlib.adler32(filtered, checksum)
-            yield way.packed(filtered)
+    for block in _blocks(picture.bands):
+        stored = np.ascontiguousarray(block, picture.dtype.newbyteorder(">"))
+        rows = stored.view(np.uint8).reshape(len(stored), -1)
+        up = np.concatenate([above[None], rows[:-1]])
+        above = rows[-1].copy()
+        way = _shorter(rows[::_SAMPLED], up[::_SAMPLED], pixel)
+        filtered = way.filtered(rows, up, pixel)
+        checksum = zlib.adler32(filtered, checksum)
+        yield way.packed(filtered)
     yield zlib.compressobj(wbits=-zlib.MAX_WBITS).flush() + struct.pack(">I", checksum)
+
+
+def _blocks(bands: Iterator[Pixels]) -> Iterator[Pixels]:
+    """The rows in blocks of `_ROWS`, the last one shorter: the file does not depend on how rows come."""
+    waiting: list[Pixels] = []
+    for band in bands:
+        top = 0
+        while top < len(band):
+            missing = _ROWS - sum(map(len, waiting))
+            waiting.append(band[top : top + missing])
+            top += missing
+            if sum(map(len, waiting)) == _ROWS:
+                yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+                waiting = []
+        waiting = [part.copy() for part in waiting]  # whoever made the band may write into it again
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 @dataclass(frozen=True)

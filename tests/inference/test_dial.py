@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from kornia_srgan.errors import ArgumentError, WeightsError
-from kornia_srgan.inference import restore, upscaler
+from kornia_srgan.inference import networks, restore, upscaler
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.weights.families import FAMILIES, family_of
 
 
@@ -92,6 +93,20 @@ def test_a_tuned_upscaler_keeps_its_setting(auto):
     assert (auto.restore, tuned.restore) == (None, 0.0)
     assert tuned.tuned(np.eye(3)[..., None]) is tuned
     assert auto.tuned(flat) is tuned  # made once
+
+
+def test_the_network_of_a_picture_computes_in_the_dtype_asked_for(dial, noisy_is_one, monkeypatch):
+    built = []
+
+    def optimize(source, *, dtype, **options):
+        built.append((source.factor.item(), dtype))
+        return optimize_for_inference(source, dtype=torch.float32, **options)
+
+    monkeypatch.setattr(networks, "optimize_for_inference", optimize)
+    monkeypatch.setattr(networks, "mixes_precision", lambda device: True)
+    made = AutoDial(dial)
+    Upscaler(made.network(1.0), dial=made, device="cpu", tile=0, dtype="auto").tuned(np.zeros((4, 4, 3)))
+    assert built == [(pytest.approx(0.6), "auto"), (pytest.approx(0.2), "auto")]
 
 
 def test_it_can_be_pickled(auto):

@@ -82,7 +82,7 @@ def test_changed_weights_are_packed_anew_and_copies_pack_their_own(bf16: None, p
     conv, x = layer(4, 8), torch.rand(1, 4, 6, 6)
     before, other = conv(x), copy.deepcopy(conv)
     conv.weight.mul_(2)
-    assert torch.allclose(conv(x).double(), by_hand(conv, x), rtol=2**-8, atol=1e-5)
+    assert torch.allclose(conv(x).double(), by_hand(conv, x), rtol=2**-8, atol=TOLERANCES["layer"].atol)
     assert torch.equal(other(x), before)
     assert len(packed) == 6  # two each time, one for each way
 

@@ -50,6 +50,16 @@ def test_pillow_reads_the_same_pixels_and_what_describes_them(tmp_path):
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
+@pytest.mark.parametrize("cuts", [[1], [63, 64, 65], [10, 20, 130], range(1, 201)])
+def test_a_file_does_not_depend_on_how_rows_come(tmp_path, cuts):
+    pixels = noise((201, 7, 3))
+    whole, parts = tmp_path / "whole.png", tmp_path / "parts.png"
+    write_png(whole, raster(pixels, [pixels]), Metadata())
+    write_png(parts, raster(pixels, np.split(pixels, list(cuts))), Metadata())
+    assert parts.read_bytes() == whole.read_bytes()
+    assert np.array_equal(np.asarray(Image.open(parts)), pixels)
+
+
 def test_rows_are_on_the_disk_before_the_next_ones_are_made(tmp_path):
     path = tmp_path / "out.png"
     rows = np.random.default_rng(0).integers(0, 256, (64, 5000, 3), np.uint8)
