@@ -54,9 +54,12 @@ edsr_large_x4() { # from the packaged edsr-x4, on the photographs and smaller co
     --set train.batch_size=6 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
   train edsr edsr-large-l1 "${large[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \
     --set train.lr=4e-4 --set stages.0.steps=14000
-  train edsr edsr-large-x4 "${large[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
+  train edsr edsr-large-mse "${large[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
     --set train.seed=12 --set train.lr=2e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=100 \
     --set stages.0.steps=5400 --set 'stages.0.losses=[mse]'
+  mkdir -p "$out/edsr-large-x4"
+  kornia-srgan blend "$out/edsr-large-l1/generator.safetensors" "$out/edsr-large-mse/generator.safetensors" \
+    --output "$out/edsr-large-x4/generator.safetensors"
 }
 
 srresnet_x4() { # from the packaged edsr-x4

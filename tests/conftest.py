@@ -30,13 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Autograd counts the devices once, at its first backward pass, and starts a thread for each.
+    """Let tests fork this process (`tests/helpers/forked_ranks.py`).
 
-    torch.export makes torch believe in eight devices. After that, a first backward pass would start threads,
-    and tests could no longer fork this process (`tests/helpers/forked_ranks.py`).
+    Autograd counts the devices once, at its first backward pass, and starts a thread for each. torch.export
+    makes torch believe in eight; a first pass after that would start threads, which forbid to fork. And a
+    fork must not collect what earlier tests left: decoders of clips wait for threads that it does not have.
     """
     import torch
 
+    os.register_at_fork(after_in_child=gc.freeze)
     torch.ones(1, requires_grad=True).sum().backward()
 
 
