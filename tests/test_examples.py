@@ -1,6 +1,5 @@
 """The scripts of docs/examples, on a cluster of this machine."""
 
-import importlib.util
 import io
 import os
 import shutil
@@ -10,15 +9,13 @@ import pytest
 from PIL import Image
 
 from kornia_srgan import Upscaler
+from tests.helpers.scripts import load_script
 from tests.helpers.snippets import ROOT
 from tests.helpers.tiny_weights import save_tiny_weights
 
 
 def example(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/examples/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / f"docs/examples/{name}.py")
 
 
 @pytest.fixture

@@ -1,26 +1,18 @@
 """The weights that `docs/grow_edsr.py` writes do what the smaller EDSR does, and can learn more."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 from kornia_srgan.components.generators.edsr import EDSR
+from tests.helpers.scripts import load_script
+from tests.helpers.snippets import ROOT
 from tests.helpers.tolerances import assert_near
 from tests.helpers.trained import trained
-
-SCRIPT = Path(__file__).parents[1] / "docs" / "grow_edsr.py"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("grow_edsr", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs/grow_edsr.py")
 
 
 @pytest.mark.parametrize(("channels", "blocks"), [(12, 5), (8, 5), (12, 3)])

@@ -1,29 +1,22 @@
 """The weights that `docs/grow_srresnet.py` writes do what the EDSR does."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
 
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
+from tests.helpers.scripts import load_script
+from tests.helpers.snippets import ROOT
 from tests.helpers.tolerances import assert_near
 from tests.helpers.trained import trained
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "grow_srresnet.py"
 CHANNELS, BLOCKS = 16, 5
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("grow_srresnet", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs/grow_srresnet.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 """The notebooks run from an empty folder, and what is kept of them for the pages is a clean run."""
 
-import importlib.util
 import json
 
 import pytest
 
 from kornia_srgan.weights.locate import zoo_names
+from tests.helpers.scripts import load_script
 from tests.helpers.snippets import ROOT
 
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra 'notebooks'")
@@ -20,10 +20,7 @@ FILES = {
 
 
 def run_notebook(path, folder):
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "docs/run_notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.run_notebook(path, folder)
+    return load_script(ROOT / "docs/run_notebooks.py").run_notebook(path, folder)
 
 
 def outputs(notebook):

@@ -1,6 +1,5 @@
 """The figures that README and docs/results.md print are those of the packaged weights."""
 
-import importlib.util
 import re
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from kornia_srgan.weights.locate import zoo_names
 from tests.helpers import reports
 from tests.helpers.documents import made_up
+from tests.helpers.scripts import load_script
 from tests.helpers.snippets import ROOT
 
 PAGES = ("README.md", "docs/results.md")
@@ -51,9 +51,7 @@ def test_every_packaged_weight_is_in_the_tables_of_photographs():
 
 
 def test_the_tables_of_photographs_have_speed_beside_quality():
-    spec = importlib.util.spec_from_file_location("update_results", ROOT / "docs/update_results.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script(ROOT / "docs/update_results.py")
     levels = [
         reports.row(model, [p, p + 2], [0.5, 0.7], dataset=f"{name} {level}", second="ssim", **facts)
         for name in ("Set5", "Set 14")

@@ -1,4 +1,3 @@
-import importlib.util
 import io
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image
 
 from kornia_srgan.evaluation.evaluate import evaluate
 from kornia_srgan.evaluation.levels import PHOTO_LEVELS, Level
+from tests.helpers.scripts import load_script
 
 NAMES = ["clean", "q90", "q75", "q50n3", "n8"]
 
@@ -51,9 +51,7 @@ def test_equal_to_the_script_that_defines_them(shared_data, pixels):
     script = shared_data.parent / "make_photo_lr.py"
     if not script.exists():
         pytest.skip("make_photo_lr.py is not here")
-    spec = importlib.util.spec_from_file_location("make_photo_lr", script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(script)
     assert list(module.LEVELS) == NAMES
     for level in PHOTO_LEVELS:
         for seed in (0, 13):
