@@ -1,8 +1,9 @@
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,6 +47,15 @@ def pytest_collection_finish() -> None:
     """What was imported stays; a run that collects garbage need not look through all of it every time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Say how a worker ended that was lost; xdist says only that it was."""
+    process = node.gateway._io.popen  # execnet has no public way to it
+    if error:
+        code = process.wait(timeout=30)
+        print(f"{node.gateway.id} ended with {signal.Signals(-code).name if code < 0 else f'code {code}'}")
 
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"

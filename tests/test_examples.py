@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ def bucket(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_ray_enlarges_a_bucket_once(bucket, capfd, monkeypatch):
     ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'kornia-srgan[ray]'")
     pytest.importorskip("ray.data", reason="ray.data is not installed: pip install 'kornia-srgan[ray]'")
@@ -66,12 +68,14 @@ def test_ray_enlarges_a_bucket_once(bucket, capfd, monkeypatch):
         ray.shutdown()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
 def test_spark_enlarges_a_folder(bucket, monkeypatch):
     pytest.importorskip("pyspark", reason="pyspark (400 MB) is no development extra: pip install pyspark")
     from pyspark.sql import SparkSession
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)  # else the first python3 of the PATH
     weights = save_tiny_weights(bucket)
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
     try:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.assembly import LoadedGenerator
+from kornia_srgan.engines.sessions import openvino_core
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
@@ -128,8 +129,7 @@ def _onnxruntime(work: Work) -> Forward:
 
 def _openvino(work: Work) -> Forward:
     _require_cpu("openvino", work, torch.float32, torch.bfloat16)
-    openvino = importlib.import_module("openvino")
-    core = openvino.Core()
+    core = openvino_core()
     model = core.read_model(work.network.onnx, b"")
     model.reshape(list(work.images.shape))
     precision = {torch.float32: "f32", torch.bfloat16: "bf16"}[work.images.dtype]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -127,9 +128,18 @@ def _providers(wanted: str | None, available: list[str]) -> list[str]:
     return list(dict.fromkeys([name, _PROVIDERS["cpu"]]))
 
 
+@cache
+def openvino_core() -> Any:
+    """OpenVINO's `Core`, one for the whole process, which is never taken down.
+
+    Each core replaces the thread's stack for signal handlers, and puts the one before back when it goes. If
+    they do not go last in, first out, a freed stack comes back, and the next signal kills the process.
+    """
+    return importlib.import_module("openvino").Core()
+
+
 def _openvino(data: bytes) -> Session:
-    openvino = importlib.import_module("openvino")
-    core = openvino.Core()
+    core = openvino_core()
     model = core.read_model(data, b"")
     _only_one(model.inputs, model.outputs)
     settings: dict[str, Any] = {
