@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.assembly import LoadedGenerator
+from kornia_srgan.engines.choice import with_engine
+from kornia_srgan.engines.onnx_generator import OnnxGenerator
 from kornia_srgan.engines.sessions import openvino_core
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import UserError, did_you_mean
@@ -51,10 +53,17 @@ class Network:
 
 @dataclass(frozen=True)
 class Work:
-    """The forward pass to measure; `images` have the dtype and device of the case."""
+    """The forward pass to measure; `images` have the dtype and device of the case.
+
+    Attributes:
+        network: The network.
+        images: `(B, C, h, w)`; float32 where the dtype is `auto` and the device a CPU.
+        mixed: Whether the dtype is `auto` and convolutions may multiply in bfloat16.
+    """
 
     network: Network
     images: Tensor
+    mixed: bool = False
 
     @property
     def plain(self) -> nn.Module:
@@ -65,19 +74,30 @@ class Work:
 
 @dataclass(frozen=True)
 class Own:
-    """kornia_srgan's engine: the module, its input and the forward pass, which may be compiled."""
+    """kornia_srgan's engine: the module, its input and the forward pass, which may be compiled.
+
+    `computed_by` is `torch`, or the other engine that the `Upscaler` would use.
+    """
 
     module: nn.Module
     images: Tensor
     forward: Forward
+    computed_by: str = "torch"
 
 
-def set_up_own(work: Work, *, optimized: bool, channels_last: bool, compiled: bool) -> Own:
-    """Set up kornia_srgan's engine."""
+def set_up_own(
+    work: Work, *, optimized: bool, channels_last: bool, compiled: bool, engine: str = "torch"
+) -> Own:
+    """Set up what the `Upscaler` computes with when it is asked for this engine."""
     images = work.images
+    dtype: torch.dtype | Literal["auto"] = "auto" if work.mixed else images.dtype
+    served = with_engine(work.network.module, engine, dtype=dtype)
+    if isinstance(served, OnnxGenerator):
+        whole = images.float().contiguous()
+        return Own(served, whole, lambda: served(whole), served.engine)
     if optimized:
         module = optimize_for_inference(
-            work.network.module, dtype=images.dtype, channels_last=channels_last, device=images.device
+            work.network.module, dtype=dtype, channels_last=channels_last, device=images.device
         )
         if images.device.type == "cpu":
             warm_allocator()  # as Upscaler does

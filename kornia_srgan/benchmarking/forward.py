@@ -20,6 +20,7 @@ from kornia_srgan.benchmarking.subjects import Subject
 from kornia_srgan.errors import KorniaSRGANError
 from kornia_srgan.explain import one_line
 from kornia_srgan.optimize.device import pick_dtype
+from kornia_srgan.optimize.optimize import mixes_precision
 
 MemoryFormat = Literal["channels_last", "contiguous"]
 UNIT = "MP/s"
@@ -37,10 +38,13 @@ class Plan:
     Attributes:
         sizes: Height and width of LR inputs.
         batches: Batch sizes.
-        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto`.
+        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto`, which other engines compute in
+            float32 on a CPU.
         memory_formats: `channels_last` or `contiguous`, for kornia_srgan.
         compiled: Use `torch.compile`, for kornia_srgan.
         optimized: Use `optimize_for_inference` as in the `Upscaler`, for kornia_srgan.
+        engine: What computes, for kornia_srgan: `torch`, `onnxruntime`, `openvino`, or `auto`, as in the
+            `Upscaler`.
         repeats: Measured forward passes of each engine on each case.
         warmup: Forward passes before, including the one for the memory.
     """
@@ -51,6 +55,7 @@ class Plan:
     memory_formats: Sequence[MemoryFormat] = ("channels_last",)
     compiled: bool = False
     optimized: bool = True
+    engine: str = "torch"
     repeats: int = 7
     warmup: int = 2
 
@@ -129,7 +134,7 @@ def _inputs(
 ) -> Iterator[dict[str, Any]]:
     """What is known of each case before it runs."""
     size = sum(p.numel() for p in network.module.parameters()) if network else None
-    dtypes = [str(pick_dtype(dtype, device)).removeprefix("torch.") for dtype in plan.dtypes]
+    dtypes = [_dtype_of_case(dtype, device) for dtype in plan.dtypes]
     inputs = product(plan.sizes, plan.batches, dtypes, plan.memory_formats)
     for (height, width), batch, dtype, memory_format in dict.fromkeys(inputs):
         yield {
@@ -145,7 +150,15 @@ def _inputs(
             "memory_format": memory_format,
             "compiled": plan.compiled,
             "optimized": plan.optimized,
+            "own_engine": plan.engine,
         }
+
+
+def _dtype_of_case(dtype: str, device: torch.device) -> str:
+    """The full name; `auto` where that is no single dtype."""
+    if dtype == "auto" and mixes_precision(device):
+        return dtype
+    return str(pick_dtype(dtype, device)).removeprefix("torch.")
 
 
 @dataclass(frozen=True)
@@ -157,6 +170,7 @@ class _Ready:
     memory: float | None
     flops: int | None
     version: str
+    computed_by: str = ""
 
 
 def _measure(
@@ -171,7 +185,7 @@ def _measure(
     except Exception as error:  # more than fits into memory, or a dtype that the device does not have
         draft.runs = _all_failed(engines, one_line(error, _MOST))
         return
-    work = Work(network, images)
+    work = Work(network, images, mixed=facts["dtype"] == "auto")
     draft.facts["flops"] = _counted(count_plain_flops, network.module, images)
     ready: dict[str, _Ready] = {}
     errors: dict[str, str] = {}
@@ -210,6 +224,7 @@ def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Rea
             optimized=plan.optimized,
             channels_last=draft.facts["memory_format"] == "channels_last",
             compiled=plan.compiled,
+            engine=plan.engine,
         )
         forward, version = own.forward, _own_version()
     else:
@@ -218,8 +233,9 @@ def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Rea
         output, memory = peak_memory(forward, work.images.device)
         for _ in range(plan.warmup - 1):
             forward()
-    flops = _counted(count_flops, own.module, own.images) if own else draft.facts["flops"]
-    return _Ready(forward, output.float().cpu(), memory, flops, version)
+    counted = own is not None and own.computed_by == "torch"
+    flops = _counted(count_flops, own.module, own.images) if own and counted else draft.facts["flops"]
+    return _Ready(forward, output.float().cpu(), memory, flops, version, own.computed_by if own else "")
 
 
 def _counted(count: Callable[[nn.Module, Tensor], int], module: nn.Module, images: Tensor) -> int | None:
@@ -239,7 +255,7 @@ def _check(output: Tensor, reference: _Ready | None, work: Work) -> None:
         raise KorniaSRGANError("its output is not finite")
     if reference is not None:
         _, relative = _difference(output, reference.output)
-        if relative > _TOLERANCE[work.images.dtype]:
+        if relative > _TOLERANCE[torch.bfloat16 if work.mixed else work.images.dtype]:
             raise KorniaSRGANError(f"its output differs from {OURS}'s by {relative:.2g} of the largest value")
 
 
@@ -271,6 +287,7 @@ def _run(name: str, result: Result, ready: dict[str, _Ready], draft: _Draft) -> 
         result=result.name,
         peak_memory_mib=own.memory,
         flops=own.flops,
+        computed_by=own.computed_by,
         **facts,
     )
 
@@ -315,7 +332,7 @@ def _wake(device: torch.device, dtype: str) -> None:
 def _update_rate(rates: dict[str, float], device: torch.device, dtype: str) -> None:
     """Measure the matrix product once more: a busy moment must not lower what others are set beside."""
     try:
-        found = matmul_rate(device, pick_dtype(dtype))
+        found = matmul_rate(device, torch.bfloat16 if dtype == "auto" else pick_dtype(dtype))
     except RuntimeError:  # this device has no such product
         return
     rates[dtype] = max(found, rates.get(dtype, 0.0))

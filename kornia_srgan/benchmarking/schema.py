@@ -60,6 +60,7 @@ class Run(_Strict):
     """One engine on one case."""
 
     engine: str = Field(description="kornia_srgan, or the engine it was set beside.")
+    computed_by: str = Field(default="", description="Of kornia_srgan's run: the engine that computed it.")
     version: str = Field(description="The engine's version.")
     status: Literal["ok", "failed"]
     error: str = Field(default="", description="Why it failed, in one line.")
@@ -107,10 +108,11 @@ class Case(_Strict):
     batch: int
     height: int = Field(description="Of the LR input.")
     width: int
-    dtype: Literal["float32", "bfloat16", "float16"]
+    dtype: Literal["float32", "bfloat16", "float16", "auto"]
     memory_format: Literal["channels_last", "contiguous"] = Field(description="Of kornia_srgan's run.")
     compiled: bool
     optimized: bool = Field(description="Whether kornia_srgan's run is `optimize_for_inference`.")
+    own_engine: str = Field(default="torch", description="The engine that kornia_srgan was asked to use.")
     runs: tuple[Run, ...]
 
     @property
@@ -119,6 +121,7 @@ class Case(_Strict):
         scale = f" x{self.scale}" if self.scale else ""
         form = "" if self.memory_format == "channels_last" else ", contiguous"
         form += ("" if self.optimized else ", not optimized") + (", compiled" if self.compiled else "")
+        form += "" if self.own_engine == "torch" else f", engine {self.own_engine}"
         return f"{self.subject}{scale}, {self.batch}x{self.height}x{self.width}, {self.dtype}{form}"
 
 

@@ -30,6 +30,8 @@ def table_rows(document: ForwardDocument) -> Iterator[tuple[str, ...]]:
 
 def _cells(document: ForwardDocument, run: Run) -> tuple[str, ...]:
     engine = f"{run.engine} {run.version}".strip()
+    if run.computed_by not in ("", "torch"):
+        engine += f" ({run.computed_by})"
     speed = document.speed(run)
     if speed is None:
         return engine, f"failed: {run.error}", "", "", "", "", "", ""

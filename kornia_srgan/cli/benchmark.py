@@ -57,6 +57,13 @@ def command(
         bool,
         typer.Option("--optimize/--no-optimize", help="Optimize the generator, as upscale does."),
     ] = True,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE",
+            help="What kornia_srgan computes with, as in upscale: torch, onnxruntime, openvino, auto.",
+        ),
+    ] = "torch",
     against: Annotated[
         list[str] | None,
         typer.Option(help="Engine to compare with: eager, onnxruntime, openvino, spandrel; repeatable."),
@@ -81,6 +88,7 @@ def command(
     from kornia_srgan.benchmarking.forward import Plan, run_forward
     from kornia_srgan.benchmarking.schema import OURS, read_forward
     from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
+    from kornia_srgan.engines.sessions import check_engine
     from kornia_srgan.errors import UserError
     from kornia_srgan.optimize.device import pick_device, pick_dtype
     from kornia_srgan.registry.plugins import load_plugins
@@ -100,10 +108,12 @@ def command(
         memory_formats=[_memory_format(text) for text in memory_format or ["channels-last"]],
         compiled=compiled,
         optimized=optimized,
+        engine=engine,
         repeats=repeats,
     )
     for name in plan.dtypes:
         pick_dtype(name)
+    check_engine(engine)
     subjects = find_subjects(generator or (), weights or (), scale=scale)
     where = pick_device(device)
     with console(stderr=True).status("measuring") as status:

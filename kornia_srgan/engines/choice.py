@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from kornia_srgan.environment import cache_folder, package_version
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.geometry import bands_of
+from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import optimize_for_inference
 
 _GAIN = 1.1
@@ -37,19 +38,24 @@ def with_engine(
         engine: `torch`, `onnxruntime`, `openvino`, or `auto`, which takes an installed engine if it is
             measured to be more than 10 % faster than PyTorch. Measured once per machine and weights.
         provider: The execution provider of ONNX Runtime, see `sessions.open_session`.
-        dtype: The dtype of PyTorch that `auto` compares with.
+        dtype: The dtype of PyTorch that `auto` compares with. In bfloat16 OpenVINO computes in bfloat16 too;
+            else other engines compute in float32.
 
     Raises:
-        UserError: If the engine or provider is not known, or the generator cannot be exported.
+        UserError: If the engine or provider is not known, the engine does not compute in the dtype, or the
+            generator cannot be exported.
         MissingExtraError: If the engine, or what exporting needs, is not installed.
     """
     check_engine(engine)
     if computed_elsewhere(generator):
         return generator
+    wanted = dtype if dtype == "auto" else pick_dtype(dtype)
     if engine in ENGINES:
-        return _exported(generator, engine, provider)
+        if wanted == torch.float16:
+            raise ArgumentError(f"{engine} does not compute in float16; use float32 or auto", where="dtype")
+        return _exported(generator, engine, provider, bfloat16=wanted == torch.bfloat16)
     if engine == "auto":
-        return _fastest(generator, provider, dtype)
+        return _fastest(generator, provider, wanted)
     if provider is not None:
         raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
     return generator
@@ -60,17 +66,19 @@ def computed_elsewhere(generator: nn.Module) -> bool:
     return any(isinstance(m, OnnxGenerator) for m in generator.modules())
 
 
-def _exported(generator: nn.Module, engine: EngineName, provider: str | None) -> OnnxGenerator:
+def _exported(
+    generator: nn.Module, engine: EngineName, provider: str | None, *, bfloat16: bool
+) -> OnnxGenerator:
     kept = _cache() / f"{_fingerprint(generator)}.onnx"
     try:
         data = kept.read_bytes()
     except OSError:
         data = module_to_onnx(generator)
         _keep(lambda: write_bytes(kept, data))
-    return OnnxGenerator(data, engine, provider, name=type(generator).__name__)
+    return OnnxGenerator(data, engine, provider, name=type(generator).__name__, bfloat16=bfloat16)
 
 
-def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Module:
+def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Literal["auto"]) -> nn.Module:
     names: list[EngineName] = ["onnxruntime"] if provider else installed_engines()
     if not names:
         return generator
@@ -82,13 +90,18 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Modul
         chosen = ""
     if chosen == "torch":
         return generator
+
+    def exported(name: EngineName) -> OnnxGenerator:
+        half = dtype == torch.bfloat16 and name == "openvino"  # the other has nothing but float32
+        return _exported(generator, name, provider, bfloat16=half)
+
     if chosen in names:
-        return _exported(generator, chosen, provider)
+        return exported(chosen)
     seconds = {"torch": _seconds(optimize_for_inference(generator, dtype=dtype), dtype)}
     served: dict[str, nn.Module] = {"torch": generator}
     for name in names:
         try:
-            served[name] = _exported(generator, name, provider)
+            served[name] = exported(name)
             seconds[name] = _GAIN * _seconds(served[name], torch.float32)
         except (UserError, MissingExtraError):
             continue  # it cannot serve this generator; PyTorch can
@@ -98,11 +111,11 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: Any) -> nn.Modul
 
 
 @torch.inference_mode()
-def _seconds(generator: nn.Module, dtype: Any) -> float:
+def _seconds(generator: nn.Module, dtype: torch.dtype | Literal["auto"]) -> float:
     image: Tensor = torch.rand(
         1, bands_of(generator), _SIDE, _SIDE, generator=torch.Generator().manual_seed(0)
     )
-    image = image.to(dtype if isinstance(dtype, torch.dtype) else torch.float32)
+    image = image.to(torch.float32 if dtype == "auto" else dtype)
     image = image.contiguous(memory_format=torch.channels_last)
     generator(image)
     found = []

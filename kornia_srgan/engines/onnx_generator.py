@@ -32,15 +32,16 @@ _TRIES = 3  # pictures of noise: an activation may stop in one what it lets thro
 class OnnxGenerator(nn.Module):
     """Maps `(B, C, h, w)` in [0, 1] to `(B, C, scale*h, scale*w)` by ONNX Runtime or OpenVINO.
 
-    It accepts any floating dtype on any device; the engine computes in float32. Files of `export_generator`
-    contain their scale, halo and alignment; scale and halo of other files are measured. There are no
-    gradients. The module is pickled and copied by its file.
+    It accepts any floating dtype on any device; the engine computes in float32 unless told otherwise. Files
+    of `export_generator` contain their scale, halo and alignment; scale and halo of other files are measured.
+    There are no gradients. The module is pickled and copied by its file.
 
     Args:
         data: The bytes of an ONNX file with one input, float32 or float16, whose height and width are free.
         engine: The engine.
         provider: The execution provider of ONNX Runtime, see `open_session`.
         name: The name in messages.
+        bfloat16: Let OpenVINO compute in bfloat16.
 
     Attributes:
         bands: The channels of its images; others than 3 only in files of `export_generator`.
@@ -51,13 +52,19 @@ class OnnxGenerator(nn.Module):
     """
 
     def __init__(
-        self, data: bytes, engine: EngineName, provider: str | None = None, *, name: str = "the ONNX file"
+        self,
+        data: bytes,
+        engine: EngineName,
+        provider: str | None = None,
+        *,
+        name: str = "the ONNX file",
+        bfloat16: bool = False,
     ) -> None:
         super().__init__()
-        self._made_of = (data, engine, provider, name)
+        self._made_of = (data, engine, provider, name, bfloat16)
         self.engine = engine
         with located(name):
-            self._session: Session = open_session(data, engine, provider)
+            self._session: Session = open_session(data, engine, provider, bfloat16=bfloat16)
         sizes, told = self._session.sizes, self._session.metadata
         self.data_range = _data_range(told.get(METADATA_KEY, ""), name)
         if len(sizes) != 4 or (sizes[1] not in (3, None) and METADATA_KEY not in told):
@@ -130,8 +137,7 @@ class OnnxGenerator(nn.Module):
 
     def __reduce__(self) -> Any:
         """Pickle the file."""
-        data, engine, provider, name = self._made_of
-        return _again, (data, engine, provider, name)
+        return _again, self._made_of
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxGenerator:
         """The module is immutable and returns itself."""
@@ -142,8 +148,8 @@ class OnnxGenerator(nn.Module):
         return f"{self.engine}, x{self.scale}"
 
 
-def _again(data: bytes, engine: EngineName, provider: str | None, name: str) -> OnnxGenerator:
-    return OnnxGenerator(data, engine, provider, name=name)
+def _again(data: bytes, engine: EngineName, provider: str | None, name: str, bfloat16: bool) -> OnnxGenerator:
+    return OnnxGenerator(data, engine, provider, name=name, bfloat16=bfloat16)
 
 
 def _data_range(description: str, name: str) -> tuple[float, ...]:
@@ -155,7 +161,9 @@ def _halo(text: str) -> int | None:
     return None if text in ("", "None") else int(text)
 
 
-def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = None) -> OnnxGenerator:
+def read_onnx(
+    path: str | Path, engine: str = "auto", provider: str | None = None, *, bfloat16: bool = False
+) -> OnnxGenerator:
     """A generator from an ONNX file.
 
     Args:
@@ -163,6 +171,7 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
         engine: `onnxruntime`, `openvino`, or `auto` (or `torch`, which cannot run one) for the first that is
             installed.
         provider: See `open_session`.
+        bfloat16: See `open_session`; `auto` then takes OpenVINO.
 
     Raises:
         WeightsError: If the file is missing or cannot be read.
@@ -173,11 +182,11 @@ def read_onnx(path: str | Path, engine: str = "auto", provider: str | None = Non
     chosen: Any = engine
     if engine in ("auto", "torch"):
         require_extra(EXTRA, *ENGINES, purpose="an ONNX file", any_of=True)
-        chosen = installed_engines()[0]
+        chosen = "openvino" if bfloat16 else installed_engines()[0]
     if not path.exists():
         raise WeightsNotFoundError(f"weights '{path}' not found", where=path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}", where=path) from None
-    return OnnxGenerator(data, chosen, provider, name=str(path))
+    return OnnxGenerator(data, chosen, provider, name=str(path), bfloat16=bfloat16)

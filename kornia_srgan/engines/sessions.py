@@ -70,7 +70,9 @@ def check_engine(name: str) -> None:
         require_extra(EXTRA, name, purpose=f"engine '{name}'")
 
 
-def open_session(data: bytes, engine: EngineName, provider: str | None = None) -> Session:
+def open_session(
+    data: bytes, engine: EngineName, provider: str | None = None, *, bfloat16: bool = False
+) -> Session:
     """Load an ONNX file's bytes.
 
     Args:
@@ -78,15 +80,19 @@ def open_session(data: bytes, engine: EngineName, provider: str | None = None) -
         engine: Which engine.
         provider: The execution provider of ONNX Runtime: cpu, cuda, tensorrt, directml, coreml, openvino,
             rocm, or its full name; None for the CPU.
+        bfloat16: Compute in bfloat16, which only OpenVINO does; input and output stay as they are.
 
     Raises:
-        UserError: If the provider is not available, or the engine cannot read the file.
+        UserError: If the provider is not available, the engine does not compute in bfloat16, or it cannot
+            read the file.
     """
     check_engine(engine)
     if engine == "openvino" and provider is not None:
         raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
+    if bfloat16 and engine != "openvino":
+        raise ArgumentError(f"{engine} does not compute in bfloat16; openvino and torch do", where="dtype")
     try:
-        return _onnxruntime(data, provider) if engine == "onnxruntime" else _openvino(data)
+        return _onnxruntime(data, provider) if engine == "onnxruntime" else _openvino(data, bfloat16)
     except UserError:
         raise
     except Exception as error:  # each engine has its own kinds, without a common base
@@ -138,13 +144,14 @@ def openvino_core() -> Any:
     return importlib.import_module("openvino").Core()
 
 
-def _openvino(data: bytes) -> Session:
+def _openvino(data: bytes, bfloat16: bool) -> Session:
     core = openvino_core()
     model = core.read_model(data, b"")
     _only_one(model.inputs, model.outputs)
     settings: dict[str, Any] = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        "INFERENCE_PRECISION_HINT": "f32",  # left alone it may take bfloat16 for float32
+        # Left alone it may take bfloat16 for float32.
+        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
     compiled = core.compile_model(model, "CPU", settings)

@@ -21,6 +21,7 @@ from kornia_srgan.geometry import bands_of
 from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolate_networks
+from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, locate_weights, zoo_names
 from kornia_srgan.weights.spec import describe_channels
@@ -54,15 +55,26 @@ def load_network(
 
 
 def load_with_range(
-    source: str | Path | None = None, engine: str = "torch", provider: str | None = None
+    source: str | Path | None = None,
+    engine: str = "torch",
+    provider: str | None = None,
+    *,
+    dtype: torch.dtype | str = torch.float32,
 ) -> tuple[nn.Module, tuple[float, ...]]:
     """Load a generator for images of any channels, and the range of their values; see `load_network`.
+
+    Args:
+        source: As there.
+        engine: As there.
+        provider: As there.
+        dtype: What an ONNX file is to be computed in; in bfloat16 by OpenVINO only, else in float32.
 
     Returns:
         The generator, and the stored values that 0 and 1 stand for: empty for photographs.
     """
     if source is not None and Path(source).suffix.lower() == SUFFIX:
-        generator = read_onnx(source, engine, provider)
+        half = dtype != "auto" and pick_dtype(dtype) == torch.bfloat16
+        generator = read_onnx(source, engine, provider, bfloat16=half)
         return generator, generator.data_range
     loaded = load_generator(source if source is not None else CLEAN_WEIGHTS)
     return loaded.module, loaded.spec.data_range
@@ -150,7 +162,7 @@ class Recipe:
 
     def _fixed(self) -> tuple[nn.Module, tuple[float, ...]]:
         if self.interpolate is None:
-            return load_with_range(self.source, self.engine, self.provider)
+            return load_with_range(self.source, self.engine, self.provider, dtype=self.dtype)
         if self.source is not None:
             raise ArgumentError("give weights or two to interpolate, not both", where="interpolate")
         first, second, share = self.interpolate
@@ -165,7 +177,7 @@ class Recipe:
         if self.then:
             more: list[nn.Module] = []
             for source in self.then:
-                network, other = load_with_range(source, self.engine, self.provider)
+                network, other = load_with_range(source, self.engine, self.provider, dtype=self.dtype)
                 _check_alike(source, (bands_of(network), other), (bands_of(generator), stated))
                 more.append(self._served(network))
             generator = Chained([generator, *more])

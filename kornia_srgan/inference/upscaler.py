@@ -104,8 +104,8 @@ class Upscaler(Calls):
     ) -> None:
         check_tile(tile)
         generator = with_engine(generator, engine, provider, dtype=dtype)
-        if device in (None, "auto") and computed_elsewhere(generator):
-            device, dtype = "cpu", torch.float32
+        if computed_elsewhere(generator):
+            device, dtype = "cpu" if device in (None, "auto") else device, torch.float32
         self.channels, self.data_range = bands_of(generator), data_range
         self._values: Values = StatedValues(*data_range) if data_range else PHOTOGRAPH
         geometry = geometry_of(generator, measure=tile != 0)

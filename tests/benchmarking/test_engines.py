@@ -11,6 +11,9 @@ from kornia_srgan.benchmarking import engines
 from kornia_srgan.benchmarking.cost import count_plain_flops
 from kornia_srgan.benchmarking.forward import Plan
 from kornia_srgan.benchmarking.subjects import find_subjects
+from kornia_srgan.benchmarking.tables import table_rows
+from kornia_srgan.engines import choice
+from kornia_srgan.engines.onnx_generator import OnnxGenerator
 from kornia_srgan.errors import MissingExtraError, UserError
 from tests.helpers.documents import SMALL_EDSR, measure
 from tests.helpers.extras import pretend_missing
@@ -32,6 +35,24 @@ def test_engines_that_read_onnx(name):
             assert run.relative_difference < 1e-5
         else:
             assert run.error == f"{name} is not measured in float16"
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("openvino", "openvino"), ("torch", "torch")])
+def test_what_computes_is_what_the_upscaler_would_take(chosen, told, monkeypatch, tmp_path):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(choice, "installed_engines", lambda: ["openvino"])
+    fast = OnnxGenerator if chosen == "openvino" else torch.nn.Module
+    monkeypatch.setattr(choice, "_seconds", lambda net, dtype: 1.0 if isinstance(net, fast) else 2.0)
+    plan = Plan(sizes=[(5, 7)], dtypes=["float32", "bfloat16"], repeats=1, warmup=1, engine="auto")
+    document = measure(SMALL_EDSR, plan=plan, engines=engines.find_engines(["eager"]))
+    for case in document.cases:
+        own, eager = case.runs
+        assert (own.status, own.error, own.computed_by) == ("ok", "", told)
+        assert eager.relative_difference < (1e-5 if case.dtype == "float32" else 0.1)
+        assert "engine auto" in case.label
+    rows = "\n".join(" ".join(row) for row in table_rows(document))
+    assert ("(openvino)" in rows) == (told == "openvino")
 
 
 def test_eager_is_the_plain_module_in_nchw():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from kornia_srgan.benchmarking import cost, forward, subjects
+from kornia_srgan.benchmarking import cost, engines, forward, subjects
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate
 from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, set_up_own
 from kornia_srgan.benchmarking.forward import Plan, _difference, _inputs
@@ -99,7 +99,7 @@ def test_this_packages_run_is_what_was_asked_for(optimized, channels_last, compi
         sizes=[(4, 4)], repeats=1, optimized=optimized, compiled=compiled, memory_formats=[memory_format]
     )
     (case,) = measure("srresnet:channels=8,num_blocks=1", plan=plan).cases
-    how = {"optimized": optimized, "channels_last": channels_last, "compiled": compiled}
+    how = {"optimized": optimized, "channels_last": channels_last, "compiled": compiled, "engine": "torch"}
     assert asked == [how]
     assert (case.optimized, case.memory_format, case.compiled) == (optimized, memory_format, compiled)
 
@@ -304,8 +304,25 @@ def test_peak_memory_is_that_of_the_call_alone():
         assert 2 * mebibytes - 4 < peak < 2 * mebibytes + 16
 
 
-def test_auto_dtype_goes_by_the_device():
+@pytest.mark.parametrize(("mixes", "expected"), [(False, "float32"), (True, "auto")])
+def test_auto_dtype_goes_by_the_device(mixes, expected, monkeypatch):
+    monkeypatch.setattr(forward, "mixes_precision", lambda device: device.type == "cpu" and mixes)
     draft = next(_inputs(find_subjects(["edsr"])[0], None, Plan(dtypes=["auto"]), torch.device("cuda")))
     assert draft["dtype"] == "float16"
     draft = next(_inputs(find_subjects(["edsr"])[0], None, Plan(dtypes=["auto"]), torch.device("cpu")))
-    assert draft["dtype"] == "float32"
+    assert draft["dtype"] == expected
+
+
+def test_auto_is_what_the_upscaler_computes(monkeypatch):
+    asked = []
+
+    def optimized(module, **kwargs):
+        asked.append(kwargs["dtype"])
+        return module
+
+    monkeypatch.setattr(forward, "mixes_precision", lambda device: True)
+    monkeypatch.setattr(engines, "optimize_for_inference", optimized)
+    plan = Plan(sizes=[(5, 7)], dtypes=["auto"], repeats=1, warmup=1)
+    (case,) = measure(SMALL_EDSR, plan=plan).cases
+    assert (case.dtype, case.runs[0].status, asked) == ("auto", "ok", ["auto"])
+    assert ", auto" in case.label

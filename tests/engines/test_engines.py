@@ -16,7 +16,7 @@ from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.components.generators.span import SPAN
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.engines import choice
+from kornia_srgan.engines import choice, onnx_generator
 from kornia_srgan.engines.onnx_generator import OnnxGenerator, read_onnx
 from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
@@ -197,6 +197,46 @@ def test_openvino_leaves_the_stack_of_signal_handlers_where_it_is():
     del first
     del second
     assert signal_stack() == before
+
+
+def test_bfloat16_is_openvinos():
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    net, lr = made("edsr"), torch.rand(1, 3, 16, 12)
+    served = Upscaler(net, engine="openvino", dtype="bf16", device="cpu")
+    assert served.dtype == torch.float32  # what goes in and comes out; the engine computes inside
+    with torch.inference_mode():
+        exact, found = net(lr), served.generator(lr)
+        again = pickle.loads(pickle.dumps(served.generator))(lr)
+    assert found.dtype == torch.float32
+    assert_near(found, exact, torch.bfloat16)
+    assert torch.equal(again, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("openvino", "float16"), ("onnxruntime", torch.float16), ("onnxruntime", "bfloat16")],
+)
+def test_a_dtype_that_an_engine_does_not_compute_in_is_told(name, dtype):
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    with pytest.raises(ArgumentError, match=f"{name} does not compute in b?float16"):
+        Upscaler(made("edsr"), engine=name, dtype=dtype)
+
+
+def test_auto_lets_openvino_compute_in_the_dtype_that_was_asked_for(monkeypatch):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    asked = []
+
+    def session(data, engine, provider=None, *, bfloat16=False):
+        asked.append((engine, bfloat16))
+        return open_session(data, engine, provider)
+
+    monkeypatch.setattr(onnx_generator, "open_session", session)
+    monkeypatch.setattr(choice, "_seconds", lambda net, dtype: 1.0)
+    for dtype in ("auto", "float32", "bfloat16"):
+        choice.with_engine(made("edsr"), "auto", dtype=dtype)
+    expected = {(name, False) for name in choice.installed_engines()}
+    assert set(asked) == expected | {("openvino", True)}
+    assert asked.count(("openvino", True)) == 1
 
 
 def test_auto_without_engines_is_pytorch(monkeypatch):
