@@ -11,13 +11,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.benchmarking.agreement import check_image, difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate, seconds_of
 from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, set_up_own
 from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
 from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, make_document
 from kornia_srgan.benchmarking.subjects import Subject
-from kornia_srgan.errors import KorniaSRGANError
 from kornia_srgan.explain import one_line
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import mixes_precision
@@ -26,9 +26,7 @@ MemoryFormat = Literal["channels_last", "contiguous"]
 UNIT = "MP/s"
 # Before each measurement: threads of the engine before spin on for some milliseconds, which is not its cost.
 _PAUSE = 0.02
-# A larger difference, relative to the output, is another image and no rounding.
 _MOST = 300  # characters of an error
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,8 @@ def _measure(
         engine = next((e for e in engines if e.name == name), None)
         try:
             started = _start(engine, work, draft, plan)
-            _check(started.output, ready.get(OURS), work)
+            own = ready.get(OURS)
+            check_image(started.output, work, own.output if own else None)
             ready[name] = started
         except Exception as error:
             errors[name] = one_line(error, _MOST)
@@ -245,25 +244,6 @@ def _counted(count: Callable[[nn.Module, Tensor], int], module: nn.Module, image
         return None
 
 
-def _check(output: Tensor, reference: _Ready | None, work: Work) -> None:
-    """Refuse an image of another size, one that is not finite, and one that is not the reference."""
-    scale = work.network.spec.scale
-    batch, channels, height, width = work.images.shape
-    if output.shape != (batch, channels, scale * height, scale * width):
-        raise KorniaSRGANError(f"it gave {tuple(output.shape)} for {tuple(work.images.shape)} at x{scale}")
-    if not torch.isfinite(output).all():
-        raise KorniaSRGANError("its output is not finite")
-    if reference is not None:
-        _, relative = _difference(output, reference.output)
-        if relative > _TOLERANCE[torch.bfloat16 if work.mixed else work.images.dtype]:
-            raise KorniaSRGANError(f"its output differs from {OURS}'s by {relative:.2g} of the largest value")
-
-
-def _difference(output: Tensor, reference: Tensor) -> tuple[float, float]:
-    largest = (output - reference).abs().max().item()
-    return largest, largest / max(reference.abs().max().item(), 1e-12)
-
-
 def _timed(forward: Forward, device: torch.device) -> Callable[[], float]:
     def seconds() -> float:
         time.sleep(_PAUSE)
@@ -279,7 +259,7 @@ def _run(name: str, result: Result, ready: dict[str, _Ready], draft: _Draft) -> 
     if name != OURS and OURS in ready:
         speed = next((r for r in draft.results if r.name.endswith(f" / {OURS}")), None)
         facts["ratio"] = speed.median / result.median if speed else None
-        facts["max_difference"], facts["relative_difference"] = _difference(own.output, ready[OURS].output)
+        facts["max_difference"], facts["relative_difference"] = difference(own.output, ready[OURS].output)
     return Run(
         engine=name,
         version=own.version,

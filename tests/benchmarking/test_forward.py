@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from kornia_srgan.benchmarking import cost, engines, forward, subjects
+from kornia_srgan.benchmarking.agreement import difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate
 from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, set_up_own
-from kornia_srgan.benchmarking.forward import Plan, _difference, _inputs
+from kornia_srgan.benchmarking.forward import Plan, _inputs
 from kornia_srgan.benchmarking.peak_memory import CPU_METHOD, memory_method
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.components.generators.srresnet import SRResNet
@@ -127,7 +128,7 @@ def test_memory_is_that_of_each_engines_first_forward(monkeypatch):
 
 
 def test_differences_are_relative_to_the_largest_value():
-    found = _difference(torch.tensor([2.0, -8.0]), torch.tensor([2.0, -10.0]))
+    found = difference(torch.tensor([2.0, -8.0]), torch.tensor([2.0, -10.0]))
     assert found == pytest.approx((2.0, 0.2))
 
 
