@@ -74,13 +74,13 @@ def child(arguments: list[str]) -> None:
     from kornia_srgan.cli.app import run_command_line
     from kornia_srgan.inference import compute, upscaler
 
-    tile, strips = compute.compute_tile, upscaler.compute_strips
+    pieces, strips = compute.compute_pieces, upscaler.compute_strips
     seconds, first = 0.0, 0.0
 
-    def timed(action: Callable[..., T], *inputs: Any) -> T:
+    def timed(action: Callable[..., T], *inputs: Any, **options: Any) -> T:
         nonlocal seconds, first
         start = time.time()
-        result = action(*inputs)
+        result = action(*inputs, **options)
         seconds += time.time() - start
         first = first or start
         return result
@@ -90,7 +90,7 @@ def child(arguments: list[str]) -> None:
         while (band := timed(next, bands, None)) is not None:
             yield band
 
-    compute.compute_tile = partial(timed, tile)  # type: ignore[assignment]
+    compute.compute_pieces = partial(timed, pieces)  # type: ignore[assignment]
     upscaler.compute_strips = timed_strips  # type: ignore[assignment]
     code = run_command_line(["upscale", *arguments])
     if code:

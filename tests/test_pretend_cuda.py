@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.helpers.pretend_cuda import OnCuda, pretend_cuda
+from tests.helpers.pretend_cuda import OnCuda, pretend_cuda, waited_for
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,26 @@ def test_has_no_array_and_cannot_be_pinned() -> None:
     for wrong in (lambda t: t.numpy(), lambda t: t.pin_memory()):
         with pytest.raises((TypeError, RuntimeError), match=r"cuda|cannot pin"):
             wrong(torch.ones(2, device="cuda"))
+
+
+def test_a_copy_to_pinned_memory_arrives_when_it_is_waited_for() -> None:
+    values = torch.ones(2, device="cuda")
+    pinned = torch.empty_like(values, device="cpu", pin_memory=True)
+    assert pinned.is_pinned()
+    pinned.copy_(values, non_blocking=True)
+    done = torch.cuda.Event()
+    done.record()
+    assert pinned.tolist() == [0, 0]
+    done.synchronize()
+    assert pinned.tolist() == [1, 1]
+    assert waited_for == []
+
+
+def test_a_copy_to_other_memory_is_waited_for() -> None:
+    plain = torch.zeros(2)
+    assert plain.copy_(torch.ones(2, device="cuda"), non_blocking=True).tolist() == [1, 1]
+    plain.to("cuda", non_blocking=True)
+    assert waited_for == [(2,), (2,)]
 
 
 def test_holds_in_other_threads() -> None:

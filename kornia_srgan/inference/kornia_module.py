@@ -14,6 +14,7 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.recipe import load_network
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.work import OneByOne
 
 
 class SuperResolve(ImageModule):
@@ -65,7 +66,9 @@ class SuperResolve(ImageModule):
             return torch.cat([self._tiled(image[None]) for image in images])
 
     def _tiled(self, image: Tensor) -> Tensor:
-        return torch.cat(list(upscale_bands(self.generator, image, self._tiling)), dim=-2).clamp(0, 1)
+        return torch.cat(list(upscale_bands(OneByOne(self.generator), image, self._tiling)), dim=-2).clamp(
+            0, 1
+        )
 
 
 def as_kornia(source: nn.Module | str | Path | None = None, *, name: str = "kornia_srgan") -> SuperResolution:

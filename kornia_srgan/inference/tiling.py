@@ -7,9 +7,9 @@ the image nothing is added; the network pads there as it would pad the whole ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,23 +17,9 @@ from torch import Tensor
 from kornia_srgan.errors import OutOfMemoryError
 from kornia_srgan.inference.blending import blended_bands
 from kornia_srgan.inference.box import Box
+from kornia_srgan.inference.work import Started, Work
 
-Run = Callable[[Tensor], Tensor]
-"""Makes `(1, C, scale*h, scale*w)` on the CPU, in the dtype wanted, of a piece `(1, C, h, w)`."""
-Started = Callable[[], Tensor | None]
-"""Waits for the results of pieces, `(B, C, scale*h, scale*w)`, as `Run` makes them; None if they failed."""
-
-
-class Together(Protocol):
-    """Enlarges several pieces of one size at once, without waiting for them."""
-
-    def room(self, height: int, width: int) -> int:
-        """How many pieces of that size to enlarge at once, at least 1."""
-        ...
-
-    def start(self, pieces: Tensor) -> Started:
-        """Start to enlarge `(B, C, h, w)`."""
-        ...
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,159 +66,180 @@ class Tiling:
 
 
 def upscale_bands(
-    run: Run,
-    image: Tensor,
-    tiling: Tiling,
-    *,
-    last_resort: Run | None = None,
-    together: Together | None = None,
-    start: int = 0,
-    stop: int | None = None,
+    work: Work, image: Tensor, tiling: Tiling, *, start: int = 0, stop: int | None = None
 ) -> Iterator[Tensor]:
     """Yield the enlarged image from top to bottom, one row of tiles at a time.
 
-    Memory is bounded by the activations of one tile and one band of output, for images of any size.
-    `together` takes those of its tiles and of two bands.
+    Tiles of one shape in a row are gathered, as many as there is room for, enlarged together and placed into
+    the row's band. Where copies overlap, a row is started before the one above it is yielded.
+
+    Memory is bounded by the activations of these tiles and one band of output, for images of any size; by
+    two bands where copies overlap.
 
     Args:
-        run: Enlarges one piece; if it runs out of memory, the tile is split and computed again.
-        image: `(1, C, h, w)`, of any dtype that `run` takes.
+        work: Enlarges pieces; if it runs out of memory, tiles go one by one, then in quarters.
+        image: `(1, C, h, w)`, of any dtype that `work` takes.
         tiling: How to cut the image.
-        last_resort: Enlarges a tile if `run` fails even at 16 x 16, such as on the CPU if `run` uses a GPU.
-        together: Enlarges tiles of one size in a row at once, and starts a row before the one above it is
-            yielded; not for tiles that are blended. What it cannot do is left to `run`.
         start: The first LR row to enlarge.
         stop: The LR row behind the last one to enlarge; None for all.
 
     Yields:
-        `(1, C, scale*rows, scale*w)` in the dtype that `run` gives.
+        `(1, C, scale*rows, scale*w)` in the dtype that `work` gives.
     """
     height, width = image.shape[-2:]
+    rows = tiling.rows(height, width, start, stop)
     if tiling.blend and tiling.tile and tiling.halo is not None:
         blend = min(tiling.blend, tiling.tile // 2)
-        inner = replace(tiling, halo=max(0, tiling.halo - blend))
-
-        def enlarge(box: Box) -> Tensor:
-            return _enlarge(run, image, box, inner, last_resort)
-
-        rows = tiling.rows(height, width, start, stop)
-        yield from blended_bands(enlarge, rows, blend=blend, scale=tiling.scale, size=(height, width))
+        tiles = _Tiles(work, image, replace(tiling, halo=max(0, tiling.halo - blend)))
+        yield from blended_bands(tiles.one, rows, blend=blend, scale=tiling.scale, size=(height, width))
         return
-
-    def alone(box: Box) -> Tensor:
-        return _enlarge(run, image, box, tiling, last_resort)
-
-    rows = tiling.rows(height, width, start, stop)
-    if together is not None:
-        yield from _one_ahead(_start_row(together, image, row, tiling, alone) for row in rows)
-        return
-    for row in rows:
-        yield _side_by_side([alone(box) for box in row])
+    tiles = _Tiles(work, image, tiling)
+    started = ((row, tiles.start(row)) for row in rows)
+    for row, batches in _one_ahead(started) if work.overlapped else started:
+        yield tiles.band(row, batches)
 
 
-def _side_by_side(pieces: list[Tensor]) -> Tensor:
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-1)
-
-
-def _one_ahead(started: Iterator[Callable[[], Tensor]]) -> Iterator[Tensor]:
-    """Wait for each band after the next one has been started."""
+def _one_ahead(started: Iterator[T]) -> Iterator[T]:
+    """The same, each one after the next has been started."""
     waiting = next(started, None)
     while waiting is not None:
         following = next(started, None)
-        yield waiting()
+        yield waiting
         waiting = following
 
 
-def _start_row(
-    together: Together, image: Tensor, row: list[Box], tiling: Tiling, alone: Callable[[Box], Tensor]
-) -> Callable[[], Tensor]:
-    """Start a row of tiles; the result waits for its band."""
-    groups: dict[tuple[int, int], list[Box]] = {}
-    for box in row:
-        seen = _seen(box, image, tiling)
-        groups.setdefault((seen.bottom - seen.top, seen.right - seen.left), []).append(box)
-    batches: list[tuple[list[Box], Started]] = []
-    for size, boxes in groups.items():
-        count = together.room(*size)
-        for first in range(0, len(boxes), count):
-            batch = boxes[first : first + count]
-            batches.append((batch, _start(together, image, batch, tiling)))
+@dataclass(frozen=True)
+class _Batch:
+    """Tiles of one shape on their way; without memory to start them `wait` is None."""
 
-    def band() -> Tensor:
-        pieces: dict[Box, Tensor] = {}
-        for boxes, wait in batches:
-            outputs = wait()
+    boxes: list[Box]
+    wait: Started | None
+
+
+@dataclass(frozen=True)
+class _Tiles:
+    """The tiles of an image."""
+
+    work: Work
+    image: Tensor
+    tiling: Tiling
+
+    def start(self, row: list[Box]) -> Iterable[_Batch]:
+        """A row of tiles, all on their way; one after the other where that gains nothing."""
+        batches = map(self._started, self._gathered(row))
+        return list(batches) if self.work.overlapped else batches
+
+    def band(self, row: list[Box], batches: Iterable[_Batch]) -> Tensor:
+        """Wait for a row of tiles, and put each into its place."""
+        tiles = (tile for batch in batches for tile in self._finished(batch))
+        if len(row) == 1:
+            return next(tiles)[1]
+        band: Tensor | None = None
+        for box, tile in tiles:
+            band = self._empty_band(tile) if band is None else band
+            band[..., box.left * self.tiling.scale : box.right * self.tiling.scale] = tile
+        assert band is not None
+        return band
+
+    def one(self, box: Box) -> Tensor:
+        """One tile."""
+        return self.band([box], self.start([box]))
+
+    def _empty_band(self, tile: Tensor) -> Tensor:
+        """Laid out as its tiles are."""
+        last = torch.channels_last if tile.stride(1) == 1 else torch.contiguous_format
+        size = (*tile.shape[:-1], self.image.shape[-1] * self.tiling.scale)
+        return torch.empty(size, dtype=tile.dtype, device=tile.device, memory_format=last)
+
+    def _gathered(self, row: list[Box]) -> list[list[Box]]:
+        """The tiles that go together, in the order of the row: networks may draw random numbers."""
+        shapes: dict[tuple[int, int], list[Box]] = {}
+        for box in row:
+            seen = self._seen(box)
+            shapes.setdefault((seen.bottom - seen.top, seen.right - seen.left), []).append(box)
+        batches: list[list[Box]] = []
+        for shape, boxes in shapes.items():
+            count = self.work.room(*shape)
+            batches += [boxes[first : first + count] for first in range(0, len(boxes), count)]
+        return sorted(batches, key=lambda boxes: boxes[0].left)
+
+    def _started(self, boxes: list[Box]) -> _Batch:
+        def start() -> Started:
+            pieces = [self._cut(box) for box in boxes]
+            return self.work.start(pieces[0] if len(pieces) == 1 else torch.cat(pieces))
+
+        return _Batch(boxes, _if_memory(start))
+
+    def _finished(self, batch: _Batch) -> Iterator[tuple[Box, Tensor]]:
+        """Each tile without its halo; what did not work together is done tile by tile."""
+        boxes = batch.boxes
+        done = _if_memory(batch.wait) if batch.wait is not None else None
+        if done is not None:
+            larger, usable = done
             for index, box in enumerate(boxes):
-                pieces[box] = (
-                    alone(box) if outputs is None else _inner(outputs[index, None], box, image, tiling)
-                )
-        return _side_by_side([pieces[box] for box in row])
+                result = self._inner(larger[index : index + 1], box) if usable[index] else self._again(box)
+                yield box, result
+        elif len(boxes) == 1:
+            yield boxes[0], self._in_quarters(boxes[0])
+        else:
+            for box in boxes:
+                yield box, self.one(box)
 
-    return band
+    def _again(self, box: Box) -> Tensor:
+        result = _if_memory(lambda: self.work.again(self._cut(box)))
+        return self._in_quarters(box) if result is None else self._inner(result, box)
+
+    def _in_quarters(self, box: Box) -> Tensor:
+        """A tile for which there was no memory, in parts or elsewhere."""
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        if accelerator is not None:
+            torch.get_device_module(accelerator).empty_cache()
+        parts, tiling = box.quarters(), self.tiling
+        if (box.area <= 16 * 16 or tiling.halo is None) and self.work.spare is not None:
+            return self._inner(self.work.spare(self._cut(box)), box)
+        if tiling.whole:
+            raise OutOfMemoryError(
+                f"not enough memory for a picture of {box.right} x {box.bottom} pixels, and this model takes "
+                "pictures whole; reduce the picture first, close other programs, or use another --device"
+            )
+        if len(parts) == 1 or tiling.halo is None:
+            raise OutOfMemoryError(
+                f"not enough memory for a tile of {box.right - box.left} x {box.bottom - box.top} pixels; "
+                "close other programs, use smaller tiles (--tile) or a smaller generator, or another --device"
+            )
+        done = {part: self.one(part) for part in parts}
+        bands = [
+            torch.cat([d for part, d in done.items() if part.top == top], dim=-1)
+            for top in sorted({part.top for part in parts})
+        ]
+        return torch.cat(bands, dim=-2)
+
+    def _seen(self, box: Box) -> Box:
+        """A tile with its halo."""
+        height, width = self.image.shape[-2:]
+        halo = self.tiling.halo if self.tiling.halo is not None else max(height, width)
+        return box.grown(halo, self.tiling.align, height, width)
+
+    def _cut(self, box: Box) -> Tensor:
+        seen = self._seen(box)
+        return self.image[..., seen.top : seen.bottom, seen.left : seen.right]
+
+    def _inner(self, larger: Tensor, box: Box) -> Tensor:
+        """What was made of a tile and its halo, without that of the halo."""
+        seen, scale = self._seen(box), self.tiling.scale
+        top, left = (box.top - seen.top) * scale, (box.left - seen.left) * scale
+        rows, columns = (box.bottom - box.top) * scale, (box.right - box.left) * scale
+        return larger[..., top : top + rows, left : left + columns]
 
 
-def _start(together: Together, image: Tensor, boxes: list[Box], tiling: Tiling) -> Started:
-    pieces = [_cut(image, _seen(box, image, tiling)) for box in boxes]
+def _if_memory(action: Callable[[], T]) -> T | None:
+    """What an action gives; None if memory ran out, with all that it had taken free again."""
     try:
-        return together.start(torch.cat(pieces))
+        return action()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    return lambda: None
-
-
-def _enlarge(run: Run, image: Tensor, box: Box, tiling: Tiling, last_resort: Run | None) -> Tensor:
-    """Enlarge one tile without its halo; split it into quarters if memory runs out."""
-    try:
-        return _run_box(run, image, box, tiling)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    # Outside the handler, so that the failed attempt's tensors are free before the next one.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    parts = box.quarters()
-    if (box.area <= 16 * 16 or tiling.halo is None) and last_resort is not None:
-        return _run_box(last_resort, image, box, tiling)
-    if tiling.whole:
-        raise OutOfMemoryError(
-            f"not enough memory for a picture of {box.right} x {box.bottom} pixels, and this model takes "
-            "pictures whole; reduce the picture first, close other programs, or use another --device"
-        )
-    if len(parts) == 1 or tiling.halo is None:
-        raise OutOfMemoryError(
-            f"not enough memory for a tile of {box.right - box.left} x {box.bottom - box.top} pixels; "
-            "close other programs, use smaller tiles (--tile) or a smaller generator, or another --device"
-        )
-    done = {part: _enlarge(run, image, part, tiling, last_resort) for part in parts}
-    bands = [
-        torch.cat([d for part, d in done.items() if part.top == top], dim=-1)
-        for top in sorted({part.top for part in parts})
-    ]
-    return torch.cat(bands, dim=-2)
-
-
-def _run_box(run: Run, image: Tensor, box: Box, tiling: Tiling) -> Tensor:
-    return _inner(run(_cut(image, _seen(box, image, tiling))), box, image, tiling)
-
-
-def _seen(box: Box, image: Tensor, tiling: Tiling) -> Box:
-    """A tile with its halo."""
-    height, width = image.shape[-2:]
-    halo = tiling.halo if tiling.halo is not None else max(height, width)
-    return box.grown(halo, tiling.align, height, width)
-
-
-def _cut(image: Tensor, box: Box) -> Tensor:
-    return image[..., box.top : box.bottom, box.left : box.right]
-
-
-def _inner(output: Tensor, box: Box, image: Tensor, tiling: Tiling) -> Tensor:
-    """What was made of a tile and its halo, without that of the halo."""
-    seen = _seen(box, image, tiling)
-    top, left = (box.top - seen.top) * tiling.scale, (box.left - seen.left) * tiling.scale
-    rows, columns = (box.bottom - box.top) * tiling.scale, (box.right - box.left) * tiling.scale
-    return output[..., top : top + rows, left : left + columns]
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

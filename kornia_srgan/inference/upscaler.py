@@ -17,7 +17,6 @@ from kornia_srgan.errors import ImageError, located
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.inference.calls import Calls
 from kornia_srgan.inference.compute import PHOTOGRAPH, Pieces, compute_strips
-from kornia_srgan.inference.cuda_tiles import tiles_together
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.gaps import empty_again, fill_gaps
 from kornia_srgan.inference.halo import practical_halo
@@ -119,9 +118,8 @@ class Upscaler(Calls):
             mixed=isinstance(dtype, str) and dtype == "auto",
             compile=compile,
         )
-        self._pieces = Pieces(self._networks, self._values, self.channels)
         # A compiled network is one for one shape.
-        self._together = None if compile else tiles_together(self._networks, self._values, self.channels)
+        self._pieces = Pieces(self._networks, self._values, self.channels, alone=compile)
         self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
         self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
         whole = tile != 0 and geometry.halo is None
@@ -317,10 +315,7 @@ class Upscaler(Calls):
             extra = 0
 
     def _tiles(self, image: Tensor, start: int, stop: int | None = None) -> Iterator[Tensor]:
-        run = self._pieces
-        return upscale_bands(
-            run, image, self._tiling, last_resort=run.spare, together=self._together, start=start, stop=stop
-        )
+        return upscale_bands(self._pieces, image, self._tiling, start=start, stop=stop)
 
 
 @lru_cache(maxsize=8)

@@ -43,7 +43,7 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(upscale_folder, "time", SimpleNamespace(time=lambda: float(next(now))))
     from kornia_srgan.inference import compute, upscaler
 
-    for module, name in ((compute, "compute_tile"), (upscaler, "compute_strips")):  # to be put back
+    for module, name in ((compute, "compute_pieces"), (upscaler, "compute_strips")):  # to be put back
         monkeypatch.setattr(module, name, getattr(module, name))
     upscale_folder.child([str(photos), "-o", str(out), "--weights", str(weights), "--device", "cpu", "-q"])
     inside = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest import mock
@@ -29,6 +30,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 CUDA = torch.device("cuda", 0)
 NAME = "Pretended"
 _WAITS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+waited_for: list[torch.Size] = []
+"""Copies that were not to be waited for, and were all the same: their memory was not pinned."""
 _COPIES = (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
 
 
@@ -178,9 +181,10 @@ class _Devices(TorchFunctionMode):
                 return func(first.held)
             if name == "pin_memory":
                 raise RuntimeError("cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors can be pinned")
-        if name == "pin_memory":
-            return first
-        kwargs.pop("pin_memory", None)
+        if name == "copy_" and kwargs.get("non_blocking") and isinstance(args[1], OnCuda):
+            func = func if isinstance(first, OnCuda) else _copied_down
+        if name in ("pin_memory", "is_pinned") or kwargs.pop("pin_memory", False):
+            func = partial(_with_pins, func, name)
         if not _is_cuda(kwargs.get("device")) or name == "_parse_to":
             return func(*args, **kwargs)
         return _put(func(*args, **{**kwargs, "device": "cpu"}))
@@ -201,9 +205,12 @@ class _Devices(TorchFunctionMode):
             kwargs["device"] = "cpu"
         if goal is not None and goal.type == "cpu" and isinstance(tensor, OnCuda):
             if kwargs.pop("non_blocking", False):
-                return _Late.copy(func(_Download.apply(tensor), *args, **kwargs))
+                result = func(_Download.apply(tensor), *args, **kwargs)
+                return _Late.copy(result, _pinned(torch.empty_like(result)))
             tensor = _Download.apply(tensor)
         elif goal is not None and goal.type == "cuda" and not isinstance(tensor, OnCuda):
+            if kwargs.get("non_blocking", False):
+                _can_go_by_itself(tensor)
             tensor = _Upload.apply(tensor)
         return func(tensor, *args, **kwargs) if name == "to" else tensor
 
@@ -216,15 +223,39 @@ def _is_cuda(value: Any) -> bool:
     return _is_device(value) and torch.device(value).type == "cuda"
 
 
+def _pinned(tensor: Any) -> Any:
+    tensor.pinned = True
+    return tensor
+
+
+def _can_go_by_itself(tensor: Tensor) -> bool:
+    """Whether a copy from or to a tensor needs no one to wait, as only with pinned memory."""
+    if not hasattr(tensor, "pinned"):
+        waited_for.append(tensor.shape)
+    return hasattr(tensor, "pinned")
+
+
+def _with_pins(func: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    if name == "is_pinned":
+        return hasattr(args[0], "pinned")
+    return _pinned(args[0].clone() if name == "pin_memory" else func(*map(_held, args), **kwargs))
+
+
+def _copied_down(target: Tensor, source: OnCuda, non_blocking: bool = True) -> Tensor:
+    _refuse_in_graph("a copy to the CPU")
+    return _Late.copy(source.held, target) if _can_go_by_itself(target) else target.copy_(source.held)
+
+
 class _Late:
     """Copies to the CPU that nobody has waited for: they hold zeros."""
 
     waiting: ClassVar[list[tuple[Tensor, Tensor]]] = []
 
     @classmethod
-    def copy(cls, result: Tensor) -> Tensor:
-        cls.waiting.append((torch.zeros_like(result), result))
-        return cls.waiting[-1][0]
+    def copy(cls, result: Tensor, target: Tensor) -> Tensor:
+        with torch.inference_mode(target.is_inference()):
+            cls.waiting.append((target.zero_(), result.clone()))
+        return target
 
     @classmethod
     def arrive(cls, count: int | None = None) -> None:
@@ -361,4 +392,5 @@ def pretend_cuda() -> Iterator[torch.device]:
         stack.enter_context(_Inside())
         stack.enter_context(_Devices())
         stack.callback(_Late.waiting.clear)
+        waited_for.clear()
         yield CUDA

@@ -7,13 +7,14 @@ from kornia_srgan.contracts import Geometry
 from kornia_srgan.geometry import geometry_of
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.inference.work import OneByOne
 from kornia_srgan.inference.wrappers import SelfEnsemble
 from tests.helpers.generators import Chain, Nearest
 from tests.helpers.tolerances import assert_near
 
 
 def together(run, image, tiling):
-    return torch.cat(list(upscale_bands(run, image, tiling)), dim=-2)
+    return torch.cat(list(upscale_bands(OneByOne(run), image, tiling)), dim=-2)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 40), (33, 21), (64, 64), (65, 63)])

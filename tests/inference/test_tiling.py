@@ -5,6 +5,7 @@ from torch import nn
 from kornia_srgan.errors import UserError
 from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
+from kornia_srgan.inference.work import OneByOne
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.generators import Chain, Global, Nearest, Unshuffled
 from tests.helpers.names import generator_names
@@ -59,6 +60,18 @@ def test_a_generator_that_sees_everything_is_not_tiled():
     assert torch.equal(upscale_tiled(generator, image, tile=8), whole)
 
 
+def test_single_tiles_are_taken_from_left_to_right():
+    """Although the outer ones are of another shape: networks may draw random numbers."""
+    image, seen = torch.arange(40.0).expand(1, 3, 16, 40), []
+
+    def run(piece):
+        seen.append(piece.max().item())
+        return Nearest(2)(piece)
+
+    list(upscale_bands(OneByOne(run), image, Tiling(tile=8, halo=2, scale=2)))
+    assert seen == [9, 17, 25, 33, 39] * 2
+
+
 def limited(largest, calls):
     """A run that has memory for pieces of at most `largest` pixels on a side."""
 
@@ -75,7 +88,7 @@ def limited(largest, calls):
 def test_out_of_memory_halves_the_tile_and_misses_none(size):
     image, calls = torch.rand(1, 3, *size), []
     tiling = Tiling(tile=32, halo=2, scale=2)
-    bands = list(upscale_bands(limited(13, calls), image, tiling))
+    bands = list(upscale_bands(OneByOne(limited(13, calls)), image, tiling))
     assert torch.equal(torch.cat(bands, dim=-2), Nearest(2)(image))
     assert any(max(call) > 13 for call in calls)
 
@@ -88,19 +101,19 @@ def test_the_last_resort_does_what_the_device_cannot():
         return Nearest(2)(piece)
 
     tiling = Tiling(tile=16, halo=0, scale=2)
-    bands = list(upscale_bands(limited(0, []), image, tiling, last_resort=on_cpu))
+    bands = list(upscale_bands(OneByOne(limited(0, []), spare=on_cpu), image, tiling))
     assert torch.equal(torch.cat(bands, dim=-2), Nearest(2)(image))
     assert spare
 
 
 def test_without_a_last_resort_the_error_is_clear():
     with pytest.raises(UserError, match="not enough memory"):
-        list(upscale_bands(limited(0, []), torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
+        list(upscale_bands(OneByOne(limited(0, [])), torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
 
 
 def test_a_picture_that_must_be_whole_and_is_too_large_is_said_to_be():
     with pytest.raises(UserError, match="picture of 8 x 9 pixels, and this model takes pictures whole"):
-        list(upscale_bands(limited(0, []), torch.rand(1, 3, 9, 8), Tiling(0, None, 2, whole=True)))
+        list(upscale_bands(OneByOne(limited(0, [])), torch.rand(1, 3, 9, 8), Tiling(0, None, 2, whole=True)))
 
 
 def test_other_errors_are_not_taken_for_memory():
@@ -108,7 +121,7 @@ def test_other_errors_are_not_taken_for_memory():
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        list(upscale_bands(broken, torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
+        list(upscale_bands(OneByOne(broken), torch.rand(1, 3, 8, 8), Tiling(8, 0, 2)))
 
 
 class Deep(Nearest):

@@ -275,34 +275,6 @@ def test_the_arguments_of_from_pretrained_are_stated_once_and_all_explained():
     assert [name for name in explained if name in signature.parameters] == list(signature.parameters)
 
 
-@pytest.mark.parametrize("limit", [20, 0])
-def test_a_device_without_memory_is_helped_by_the_cpu(monkeypatch, limit):
-    """A device that can hold 20 x 20 pixels, then one that can hold nothing: the picture is the same."""
-    from kornia_srgan.inference import compute as module
-
-    generator, pixels = Chain(3), random((40, 50, 3), "uint8")
-    expected = Upscaler(generator, device="cpu", tile=0)(pixels)
-    compute, seen = module.compute_tile, []
-
-    class Device:  # torch knows the processor only; here it plays a card
-        type = "cuda"
-
-    upscaler = Upscaler(generator, device="cpu", dtype="float32", tile=32)
-    upscaler._pieces.device = Device()
-
-    def limited(network, device, dtype, piece, *more):
-        card = isinstance(device, Device)
-        if card and max(piece.shape[-2:]) > limit:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        seen.append(card)
-        return compute(network, torch.device("cpu"), dtype, piece, *more)
-
-    monkeypatch.setattr(module, "compute_tile", limited)
-    assert np.abs(upscaler(pixels).astype(int) - expected).max() <= 1
-    assert (limit > 0) in seen
-    assert False in seen
-
-
 class Overflowing(Nearest):
     """Goes through numbers that float16 does not have, where the picture is bright."""
 
@@ -325,8 +297,8 @@ def test_what_float16_cannot_hold_is_computed_in_float32(tile):
 def test_only_the_tiles_that_overflow_are_computed_again(monkeypatch):
     from kornia_srgan.inference import compute as module
 
-    compute, seen = module.compute_tile, []
-    monkeypatch.setattr(module, "compute_tile", lambda *a: (seen.append(a[2]), compute(*a))[1])
+    compute, seen = module.compute_pieces, []
+    monkeypatch.setattr(module, "compute_pieces", lambda *a, **k: (seen.append(a[1]), compute(*a, **k))[1])
     pixels = np.zeros((4, 8, 3), np.uint8)
     pixels[0, 0] = 255
     Upscaler(Overflowing(4), device="cpu", dtype="float16", tile=4)(pixels)
