@@ -95,7 +95,7 @@ def upscale_bands(
         return
     tiles = _Tiles(work, image, tiling)
     started = ((row, tiles.start(row)) for row in rows)
-    for row, batches in _one_ahead(started) if work.overlapped else started:
+    for row, batches in _one_ahead(started):
         yield tiles.band(row, batches)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 class Event(NamedTuple):
-    """What was given to a network: the shape, and the dtype it computes in."""
+    """What was given to a network: the shape, and the dtype of its weights."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -54,7 +55,8 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     forward = compute.forward_unit
 
     def watched(network: nn.Module, unit: Tensor, bands: int) -> Tensor:
-        events.append(Event(tuple(unit.shape), unit.dtype))
+        weights = next(chain(network.parameters(), network.buffers()))
+        events.append(Event(tuple(unit.shape), weights.dtype))
         return forward(network, unit, bands)
 
     monkeypatch.setattr(compute, "forward_unit", watched)
