@@ -33,7 +33,16 @@ def test_measures_the_command(tmp_path, capsys):
     assert "of all" in capsys.readouterr().out
 
 
-def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def child_here(monkeypatch):
+    """`child` runs in this process; what it replaces is put back."""
+    from kornia_srgan.inference import compute, upscaler
+
+    for module, name in ((compute, "compute_pieces"), (upscaler, "compute_strips")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+
+
+def test_counts_every_forward_once(tmp_path, monkeypatch, capsys, child_here):
     photos, out = tmp_path / "in", tmp_path / "out"
     photos.mkdir()
     make_photos(photos, None, 2, 9, 7)
@@ -41,10 +50,6 @@ def test_counts_every_forward_once(tmp_path, monkeypatch, capsys):
     generator_file(weights, channels=4, blocks=1)
     now = iter(range(1000))
     monkeypatch.setattr(upscale_folder, "time", SimpleNamespace(time=lambda: float(next(now))))
-    from kornia_srgan.inference import compute, upscaler
-
-    for module, name in ((compute, "compute_pieces"), (upscaler, "compute_strips")):  # to be put back
-        monkeypatch.setattr(module, name, getattr(module, name))
     upscale_folder.child([str(photos), "-o", str(out), "--weights", str(weights), "--device", "cpu", "-q"])
     inside = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert inside["network"] == 4  # a strip and the end of each; both read the clock twice, a second apart
@@ -59,9 +64,14 @@ def test_the_start_ends_with_the_first_forward(monkeypatch):
     assert upscale_folder.timed_command([]) == {"total": 10.0, "network": 3.0, "startup": 2.0, "rest": 5.0}
 
 
-def test_a_failed_command_is_no_measurement(tmp_path):
+def test_a_failed_command_is_no_measurement(tmp_path, monkeypatch, child_here):
+    with pytest.raises(SystemExit) as ended:
+        upscale_folder.child([str(tmp_path / "nothing"), "-o", str(tmp_path)])
+    assert ended.value.code == 2
+    failed = SimpleNamespace(returncode=2, stdout="", stderr="error: nothing: there is no such file")
+    monkeypatch.setattr(upscale_folder, "subprocess", SimpleNamespace(run=lambda *a, **k: failed))
     with pytest.raises(SystemExit, match="failed"):
-        upscale_folder.timed_command([str(tmp_path / "nothing"), "-o", str(tmp_path)])
+        upscale_folder.timed_command([])
 
 
 def test_photos_come_from_a_folder(tmp_path):

@@ -88,7 +88,7 @@ def test_a_number_of_processes_is_at_least_one(folder, capsys):
 @pytest.mark.parametrize(
     "launch",
     [
-        pytest.param(TORCHRUN_TWO, id="torchrun"),
+        pytest.param(TORCHRUN_TWO, id="torchrun", marks=pytest.mark.slow),
         pytest.param([*LAUNCH, "--cpu", "--num_processes", "2"], id="accelerate", marks=pytest.mark.slow),
     ],
 )

@@ -16,7 +16,7 @@ def assert_same_run(a: Path, b: Path) -> None:
     """Byte-equal weights; byte-equal networks, average and optimizers in the last checkpoint."""
     for name in ("generator", "psnr", "gan"):
         one, two = load_file(a / f"{name}.safetensors"), load_file(b / f"{name}.safetensors")
-        assert all(torch.equal(one[k], two[k]) for k in one), name
+        assert all(torch.equal(one[k], two[k]) for k in one), f"{name} of {b}"
     one_checkpoint, two_checkpoint = (newest_checkpoint(r / "checkpoints") for r in (a, b))
     assert one_checkpoint is not None
     assert two_checkpoint is not None
@@ -25,7 +25,7 @@ def assert_same_run(a: Path, b: Path) -> None:
     assert len(states) == 4
     for name in [*states, "custom_checkpoint_0.pkl"]:
         load = load_file if name.endswith("safetensors") else torch.load
-        assert_equal_trees(load(one_checkpoint / name), load(two_checkpoint / name), name)
+        assert_equal_trees(load(one_checkpoint / name), load(two_checkpoint / name), f"{name} of {b}")
 
 
 def assert_equal_trees(a: Any, b: Any, where: str) -> None:
@@ -43,13 +43,15 @@ def assert_equal_trees(a: Any, b: Any, where: str) -> None:
 
 
 def assert_resumes_to_the_same_bytes(
-    run: Callable[..., bool], tmp_path: Path, kill_at: Any, killed_at: int
+    run: Callable[..., bool], tmp_path: Path, kill_at: Any, *killed_at: int
 ) -> None:
-    """`run` takes a folder and `resume`; the folders are `whole` and `killed`."""
+    """`run` takes a folder and `resume`; the folders are `whole` and, for each step, `killed-5`."""
     run(tmp_path / "whole")
-    kill_at(killed_at)
-    with pytest.raises(Killed):
-        run(tmp_path / "killed")
-    kill_at(-1)
-    assert run(tmp_path / "killed", resume=True)
-    assert_same_run(tmp_path / "whole", tmp_path / "killed")
+    for step in killed_at:
+        killed = tmp_path / f"killed-{step}"
+        kill_at(step)
+        with pytest.raises(Killed):
+            run(killed)
+        kill_at(-1)
+        assert run(killed, resume=True), killed
+        assert_same_run(tmp_path / "whole", killed)

@@ -117,6 +117,7 @@ def test_the_command_trains_on_pairs_and_says_what_is_not_for_them(tmp_path: Pat
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_killed_and_resumed_end_with_the_same_bytes(
     mixed: dict[str, Any], tmp_path: Path
 ) -> None:
