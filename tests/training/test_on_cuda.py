@@ -43,8 +43,9 @@ PERCEPTUAL = {
 
 def run(output: Path, *, resume: bool = False, on_step: StepHook = killer, **sections: Any) -> bool:
     photos = make_photos(output.parent / "photos")
+    scored = make_photos(output.parent / "scored", count=2)  # on a pretended device a score takes long
     config = small_config(
-        data__folders=[str(photos)], validation__folder=str(photos), validation__every=5, **sections
+        data__folders=[str(photos)], validation__folder=str(scored), validation__every=5, **sections
     )
     with fresh_state():
         return train(config, output, resume=resume, on_step=on_step)
