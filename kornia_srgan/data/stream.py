@@ -76,12 +76,15 @@ class StreamSource:
             unread, self._at = start * (last - first), StreamPosition(start, 0, ())
         at = self._at = replace(self._at, lanes=self._at.lanes or (Bookmark(),) * count)
         crops = iter(self._loader(at, last - first, rank=rank, world_size=world_size))
-        for _ in range(unread):
-            self._take(next(crops))
-        for step in range(start, stop):
-            batch = [self._take(next(crops)) for _ in range(first, last)]
-            self._at = replace(self._at, step=step + 1)
-            yield self._stack(batch)
+        try:
+            for _ in range(unread):
+                self._take(next(crops))
+            for step in range(start, stop):
+                batch = [self._take(next(crops)) for _ in range(first, last)]
+                self._at = replace(self._at, step=step + 1)
+                yield self._stack(batch)
+        finally:
+            del crops  # an error keeps this frame; the garbage collector would need 5 s to end the workers
 
     def _loader(
         self, at: StreamPosition, share: int, *, rank: int, world_size: int

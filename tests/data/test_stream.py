@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def test_damaged_images_and_archives_are_named_once(tmp_path: Path, caplog: pyte
 
 
 def test_a_shard_that_goes_missing_stops_the_run_in_one_line(pattern: str, tmp_path: Path) -> None:
+    before = set(multiprocessing.active_children())
     source = opened(pattern, workers=1)
     (tmp_path / "s-02.tar").unlink()
     with pytest.raises(KorniaSRGANError) as error:
@@ -123,6 +125,7 @@ def test_a_shard_that_goes_missing_stops_the_run_in_one_line(pattern: str, tmp_p
     assert str(error.value) == (
         f"cannot read shard '{tmp_path}/s-02.tar': there is no such file, bucket or repository"
     )
+    assert set(multiprocessing.active_children()) <= before  # ended at once, not by the garbage collector
 
 
 def test_what_is_wrong_is_told_before_the_first_step(pattern: str, tmp_path: Path) -> None:
