@@ -18,6 +18,7 @@ from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
 from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, make_document
 from kornia_srgan.benchmarking.subjects import Subject
+from kornia_srgan.errors import ArgumentError
 from kornia_srgan.explain import one_line
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import mixes_precision
@@ -45,6 +46,9 @@ class Plan:
             `Upscaler`.
         repeats: Measured forward passes of each engine on each case.
         warmup: Forward passes before, including the one for the memory.
+
+    Raises:
+        ArgumentError: If `compiled`, or not `optimized`, with another engine than `torch`.
     """
 
     sizes: Sequence[tuple[int, int]] = ((128, 128),)
@@ -56,6 +60,13 @@ class Plan:
     engine: str = "torch"
     repeats: int = 7
     warmup: int = 2
+
+    def __post_init__(self) -> None:
+        if self.engine != "torch" and (self.compiled or not self.optimized):
+            raise ArgumentError(
+                f"compiled and unoptimized generators are for the engine torch, not {self.engine}",
+                where="engine",
+            )
 
 
 @dataclass

@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,16 +50,31 @@ def with_engine(
     check_engine(engine)
     if computed_elsewhere(generator):
         return generator
-    wanted = dtype if dtype == "auto" else pick_dtype(dtype)
     if engine in ENGINES:
-        if wanted == torch.float16:
-            raise ArgumentError(f"{engine} does not compute in float16; use float32 or auto", where="dtype")
-        return _exported(generator, engine, provider, bfloat16=wanted == torch.bfloat16)
+        return _exported(generator, engine, provider, bfloat16=asks_for_bfloat16(dtype, engine))
     if engine == "auto":
-        return _fastest(generator, provider, wanted)
+        return _fastest(generator, provider, dtype if dtype == "auto" else pick_dtype(dtype))
     if provider is not None:
         raise ArgumentError("a provider is for the engine onnxruntime", where="provider")
     return generator
+
+
+def asks_for_bfloat16(dtype: torch.dtype | str, computer: str) -> bool:
+    """Whether another engine than PyTorch is to compute in bfloat16; if not, it computes in float32.
+
+    Args:
+        dtype: As in `pick_dtype`; `auto` is float32.
+        computer: What computes, for the message.
+
+    Raises:
+        UserError: If the dtype is not known, or is float16, which none of them computes in.
+    """
+    if dtype == "auto":
+        return False
+    wanted = pick_dtype(dtype)
+    if wanted == torch.float16:
+        raise ArgumentError(f"{computer} does not compute in float16; use float32 or auto", where="dtype")
+    return wanted == torch.bfloat16
 
 
 def computed_elsewhere(generator: nn.Module) -> bool:
@@ -79,6 +95,8 @@ def _exported(
 
 
 def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Literal["auto"]) -> nn.Module:
+    if provider:
+        check_engine("onnxruntime")
     names: list[EngineName] = ["onnxruntime"] if provider else installed_engines()
     if not names:
         return generator
@@ -96,14 +114,19 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Li
         return _exported(generator, name, provider, bfloat16=half)
 
     if chosen in names:
-        return exported(chosen)
+        with suppress(UserError):  # the exported file may be gone, and cannot be made again: measure anew
+            return exported(chosen)
     seconds = {"torch": _seconds(optimize_for_inference(generator, dtype=dtype), dtype)}
     served: dict[str, nn.Module] = {"torch": generator}
     for name in names:
         try:
             served[name] = exported(name)
             seconds[name] = _GAIN * _seconds(served[name], torch.float32)
-        except (UserError, MissingExtraError):
+        except MissingExtraError:
+            return generator  # not stored: what exporting needs may be installed later
+        except ArgumentError:
+            raise  # the provider is not there
+        except UserError:
             continue  # it cannot serve this generator; PyTorch can
     chosen = min(seconds, key=lambda name: seconds[name])
     _keep(lambda: write_text(kept, json.dumps(key | {"engine": chosen, "seconds": seconds}, indent=1)))

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from kornia_srgan.assembly import load_generator
-from kornia_srgan.engines.choice import with_engine
+from kornia_srgan.engines.choice import asks_for_bfloat16, with_engine
 from kornia_srgan.engines.onnx_generator import SUFFIX, read_onnx
 from kornia_srgan.engines.sessions import check_engine
 from kornia_srgan.errors import ArgumentError, WeightsError
@@ -21,7 +21,6 @@ from kornia_srgan.geometry import bands_of
 from kornia_srgan.inference.chained import Chained
 from kornia_srgan.inference.dial import AutoDial, Dial
 from kornia_srgan.inference.wrappers import ColorFix, SelfEnsemble, interpolate_networks
-from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.weights.families import FAMILIES, Family, family_of
 from kornia_srgan.weights.locate import CLEAN_WEIGHTS, DEFAULT_WEIGHTS, locate_weights, zoo_names
 from kornia_srgan.weights.spec import describe_channels
@@ -67,14 +66,14 @@ def load_with_range(
         source: As there.
         engine: As there.
         provider: As there.
-        dtype: What an ONNX file is to be computed in; in bfloat16 by OpenVINO only, else in float32.
+        dtype: What an ONNX file is computed in: bfloat16, by OpenVINO, or else float32.
 
     Returns:
         The generator, and the stored values that 0 and 1 stand for: empty for photographs.
     """
     if source is not None and Path(source).suffix.lower() == SUFFIX:
-        half = dtype != "auto" and pick_dtype(dtype) == torch.bfloat16
-        generator = read_onnx(source, engine, provider, bfloat16=half)
+        bfloat16 = asks_for_bfloat16(dtype, "the engine of an ONNX file")
+        generator = read_onnx(source, engine, provider, bfloat16=bfloat16)
         return generator, generator.data_range
     loaded = load_generator(source if source is not None else CLEAN_WEIGHTS)
     return loaded.module, loaded.spec.data_range

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import TypeVar
 
 import torch
@@ -73,8 +74,8 @@ def upscale_bands(
     Tiles of one shape in a row are gathered, as many as there is room for, enlarged together and placed into
     the row's band. Where copies overlap, a row is started before the one above it is yielded.
 
-    Memory is bounded by the activations of these tiles and one band of output, for images of any size; by
-    two bands where copies overlap.
+    Memory is bounded by the activations of these tiles and one band of output, for images of any size. Where
+    copies overlap, the results of two rows come on top.
 
     Args:
         work: Enlarges pieces; if it runs out of memory, tiles go one by one, then in quarters.
@@ -95,8 +96,7 @@ def upscale_bands(
         return
     tiles = _Tiles(work, image, tiling)
     started = ((row, tiles.start(row)) for row in rows)
-    for row, batches in _one_ahead(started):
-        yield tiles.band(row, batches)
+    yield from starmap(tiles.band, _one_ahead(started))
 
 
 def _one_ahead(started: Iterator[T]) -> Iterator[T]:

@@ -15,7 +15,7 @@ from kornia_srgan.benchmarking.forward import Plan, _inputs
 from kornia_srgan.benchmarking.peak_memory import CPU_METHOD, memory_method
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.errors import UserError
+from kornia_srgan.errors import ArgumentError, UserError
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.documents import SMALL_EDSR, Broken, Dreaming, Picky, Shuffle, measure
@@ -312,6 +312,12 @@ def test_auto_dtype_goes_by_the_device(mixes, expected, monkeypatch):
     assert draft["dtype"] == "float16"
     draft = next(_inputs(find_subjects(["edsr"])[0], None, Plan(dtypes=["auto"]), torch.device("cpu")))
     assert draft["dtype"] == expected
+
+
+@pytest.mark.parametrize("how", [{"compiled": True}, {"optimized": False}])
+def test_what_only_torch_does_is_refused_for_other_engines(how):
+    with pytest.raises(ArgumentError, match="for the engine torch, not auto"):
+        Plan(sizes=[(5, 7)], engine="auto", **how)
 
 
 def test_auto_is_what_the_upscaler_computes(monkeypatch):

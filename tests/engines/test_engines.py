@@ -239,6 +239,34 @@ def test_auto_lets_openvino_compute_in_the_dtype_that_was_asked_for(monkeypatch)
     assert asked.count(("openvino", True)) == 1
 
 
+def test_auto_asks_again_once_exporting_is_possible(engine, monkeypatch):
+    monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
+    monkeypatch.setattr(choice, "_seconds", lambda net, dtype: 1.0 if isinstance(net, OnnxGenerator) else 2.0)
+    net = made("edsr")
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "module_to_onnx", module_to_onnx)
+        pretend_missing(patch, "onnx", "onnxscript")
+        assert choice.with_engine(net, "auto") is net
+    assert isinstance(choice.with_engine(net, "auto"), OnnxGenerator)
+    for file in choice._cache().glob("*.onnx"):
+        file.unlink()
+    monkeypatch.setattr(choice, "module_to_onnx", module_to_onnx)
+    pretend_missing(monkeypatch, "onnx", "onnxscript")
+    assert choice.with_engine(net, "auto") is net
+
+
+def test_auto_does_not_pass_over_a_provider_that_is_not_there():
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    with pytest.raises(ArgumentError, match="abacus"):
+        choice.with_engine(made("edsr"), "auto", "abacus")
+
+
+def test_an_onnx_file_is_not_computed_in_float16(tmp_path, engine):
+    (tmp_path / "m.onnx").write_bytes(exported_bytes("edsr"))
+    with pytest.raises(ArgumentError, match="ONNX file does not compute in float16"):
+        Upscaler.from_pretrained(tmp_path / "m.onnx", engine=engine, dtype="float16")
+
+
 def test_auto_without_engines_is_pytorch(monkeypatch):
     monkeypatch.setattr(choice, "installed_engines", list)
     net = made("edsr")
