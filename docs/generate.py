@@ -47,6 +47,7 @@ API = {
         "evaluation.pictures",
     ),
     "Benchmarks": (
+        "benchmarking.plan",
         "benchmarking.forward",
         "benchmarking.subjects",
         "benchmarking.engines",

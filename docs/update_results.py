@@ -20,8 +20,9 @@ from PIL import Image
 from torch import nn
 
 from kornia_srgan import Upscaler, evaluate, load_generator
-from kornia_srgan.benchmarking.forward import Plan, run_forward
+from kornia_srgan.benchmarking.forward import run_forward
 from kornia_srgan.benchmarking.machine import machine_in_words
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import ForwardDocument
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.evaluation.pareto import plot_pareto

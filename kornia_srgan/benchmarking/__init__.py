@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kornia_srgan.benchmarking.engines import Engine, Work
-from kornia_srgan.benchmarking.forward import Plan, run_forward
+from kornia_srgan.benchmarking.forward import run_forward
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import ForwardDocument
 from kornia_srgan.benchmarking.subjects import find_subjects
 

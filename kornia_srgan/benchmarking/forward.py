@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,57 +16,17 @@ from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmu
 from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, set_up_own
 from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
 from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, make_document
 from kornia_srgan.benchmarking.subjects import Subject
-from kornia_srgan.errors import ArgumentError
 from kornia_srgan.explain import one_line
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import mixes_precision
 
-MemoryFormat = Literal["channels_last", "contiguous"]
 UNIT = "MP/s"
 # Before each measurement: threads of the engine before spin on for some milliseconds, which is not its cost.
 _PAUSE = 0.02
 _MOST = 300  # characters of an error
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to measure: the product of sizes, batches, dtypes and memory formats, for each network.
-
-    Attributes:
-        sizes: Height and width of LR inputs.
-        batches: Batch sizes.
-        dtypes: `float32`, `bfloat16`, `float16`, their short names, or `auto`, which other engines compute in
-            float32 on a CPU.
-        memory_formats: `channels_last` or `contiguous`, for kornia_srgan.
-        compiled: Use `torch.compile`, for kornia_srgan.
-        optimized: Use `optimize_for_inference` as in the `Upscaler`, for kornia_srgan.
-        engine: What computes, for kornia_srgan: `torch`, `onnxruntime`, `openvino`, or `auto`, as in the
-            `Upscaler`.
-        repeats: Measured forward passes of each engine on each case.
-        warmup: Forward passes before, including the one for the memory.
-
-    Raises:
-        ArgumentError: If `compiled`, or not `optimized`, with another engine than `torch`.
-    """
-
-    sizes: Sequence[tuple[int, int]] = ((128, 128),)
-    batches: Sequence[int] = (1,)
-    dtypes: Sequence[str] = ("float32",)
-    memory_formats: Sequence[MemoryFormat] = ("channels_last",)
-    compiled: bool = False
-    optimized: bool = True
-    engine: str = "torch"
-    repeats: int = 7
-    warmup: int = 2
-
-    def __post_init__(self) -> None:
-        if self.engine != "torch" and (self.compiled or not self.optimized):
-            raise ArgumentError(
-                f"compiled and unoptimized generators are for the engine torch, not {self.engine}",
-                where="engine",
-            )
 
 
 @dataclass

@@ -85,7 +85,8 @@ def command(
     The exit code is 1 if kornia-srgan failed on a case. Failures of other engines are only reported.
     """
     from kornia_srgan.benchmarking.engines import find_engines
-    from kornia_srgan.benchmarking.forward import Plan, run_forward
+    from kornia_srgan.benchmarking.forward import run_forward
+    from kornia_srgan.benchmarking.plan import Plan
     from kornia_srgan.benchmarking.schema import OURS, read_forward
     from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
     from kornia_srgan.engines.sessions import check_engine

@@ -88,7 +88,7 @@ class Pieces:
         values: What stored values mean.
         bands: The generator's channels.
         alone: Enlarge one piece at a time, as a network must that is compiled for one shape. Generators
-            that are not of this package do so too: theirs may look at the whole batch.
+            not in `packing.OWN` do so too: theirs may look at the whole batch.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kornia_srgan.benchmarking import engines
 from kornia_srgan.benchmarking.cost import count_plain_flops
-from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.subjects import find_subjects
 from kornia_srgan.benchmarking.tables import table_rows
 from kornia_srgan.engines import choice

@@ -11,8 +11,9 @@ from kornia_srgan.benchmarking import cost, engines, forward, subjects
 from kornia_srgan.benchmarking.agreement import difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate
 from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, set_up_own
-from kornia_srgan.benchmarking.forward import Plan, _inputs
+from kornia_srgan.benchmarking.forward import _inputs
 from kornia_srgan.benchmarking.peak_memory import CPU_METHOD, memory_method
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.subjects import find_subjects, parse_size
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import ArgumentError, UserError

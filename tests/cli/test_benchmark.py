@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from kornia_srgan.benchmarking.forward import Plan
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import read_forward
 from kornia_srgan.errors import UserError
 from tests.helpers.compute import shrink_products

@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from kornia_srgan.benchmarking.forward import Plan, run_forward
+from kornia_srgan.benchmarking.forward import run_forward
 from kornia_srgan.benchmarking.measurements import Result
+from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import ForwardDocument, make_document
 from kornia_srgan.benchmarking.subjects import find_subjects
 
