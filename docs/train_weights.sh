@@ -2,7 +2,7 @@
 # Train one of the packaged weights again, as it was trained:
 #
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
-#   edsr-large-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
+#   edsr-large-x4, edsr-light-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16, and VGG16=FILE (in timm's or
 # torchvision's keys) where the GAN weights cannot download VGG16. docs/results.md says what each cost.
@@ -43,6 +43,16 @@ edsr_x4() {
   train edsr edsr-x4 "${large[@]}" --set "init=$out/edsr-before.safetensors" --set train.seed=3 \
     --set train.lr=4e-4 --set stages.0.steps=12000 \
     --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
+}
+
+edsr_light_x4() { # from the packaged edsr-x4, on the photographs and smaller copies of them
+  mkdir -p "$out"
+  python "$(dirname "$0")/cut_edsr.py" edsr-x4 "$out/edsr-cut.safetensors" --blocks 4
+  python "$(dirname "$0")/smaller_copies.py" "$out/smaller-copies" "${folders[@]}"
+  data=(--data "$out/smaller-copies")
+  train edsr edsr-light-x4 --set generator.args.num_blocks=4 --set "init=$out/edsr-cut.safetensors" \
+    --set data.crop=192 --set train.batch_size=6 --set train.seed=41 --set train.lr=6e-4 \
+    --set stages.0.steps=12000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]'
 }
 
 edsr_large_x4() { # from the packaged edsr-x4, on the photographs and smaller copies of them
@@ -89,6 +99,7 @@ photo_x4() { # from the packaged edsr-x4
 case $name in
   edsr-x4) edsr_x4 ;;
   edsr-large-x4) edsr_large_x4 ;;
+  edsr-light-x4) edsr_light_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) # from the packaged srresnet-x4
