@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import numpy as np
@@ -162,9 +163,17 @@ def _openvino(data: bytes, bfloat16: bool) -> Session:
         str(key): str(getattr(value, "value", value)) for key, value in getattr(told, "value", told).items()
     }
 
+    idle: SimpleQueue[Any] = SimpleQueue()
+
     def run(images: NDArray[Any]) -> NDArray[Any]:
-        request = compiled.create_infer_request()  # one for each call: threads do not share them
-        return np.array(request.infer([images])[0])
+        # A request holds the memory for the layers, which is worth keeping; threads do not share one.
+        try:
+            request = idle.get_nowait()
+        except Empty:
+            request = compiled.create_infer_request()
+        result = np.array(request.infer([images], share_inputs=True, share_outputs=True)[0])
+        idle.put(request)
+        return result
 
     return Session(run, sizes, "f16" in str(model.inputs[0].element_type), metadata)
 

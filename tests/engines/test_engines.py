@@ -5,6 +5,7 @@ import importlib.util
 import json
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -104,6 +105,16 @@ def test_files_are_weights(tmp_path, engine):
     with torch.inference_mode():
         assert_near(again(lr), net(lr), "network")
     assert read_onnx(path, "torch").engine in ENGINES
+
+
+def test_threads_do_not_see_each_others_pictures(engine):
+    served = OnnxGenerator(exported_bytes("edsr"), engine)
+    images = [torch.rand(1, 3, 9 + i, 12, generator=torch.Generator().manual_seed(i)) for i in range(6)]
+    alone = [served(image) for image in images]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(served, images * 5))
+    for found, expected in zip(together, alone * 5, strict=True):
+        assert torch.equal(found, expected)
 
 
 class Fixed(nn.Module):
