@@ -6,6 +6,7 @@ has measured: `measurements` and `take_over`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _GAIN = 1.1  # required gain, so that a tie gives the same answer in every proce
 _WORK = 2**28  # multiplications of the measured convolution: a few milliseconds in float32
 _WIDTH = 128
 _BFLOAT16 = (0, 0)
+_ROUNDS = 8  # of two ways in turns: the first ones of a process are often wrong
+_HOPELESS = 8  # times slower; more rounds would change nothing
 
 _found: dict[tuple[int, int], bool] = {}  # by numbers of channels
 
@@ -55,16 +58,22 @@ def _machine() -> tuple[str, ...]:
 
 
 def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:
-    """The minimum processor time of a call in this thread, after one call to warm up.
+    """The minimum processor time of a call that one thread computes alone, after one call to warm up.
 
-    The minimum of processor times depends little on other load.
+    The minimum of processor times depends little on other load. With more threads it would: a thread that
+    waits for another one counts as busy.
     """
-    run()
-    found = []
-    for _ in range(repeats):
-        start = time.thread_time()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
         run()
-        found.append(time.thread_time() - start)
+        found = []
+        for _ in range(repeats):
+            start = time.thread_time()
+            run()
+            found.append(time.thread_time() - start)
+    finally:
+        torch.set_num_threads(threads)
     return min(found)
 
 
@@ -94,12 +103,19 @@ def _bfloat16_is_faster() -> bool:
     # It is with AMX or AVX-512 BF16. On other processors it can be 100 times slower, so the image is small.
     x, weight, bias = _convolution(64, 64, work=_WORK // 8)
     low_weight, low_bias = weight.bfloat16(), bias.bfloat16()
+    exact = low = math.inf
     with torch.inference_mode():
-        exact = least_seconds(lambda: F.conv2d(x, weight, bias, padding=1))
-        try:
-            low = least_seconds(lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float())
-        except RuntimeError:  # PyTorch was built without these convolutions
-            return False
+        for _ in range(_ROUNDS):
+            exact = min(exact, least_seconds(lambda: F.conv2d(x, weight, bias, padding=1), 1))
+            try:
+                found = least_seconds(
+                    lambda: F.conv2d(x.bfloat16(), low_weight, low_bias, padding=1).float(), 1
+                )
+            except RuntimeError:  # PyTorch was built without these convolutions
+                return False
+            low = min(low, found)
+            if low > _HOPELESS * exact:
+                break
     return low * _GAIN < exact
 
 

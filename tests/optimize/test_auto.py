@@ -118,11 +118,44 @@ def test_faithful_means_what_it_says():
 
 def test_measured_once_in_a_process(monkeypatch):
     calls = []
-    monkeypatch.setattr(measured, "least_seconds", lambda run: calls.append(1) or float(len(calls)))
+    monkeypatch.setattr(
+        measured, "least_seconds", lambda run, repeats=3: calls.append(1) or float(len(calls))
+    )
     monkeypatch.setattr(measured, "_found", {})
-    assert [measured.bfloat16_pays(), measured.bfloat16_pays()] == [False, False]
-    assert [measured.detour_pays(32, 48), measured.detour_pays(32, 48)] == [False, False]
-    assert len(calls) == 4
+    assert measured.bfloat16_pays() is False
+    assert measured.detour_pays(32, 48) is False
+    before = len(calls)
+    assert [measured.bfloat16_pays(), measured.detour_pays(32, 48)] == [False, False]
+    assert len(calls) == before
+
+
+@pytest.mark.parametrize(
+    ("exact", "low", "pays", "rounds"),
+    [
+        ([1.0] * 8, [3.0, *[0.5] * 7], True, 8),  # the first was wrong
+        ([1.0] * 8, [0.95] * 8, False, 8),  # not worth it
+        ([1.0] * 8, [90.0] * 8, False, 1),  # a processor that emulates it
+    ],
+)
+def test_bfloat16_is_measured_in_turns(exact, low, pays, rounds, monkeypatch):
+    readings = [value for pair in zip(exact, low, strict=True) for value in pair]
+    told = iter(readings)
+    monkeypatch.setattr(measured, "least_seconds", lambda run, repeats=3: next(told))
+    monkeypatch.setattr(measured, "_found", {})
+    assert measured.bfloat16_pays() is pays
+    assert len(list(told)) == len(readings) - 2 * rounds
+
+
+def test_one_thread_is_measured_and_the_others_come_back():
+    seen = []
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        measured.least_seconds(lambda: seen.append(torch.get_num_threads()))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
 
 
 def test_what_another_process_measured_is_taken_over_on_such_a_processor(monkeypatch):
