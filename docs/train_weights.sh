@@ -27,6 +27,12 @@ keep_colours() { # NAME RUN STEPS [--degradation NAME]: white and strong colours
     "${folders[@]}" --steps "${@:3}"
 }
 
+with_smaller_copies() { # train on the photographs and smaller copies of them
+  mkdir -p "$out"
+  python "$(dirname "$0")/smaller_copies.py" "$out/smaller-copies" "${folders[@]}"
+  data=(--data "$out/smaller-copies")
+}
+
 edsr_x4() {
   train edsr edsr
   # Patches of 48 LR pixels: less of each is border, and whole photographs have little of it.
@@ -45,21 +51,17 @@ edsr_x4() {
     --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
 }
 
-edsr_light_x4() { # from the packaged edsr-x4, on the photographs and smaller copies of them
-  mkdir -p "$out"
+edsr_light_x4() { # from the packaged edsr-x4
+  with_smaller_copies
   python "$(dirname "$0")/cut_edsr.py" edsr-x4 "$out/edsr-cut.safetensors" --blocks 4
-  python "$(dirname "$0")/smaller_copies.py" "$out/smaller-copies" "${folders[@]}"
-  data=(--data "$out/smaller-copies")
   train edsr edsr-light-x4 --set generator.args.num_blocks=4 --set "init=$out/edsr-cut.safetensors" \
     --set data.crop=192 --set train.batch_size=6 --set train.seed=41 --set train.lr=6e-4 \
     --set stages.0.steps=12000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]'
 }
 
-edsr_large_x4() { # from the packaged edsr-x4, on the photographs and smaller copies of them
-  mkdir -p "$out"
+edsr_large_x4() { # from the packaged edsr-x4
+  with_smaller_copies
   python "$(dirname "$0")/grow_edsr.py" edsr-x4 "$out/edsr-grown.safetensors" --channels 96 --blocks 16
-  python "$(dirname "$0")/smaller_copies.py" "$out/smaller-copies" "${folders[@]}"
-  data=(--data "$out/smaller-copies")
   large=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
     --set train.batch_size=6 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
   train edsr edsr-large-l1 "${large[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \

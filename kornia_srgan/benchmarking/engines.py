@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from kornia_srgan.allocator import warm_allocator
 from kornia_srgan.assembly import LoadedGenerator
 from kornia_srgan.engines.choice import with_engine
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
-from kornia_srgan.engines.sessions import openvino_core
+from kornia_srgan.engines.sessions import compile_for_openvino, openvino_core
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
@@ -149,16 +149,9 @@ def _onnxruntime(work: Work) -> Forward:
 
 def _openvino(work: Work) -> Forward:
     _require_cpu("openvino", work, torch.float32, torch.bfloat16)
-    core = openvino_core()
-    model = core.read_model(work.network.onnx, b"")
+    model = openvino_core().read_model(work.network.onnx, b"")
     model.reshape(list(work.images.shape))
-    precision = {torch.float32: "f32", torch.bfloat16: "bf16"}[work.images.dtype]
-    settings: dict[str, Any] = {
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        "INFERENCE_PRECISION_HINT": precision,  # left alone it may take bfloat16 for float32
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    compiled = core.compile_model(model, "CPU", settings)
+    compiled = compile_for_openvino(model, bfloat16=work.images.dtype == torch.bfloat16)
     images = work.images.float().contiguous().numpy()
     return lambda: torch.from_numpy(compiled(images, share_inputs=True, share_outputs=True)[0])
 

@@ -203,9 +203,11 @@ def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Rea
         output, memory = peak_memory(forward, work.images.device)
         for _ in range(plan.warmup - 1):
             forward()
-    counted = own is not None and own.computed_by == "torch"
-    flops = _counted(count_flops, own.module, own.images) if own and counted else draft.facts["flops"]
-    return _Ready(forward, output.float().cpu(), memory, flops, version, own.computed_by if own else "")
+    computed_by = own.computed_by if own else ""
+    flops = draft.facts["flops"]
+    if own and computed_by == "torch":
+        flops = _counted(count_flops, own.module, own.images)
+    return _Ready(forward, output.float().cpu(), memory, flops, version, computed_by)
 
 
 def _counted(count: Callable[[nn.Module, Tensor], int], module: nn.Module, images: Tensor) -> int | None:

@@ -145,17 +145,26 @@ def openvino_core() -> Any:
     return importlib.import_module("openvino").Core()
 
 
-def _openvino(data: bytes, bfloat16: bool) -> Session:
-    core = openvino_core()
-    model = core.read_model(data, b"")
-    _only_one(model.inputs, model.outputs)
+def compile_for_openvino(model: Any, *, bfloat16: bool) -> Any:
+    """OpenVINO's compiled form of one of its models, for the CPU and as many threads as torch has.
+
+    Args:
+        model: What `openvino_core().read_model` gives.
+        bfloat16: Compute in bfloat16 instead of float32.
+    """
     settings: dict[str, Any] = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         # Left alone it may take bfloat16 for float32.
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "PERFORMANCE_HINT": "LATENCY",
     }
-    compiled = core.compile_model(model, "CPU", settings)
+    return openvino_core().compile_model(model, "CPU", settings)
+
+
+def _openvino(data: bytes, bfloat16: bool) -> Session:
+    model = openvino_core().read_model(data, b"")
+    _only_one(model.inputs, model.outputs)
+    compiled = compile_for_openvino(model, bfloat16=bfloat16)
     shape = model.inputs[0].partial_shape
     sizes = tuple(None if side.is_dynamic else side.get_length() for side in shape)
     told: Any = dict(model.get_rt_info().items()).get("framework", {})
