@@ -7,6 +7,7 @@ import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.components.generators.span import SPAN
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.engines import choice, onnx_generator
+from kornia_srgan.engines import choice, onnx_generator, sessions
 from kornia_srgan.engines.onnx_generator import OnnxGenerator, read_onnx
 from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
@@ -208,6 +209,13 @@ def test_openvino_leaves_the_stack_of_signal_handlers_where_it_is():
     del first
     del second
     assert signal_stack() == before
+
+
+@pytest.mark.parametrize(("bfloat16", "hint"), [(False, "f32"), (True, "bf16")])
+def test_openvino_is_told_the_precision(bfloat16, hint, monkeypatch):
+    core = SimpleNamespace(compile_model=lambda model, device, settings: settings)
+    monkeypatch.setattr(sessions, "openvino_core", lambda: core)
+    assert sessions.compile_for_openvino(None, bfloat16=bfloat16)["INFERENCE_PRECISION_HINT"] == hint
 
 
 def test_bfloat16_is_openvinos():
