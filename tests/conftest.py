@@ -47,7 +47,21 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays; a run that collects garbage need not look through all of it every time."""
+    _keep_for_good()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Between two files, keep what came with the first.
+
+    The trainer collects garbage at the end of each run: with all modules in sight that takes a second, and
+    the tests make hundreds of runs.
+    """
+    if nextitem is None or item.path != nextitem.path:
+        _keep_for_good()
+
+
+def _keep_for_good() -> None:
+    """Let later collections of garbage pass over what is there now."""
     gc.collect()
     gc.freeze()
 
