@@ -5,14 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kornia_srgan.engines.openvino import SizedRuns, openvino_core
 from kornia_srgan.environment import is_installed, require_extra
 from kornia_srgan.errors import ArgumentError, UserError, did_you_mean
 from kornia_srgan.explain import one_line
@@ -135,56 +133,17 @@ def _providers(wanted: str | None, available: list[str]) -> list[str]:
     return list(dict.fromkeys([name, _PROVIDERS["cpu"]]))
 
 
-@cache
-def openvino_core() -> Any:
-    """OpenVINO's `Core`, one for the whole process, which is never taken down.
-
-    Each core replaces the thread's stack for signal handlers, and puts the one before back when it goes. If
-    they do not go last in, first out, a freed stack comes back, and the next signal kills the process.
-    """
-    return importlib.import_module("openvino").Core()
-
-
-def compile_for_openvino(model: Any, *, bfloat16: bool) -> Any:
-    """OpenVINO's compiled form of one of its models, for the CPU and as many threads as torch has.
-
-    Args:
-        model: What `openvino_core().read_model` gives.
-        bfloat16: Compute in bfloat16 instead of float32.
-    """
-    settings: dict[str, Any] = {
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        # Left alone it may take bfloat16 for float32.
-        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    return openvino_core().compile_model(model, "CPU", settings)
-
-
 def _openvino(data: bytes, bfloat16: bool) -> Session:
     model = openvino_core().read_model(data, b"")
     _only_one(model.inputs, model.outputs)
-    compiled = compile_for_openvino(model, bfloat16=bfloat16)
     shape = model.inputs[0].partial_shape
     sizes = tuple(None if side.is_dynamic else side.get_length() for side in shape)
     told: Any = dict(model.get_rt_info().items()).get("framework", {})
     metadata = {
         str(key): str(getattr(value, "value", value)) for key, value in getattr(told, "value", told).items()
     }
-
-    idle: SimpleQueue[Any] = SimpleQueue()
-
-    def run(images: NDArray[Any]) -> NDArray[Any]:
-        # A request holds the memory for the layers, which is worth keeping; threads do not share one.
-        try:
-            request = idle.get_nowait()
-        except Empty:
-            request = compiled.create_infer_request()
-        result = np.array(request.infer([images], share_inputs=True, share_outputs=True)[0])
-        idle.put(request)
-        return result
-
-    return Session(run, sizes, "f16" in str(model.inputs[0].element_type), metadata)
+    half = "f16" in str(model.inputs[0].element_type)
+    return Session(SizedRuns(model, bfloat16=bfloat16), sizes, half, metadata)
 
 
 def _only_one(inputs: list[Any], outputs: list[Any]) -> tuple[Any, Any]:

@@ -1,13 +1,10 @@
 """Other engines give PyTorch's picture, in tiles, whatever the kind of generator."""
 
-import ctypes
 import importlib.util
 import json
 import pickle
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.rrdb import RRDB
 from kornia_srgan.components.generators.span import SPAN
 from kornia_srgan.components.generators.srresnet import SRResNet
-from kornia_srgan.engines import choice, onnx_generator, sessions
+from kornia_srgan.engines import choice, onnx_generator
 from kornia_srgan.engines.onnx_generator import OnnxGenerator, read_onnx
 from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
@@ -182,40 +179,6 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
         other.head.weight.mul_(2)
     choice.with_engine(other, "auto")
     assert len(calls) == 4
-
-
-class SignalStack(ctypes.Structure):
-    """C's `stack_t`, as Linux has it."""
-
-    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
-
-
-def signal_stack() -> tuple[int | None, int]:
-    """Where the kernel lays what a signal handler of this thread needs, and how much fits there."""
-    stack = SignalStack()
-    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
-    return stack.start, stack.size
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's sigaltstack")
-def test_openvino_leaves_the_stack_of_signal_handlers_where_it_is():
-    # Freed under a thread, it turns Ctrl-C, or the end of a child, into a crash without a word.
-    pytest.importorskip("openvino", reason="openvino is not installed")
-    data = exported_bytes("edsr")
-    first = open_session(data, "openvino")
-    before = signal_stack()
-    second = open_session(data, "openvino")
-    assert signal_stack() == before
-    del first
-    del second
-    assert signal_stack() == before
-
-
-@pytest.mark.parametrize(("bfloat16", "hint"), [(False, "f32"), (True, "bf16")])
-def test_openvino_is_told_the_precision(bfloat16, hint, monkeypatch):
-    core = SimpleNamespace(compile_model=lambda model, device, settings: settings)
-    monkeypatch.setattr(sessions, "openvino_core", lambda: core)
-    assert sessions.compile_for_openvino(None, bfloat16=bfloat16)["INFERENCE_PRECISION_HINT"] == hint
 
 
 def test_bfloat16_is_openvinos():
