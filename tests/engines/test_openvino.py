@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from types import SimpleNamespace
@@ -35,6 +36,7 @@ def compiled(monkeypatch):
 
     def noted(model, *, bfloat16):
         shapes.append(str(model.inputs[0].partial_shape))
+        time.sleep(0.05)  # long enough that a second thread would do it too
         return compile_one(model, bfloat16=bfloat16)
 
     monkeypatch.setattr(openvino, "compile_for_openvino", noted)
