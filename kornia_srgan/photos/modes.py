@@ -12,6 +12,8 @@ from kornia_srgan.errors import ImageError
 from kornia_srgan.photos.header import check_size
 from kornia_srgan.photos.photo import Frame, Pixels, Space, white_of
 
+_BLOCK = 2**18  # pixels
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -100,8 +102,7 @@ def from_pil(image: Image.Image) -> tuple[Frame, Space]:
         ImageError: If the mode has no known white (32-bit integers, floating point outside [0, 1]).
     """
     image = _plain_mode(image)
-    pixels = np.array(image)
-    pixels = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
+    pixels = _pixels_of(image)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     duration = float(image.info.get("duration", 0) or 0)
@@ -114,6 +115,21 @@ def from_pil(image: Image.Image) -> tuple[Frame, Space]:
     return Frame(pixels, None, duration), space
 
 
+def _pixels_of(image: Image.Image) -> Pixels:
+    """The pixels of a Pillow image, copied in blocks of rows: for a whole one it makes two copies more."""
+    width, height = image.size
+    rows = max(1, _BLOCK // width)
+    blocks = [(top, min(top + rows, height)) for top in range(0, height, rows)]
+    pixels: Pixels | None = None
+    for top, bottom in blocks:
+        block = np.asarray(image.crop((0, top, width, bottom)))
+        if pixels is None:
+            pixels = np.empty((height, *block.shape[1:]), block.dtype.newbyteorder("="))
+        pixels[top:bottom] = block
+    assert pixels is not None
+    return pixels
+
+
 def _plain_mode(image: Image.Image) -> Image.Image:
     """One of L, LA, RGB, RGBA, CMYK, I;16, F, with nothing lost."""
     transparent = image.has_transparency_data
@@ -121,7 +137,7 @@ def _plain_mode(image: Image.Image) -> Image.Image:
         case "1" if image.format == "XBM":  # ink on paper; Pillow shows light on a dark screen
             return ImageChops.invert(image.convert("L"))
         case "L" | "1" | "La" | "LA":
-            return image.convert("LA" if transparent else "L")
+            return _converted(image, "LA" if transparent else "L")
         case "I;16" | "I;16L" | "I;16B" | "I;16N" | "F" | "CMYK":
             return image
         case "I":
@@ -131,4 +147,9 @@ def _plain_mode(image: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
             return converted if converted is not None else image
         case _:
-            return image.convert("RGBA" if transparent else "RGB")
+            return _converted(image, "RGBA" if transparent else "RGB")
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    """In a mode; Pillow would copy one that is in it already."""
+    return image if image.mode == mode else image.convert(mode)
