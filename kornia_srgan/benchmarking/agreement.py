@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kornia_srgan.benchmarking.engines import Work
+from kornia_srgan.benchmarking.engines import ForwardPass
 from kornia_srgan.benchmarking.schema import OURS
 from kornia_srgan.errors import KorniaSRGANError
 
@@ -13,7 +13,7 @@ from kornia_srgan.errors import KorniaSRGANError
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
 
 
-def check_image(output: Tensor, work: Work, reference: Tensor | None) -> None:
+def check_image(output: Tensor, work: ForwardPass, reference: Tensor | None) -> None:
     """Refuse an image of another size, one that is not finite, and one that is not the reference.
 
     Args:

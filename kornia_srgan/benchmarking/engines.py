@@ -52,7 +52,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Work:
+class ForwardPass:
     """The forward pass to measure; `images` have the dtype and device of the case.
 
     Attributes:
@@ -86,7 +86,7 @@ class Own:
 
 
 def set_up_own(
-    work: Work, *, optimized: bool, channels_last: bool, compiled: bool, engine: str = "torch"
+    work: ForwardPass, *, optimized: bool, channels_last: bool, compiled: bool, engine: str = "torch"
 ) -> Own:
     """Set up what the `Upscaler` computes with when it is asked for this engine."""
     images = work.images
@@ -118,12 +118,12 @@ def set_up_own(
     return Own(module, images, lambda: run(images))
 
 
-def _eager(work: Work) -> Forward:
+def _eager(work: ForwardPass) -> Forward:
     module, images = work.plain, work.images.contiguous()
     return lambda: module(images)
 
 
-def _spandrel(work: Work) -> Forward:
+def _spandrel(work: ForwardPass) -> Forward:
     spandrel = importlib.import_module("spandrel")
     state = {key: value.clone() for key, value in work.network.module.state_dict().items()}
     try:
@@ -135,7 +135,7 @@ def _spandrel(work: Work) -> Forward:
     return lambda: module(images)
 
 
-def _onnxruntime(work: Work) -> Forward:
+def _onnxruntime(work: ForwardPass) -> Forward:
     _require_cpu("onnxruntime", work, torch.float32)
     onnxruntime = importlib.import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
@@ -150,7 +150,7 @@ def _onnxruntime(work: Work) -> Forward:
     return lambda: torch.from_numpy(session.run([OUTPUT], feed)[0])
 
 
-def _openvino(work: Work) -> Forward:
+def _openvino(work: ForwardPass) -> Forward:
     _require_cpu("openvino", work, torch.float32, torch.bfloat16)
     model = openvino_core().read_model(work.network.onnx, b"")
     model.reshape(list(work.images.shape))
@@ -159,7 +159,7 @@ def _openvino(work: Work) -> Forward:
     return lambda: torch.from_numpy(compiled(images, share_inputs=True, share_outputs=True)[0])
 
 
-def _require_cpu(name: str, work: Work, *dtypes: torch.dtype) -> None:
+def _require_cpu(name: str, work: ForwardPass, *dtypes: torch.dtype) -> None:
     if work.images.device.type != "cpu":
         raise UserError(f"{name} is measured on the CPU only", where=name)
     if work.images.dtype not in dtypes:
@@ -172,12 +172,12 @@ def _require_cpu(name: str, work: Work, *dtypes: torch.dtype) -> None:
 class Engine:
     """An engine: its name, the packages it needs (the last one gives its version), and its start function.
 
-    `start` gets a `Work` and returns a function that runs one forward pass.
+    `start` gets a `ForwardPass` and returns a function that runs one forward pass.
     """
 
     name: str
     packages: tuple[str, ...]
-    start: Callable[[Work], Forward]
+    start: Callable[[ForwardPass], Forward]
 
     @property
     def version(self) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.benchmarking.agreement import check_image, difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate, seconds_of
-from kornia_srgan.benchmarking.engines import Engine, Forward, Network, Work, set_up_own
+from kornia_srgan.benchmarking.engines import Engine, Forward, ForwardPass, Network, set_up_own
 from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
 from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.plan import Plan
@@ -154,7 +154,7 @@ def _measure(
     except Exception as error:  # more than fits into memory, or a dtype that the device does not have
         draft.runs = _all_failed(engines, one_line(error, _MOST))
         return
-    work = Work(network, images, mixed=facts["dtype"] == "auto")
+    work = ForwardPass(network, images, mixed=facts["dtype"] == "auto")
     draft.facts["flops"] = _counted(count_plain_flops, network.module, images)
     ready: dict[str, _Ready] = {}
     errors: dict[str, str] = {}
@@ -186,7 +186,7 @@ def _measure(
             draft.runs.append(_run(name, result, ready, draft))
 
 
-def _start(engine: Engine | None, work: Work, draft: _Draft, plan: Plan) -> _Ready:
+def _start(engine: Engine | None, work: ForwardPass, draft: _Draft, plan: Plan) -> _Ready:
     """Set an engine up and run it as often as the warm-up wants."""
     if engine is None:
         own = set_up_own(

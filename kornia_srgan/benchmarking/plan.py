@@ -29,7 +29,8 @@ class Plan:
         warmup: Forward passes before, including the one for the memory.
 
     Raises:
-        ArgumentError: If `compiled`, or not `optimized`, with another engine than `torch`.
+        ArgumentError: If `compiled`, or not `optimized`, with another engine than `torch`; or not `optimized`
+            with the dtype `auto`, which optimizing chooses.
     """
 
     sizes: Sequence[tuple[int, int]] = ((128, 128),)
@@ -47,4 +48,9 @@ class Plan:
             raise ArgumentError(
                 f"compiled and unoptimized generators are for the engine torch, not {self.engine}",
                 where="engine",
+            )
+        if "auto" in self.dtypes and not self.optimized:
+            raise ArgumentError(
+                "what dtype auto means is chosen by optimizing; leave out --no-optimize, or name a dtype",
+                where="dtype",
             )

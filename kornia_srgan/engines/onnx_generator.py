@@ -44,6 +44,7 @@ class OnnxGenerator(nn.Module):
         bfloat16: Let OpenVINO compute in bfloat16.
 
     Attributes:
+        in_bfloat16: Whether it computes in bfloat16.
         bands: The channels of its images; others than 3 only in files of `export_generator`.
         data_range: The stored values that 0 and 1 stand for; empty for photographs.
 
@@ -62,7 +63,7 @@ class OnnxGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self._made_of = (data, engine, provider, name, bfloat16)
-        self.engine = engine
+        self.engine, self.in_bfloat16 = engine, bfloat16
         with located(name):
             self._session: Session = open_session(data, engine, provider, bfloat16=bfloat16)
         sizes, told = self._session.sizes, self._session.metadata

@@ -17,13 +17,21 @@ OFTEN = 3  # a size that comes this often gets a compiled form of its own
 _KEPT = 3  # of these; the middle tiles of a picture have one size, those at its border others
 
 
-@cache
+_starting = Lock()
+
+
 def openvino_core() -> Any:
     """OpenVINO's `Core`, one for the whole process, which is never taken down.
 
     Each core replaces the thread's stack for signal handlers, and puts the one before back when it goes. If
     they do not go last in, first out, a freed stack comes back, and the next signal kills the process.
     """
+    with _starting:
+        return _core()
+
+
+@cache
+def _core() -> Any:
     return importlib.import_module("openvino").Core()
 
 

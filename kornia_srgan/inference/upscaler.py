@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from kornia_srgan.engines.choice import computed_elsewhere, with_engine
+from kornia_srgan.engines.choice import check_dtype_elsewhere, computed_elsewhere, with_engine
 from kornia_srgan.errors import ImageError, located
 from kornia_srgan.geometry import bands_of, geometry_of
 from kornia_srgan.inference.calls import Calls
@@ -104,6 +104,7 @@ class Upscaler(Calls):
         check_tile(tile)
         generator = with_engine(generator, engine, provider, dtype=dtype)
         if computed_elsewhere(generator):
+            check_dtype_elsewhere(generator, dtype)
             device, dtype = "cpu" if device in (None, "auto") else device, torch.float32
         self.channels, self.data_range = bands_of(generator), data_range
         self._values: Values = StatedValues(*data_range) if data_range else PHOTOGRAPH

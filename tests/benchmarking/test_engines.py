@@ -58,7 +58,7 @@ def test_what_computes_is_what_the_upscaler_would_take(chosen, told, monkeypatch
 def test_eager_is_the_plain_module_in_nchw():
     network = engines.Network(find_subjects(["srresnet:channels=8,num_blocks=1"])[0].load())
     images = torch.rand(1, 3, 6, 5).to(memory_format=torch.channels_last)
-    run = engines.ENGINES["eager"].start(engines.Work(network, images))
+    run = engines.ENGINES["eager"].start(engines.ForwardPass(network, images))
     with FlopCounterMode(display=False) as counter:
         output = run()
     assert output.is_contiguous()

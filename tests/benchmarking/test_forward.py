@@ -10,7 +10,7 @@ from torch import nn
 from kornia_srgan.benchmarking import cost, engines, forward, subjects
 from kornia_srgan.benchmarking.agreement import difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate
-from kornia_srgan.benchmarking.engines import Engine, Network, Work, find_engines, set_up_own
+from kornia_srgan.benchmarking.engines import Engine, ForwardPass, Network, find_engines, set_up_own
 from kornia_srgan.benchmarking.forward import _inputs
 from kornia_srgan.benchmarking.peak_memory import CPU_METHOD, memory_method
 from kornia_srgan.benchmarking.plan import Plan
@@ -106,7 +106,7 @@ def test_this_packages_run_is_what_was_asked_for(optimized, channels_last, compi
     assert (case.optimized, case.memory_format, case.compiled) == (optimized, memory_format, compiled)
 
     network = Network(find_subjects(["srresnet:channels=8,num_blocks=1"])[0].load())
-    own = set_up_own(Work(network, torch.rand(1, 3, 4, 4)), **how)
+    own = set_up_own(ForwardPass(network, torch.rand(1, 3, 4, 4)), **how)
     assert through == ([through[0], own.module] if compiled else [])
     assert any(isinstance(m, nn.BatchNorm2d) for m in own.module.modules()) is not optimized
     for tensor in (own.images, next(p for p in own.module.parameters() if p.ndim == 4)):

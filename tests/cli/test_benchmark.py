@@ -97,14 +97,14 @@ def test_every_option_reaches_the_plan(capsys, monkeypatch):
 
     monkeypatch.setattr("kornia_srgan.benchmarking.forward.run_forward", stop)
     options = (
-        "--generator edsr --scale 2 --size 5x7 --size 8 --batch 1 --batch 2 --dtype bf16 --dtype auto"
+        "--generator edsr --scale 2 --size 5x7 --size 8 --batch 1 --batch 2 --dtype bf16 --dtype f32"
         " --repeats 9 --memory-format contiguous --compile --no-optimize --against eager --device cpu:0"
     )
     assert_user_error(invoke(capsys, "benchmark", *options.split()), "enough")
     ((subjects, plan, engines, device),) = seen
     assert [(s.label, s.scale) for s in subjects] == [("edsr", 2)]
     assert plan == Plan(
-        sizes=[(5, 7), (8, 8)], batches=[1, 2], dtypes=["bf16", "auto"], memory_formats=["contiguous"],
+        sizes=[(5, 7), (8, 8)], batches=[1, 2], dtypes=["bf16", "f32"], memory_formats=["contiguous"],
         compiled=True, optimized=False, repeats=9,
     )  # fmt: skip
     assert ([e.name for e in engines], device) == (["eager"], "cpu:0")
@@ -139,6 +139,8 @@ def test_an_engine_that_is_not_installed_is_one_line(capsys, monkeypatch):
         (["--generator", "edrs"], ["did you mean 'edsr'"]),
         (["--size", "12x"], ["size '12x'"]),
         (["--dtype", "int8"], ["dtype 'int8'"]),
+        (["--dtype", "auto", "--no-optimize"], ["dtype", "leave out --no-optimize"]),
+        (["--engine", "auto", "--compile"], ["engine", "for the engine torch"]),
         (["--memory-format", "nchw"], ["memory format 'nchw'", "channels-last"]),
         (["--against", "tvm"], ["engine 'tvm'", "openvino"]),
         (["--compare", "nowhere.json"], ["nowhere.json"]),

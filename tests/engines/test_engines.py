@@ -171,14 +171,23 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
     net = made("edsr")
     for _ in range(2):
         assert isinstance(choice.with_engine(net, "auto"), OnnxGenerator) is expected
-    assert len(calls) == 2  # once each; the second time it is known
+    assert len(calls) == 2 * choice._ROUNDS  # in turns; the second time it is known
+    assert [isinstance(call, OnnxGenerator) for call in calls] == [False, True] * choice._ROUNDS
     (kept,) = (tmp_path / "cache/kornia_srgan/engines").glob("*.json")
     assert json.loads(kept.read_text())["engine"] == (engine if expected else "torch")
     other = made("edsr")
     with torch.no_grad():
         other.head.weight.mul_(2)
     choice.with_engine(other, "auto")
-    assert len(calls) == 4
+    assert len(calls) == 4 * choice._ROUNDS
+
+
+def test_auto_compares_the_best_pass_of_each(engine, monkeypatch):
+    # A slow pass, as while something else runs or OpenVINO compiles for a size, decides nothing.
+    passes = {False: iter([9, 1.0, *[9] * 9]), True: iter([*[9] * (choice._ROUNDS - 1), 0.5])}
+    monkeypatch.setattr(choice, "_seconds", lambda net, dtype: next(passes[isinstance(net, OnnxGenerator)]))
+    monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
+    assert isinstance(choice.with_engine(made("edsr"), "auto"), OnnxGenerator)
 
 
 def test_bfloat16_is_openvinos():
@@ -202,6 +211,21 @@ def test_a_dtype_that_an_engine_does_not_compute_in_is_told(name, dtype):
     pytest.importorskip(name, reason=f"{name} is not installed")
     with pytest.raises(ArgumentError, match=f"{name} does not compute in b?float16"):
         Upscaler(made("edsr"), engine=name, dtype=dtype)
+
+
+def test_a_part_that_would_compute_in_float32_is_told(tmp_path):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(exported_bytes("edsr"))
+    with pytest.raises(ArgumentError, match="the ONNX file was read for float32"):
+        Upscaler(read_onnx(path, "openvino"), dtype="bfloat16")
+    with pytest.raises(ArgumentError, match="beside an ONNX file PyTorch computes in float32"):
+        Upscaler.from_pretrained("edsr-x2", then=[path], dtype="bfloat16")
+    lone = Upscaler(read_onnx(path, "openvino", bfloat16=True), dtype="bfloat16")
+    chain = Upscaler.from_pretrained(path, engine="openvino", then=[path], dtype="bfloat16", ensemble=True)
+    assert (lone.scale, chain.scale) == (2, 4)
+    for dtype in ("auto", "float32"):
+        assert Upscaler.from_pretrained("edsr-x2", then=[path], dtype=dtype).scale == 4
 
 
 def test_auto_lets_openvino_compute_in_the_dtype_that_was_asked_for(monkeypatch):
