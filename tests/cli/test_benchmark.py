@@ -97,14 +97,14 @@ def test_every_option_reaches_the_plan(capsys, monkeypatch):
 
     monkeypatch.setattr("kornia_srgan.benchmarking.forward.run_forward", stop)
     options = (
-        "--generator edsr --scale 2 --size 5x7 --size 8 --batch 1 --batch 2 --dtype bf16 --dtype f32"
+        "--generator edsr --scale 2 --size 5x7 --size 8 --batch 1 --batch 2 --dtype bf16 --dtype fp16"
         " --repeats 9 --memory-format contiguous --compile --no-optimize --against eager --device cpu:0"
     )
     assert_user_error(invoke(capsys, "benchmark", *options.split()), "enough")
     ((subjects, plan, engines, device),) = seen
     assert [(s.label, s.scale) for s in subjects] == [("edsr", 2)]
     assert plan == Plan(
-        sizes=[(5, 7), (8, 8)], batches=[1, 2], dtypes=["bf16", "f32"], memory_formats=["contiguous"],
+        sizes=[(5, 7), (8, 8)], batches=[1, 2], dtypes=["bf16", "fp16"], memory_formats=["contiguous"],
         compiled=True, optimized=False, repeats=9,
     )  # fmt: skip
     assert ([e.name for e in engines], device) == (["eager"], "cpu:0")
