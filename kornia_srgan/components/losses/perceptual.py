@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.contracts import FeatureExtractor
 from kornia_srgan.errors import ArgumentError
+from kornia_srgan.ops.distances import mean_absolute, mean_square
 
 Criterion = Literal["mse", "l1"]
 Normalize = Literal["none", "hr_mean"]
@@ -138,7 +138,7 @@ class PerceptualLoss(nn.Module):
         self.bands = list(bands) if bands is not None else None
         self.extractor = extractor
         self.layer_weights = weights
-        self.distance = F.mse_loss if criterion == "mse" else F.l1_loss
+        self.distance, self.power = (mean_square, 2) if criterion == "mse" else (mean_absolute, 1)
         self.feature_scale = feature_scale
         self.normalize = normalize
         self.style_weight = style_weight
@@ -168,15 +168,16 @@ class PerceptualLoss(nn.Module):
         with torch.autocast(sr.device.type, enabled=False):
             total = sr.new_zeros((), dtype=torch.float32)
             for layer, weight in self.layer_weights.items():
-                total = total + weight * self._layer(found[layer].float(), wanted[layer].float())
+                total = total + weight * self._layer(found[layer], wanted[layer])
             return total
 
     def _layer(self, sr: Tensor, hr: Tensor) -> Tensor:
-        factor = (
-            1 / hr.abs().mean().clamp_min(_LEAST_MEAN) if self.normalize == "hr_mean" else self.feature_scale
-        )
-        sr, hr = sr * factor, hr * factor
-        loss = self.distance(sr, hr)
+        factor = self.feature_scale
+        if self.normalize == "hr_mean":
+            factor = 1 / hr.float().abs().mean().clamp_min(_LEAST_MEAN)
+        # Of scaled features; the distance is scaled instead, which is one number and not two large tensors.
+        loss = self.distance(sr, hr) * factor**self.power
         if self.style_weight:
-            loss = loss + self.style_weight * self.distance(gram_matrix(sr), gram_matrix(hr))
+            style = self.distance(gram_matrix(sr.float()), gram_matrix(hr.float()))
+            loss = loss + self.style_weight * style * factor ** (2 * self.power)
         return loss
