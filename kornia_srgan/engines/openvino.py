@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 OFTEN = 3  # a size that comes this often gets a compiled form of its own
 _KEPT = 3  # of these; the middle tiles of a picture have one size, those at its border others
+_COUNTED = 256  # sizes; a server may meet any number of them
 
 
 _starting = Lock()
@@ -79,6 +80,8 @@ class SizedRuns:
     def _for_size(self, size: tuple[int, ...]) -> _Compiled:
         found = self._own.pop(size, None)
         if found is None:
+            if len(self._seen) >= _COUNTED:
+                self._seen.clear()
             self._seen[size] += 1
             if self._seen[size] < OFTEN or not self._model.is_dynamic():
                 return self._any

@@ -66,6 +66,14 @@ def test_sizes_that_come_seldom_do_not(compiled):
     assert compiled == ["[?,3,?,?]"]
 
 
+def test_any_number_of_sizes_takes_little_memory(monkeypatch):
+    monkeypatch.setattr(openvino, "_COUNTED", 4)
+    run = SizedRuns(openvino_core().read_model(exported(), b""), bfloat16=False)
+    for width in range(8, 20):
+        run(image(16, width))
+        assert len(run._seen) <= 4
+
+
 def test_only_the_last_forms_are_kept(compiled):
     run = SizedRuns(openvino_core().read_model(exported(), b""), bfloat16=False)
 
