@@ -62,8 +62,9 @@ edsr_light_x4() { # from the packaged edsr-x4
 edsr_large_x4() { # from the packaged edsr-x4
   with_smaller_copies
   python "$(dirname "$0")/grow_edsr.py" edsr-x4 "$out/edsr-grown.safetensors" --channels 96 --blocks 16
-  large=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
-    --set train.batch_size=6 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
+  local sizes=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
+    --set train.batch_size=6)
+  large=("${sizes[@]}" --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
   train edsr edsr-large-l1 "${large[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \
     --set train.lr=4e-4 --set stages.0.steps=14000
   train edsr edsr-large-mse "${large[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
@@ -77,9 +78,8 @@ edsr_large_x4() { # from the packaged edsr-x4
     --output "$out/edsr-large-start.safetensors"
   # To give at once what its ensemble of eight gives.
   python "$(dirname "$0")/teach_pairs.py" "$out/edsr-large-blend.safetensors" "$out/edsr-large-pairs" "$out/smaller-copies"
-  kornia-srgan train edsr --hr "$out/edsr-large-pairs/hr" --lr "$out/edsr-large-pairs/lr" "${set_precision[@]}" \
-    --output "$out/edsr-large-x4" --set generator.args.channels=96 --set generator.args.num_blocks=16 \
-    --set "init=$out/edsr-large-start.safetensors" --set train.seed=31 --set data.crop=192 --set train.batch_size=6 \
+  data=(--hr "$out/edsr-large-pairs/hr" --lr "$out/edsr-large-pairs/lr")
+  train edsr edsr-large-x4 "${sizes[@]}" --set "init=$out/edsr-large-start.safetensors" --set train.seed=31 \
     --set train.lr=3e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=100 --set stages.0.steps=8000
 }
 

@@ -7,8 +7,9 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,24 +147,19 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Li
             raise  # the provider is not there
         except UserError:
             continue  # it cannot serve this generator; PyTorch can
-    own = optimize_for_inference(generator, dtype=dtype)
-    seconds = {name: _GAIN * least for name, least in _least_seconds(own, dtype, served).items()}
+    passes = {name: partial(_seconds, network, torch.float32) for name, network in served.items()}
+    passes["torch"] = partial(_seconds, optimize_for_inference(generator, dtype=dtype), dtype)
+    seconds = {name: _GAIN * least for name, least in _least_in_turns(passes).items()}
     seconds["torch"] /= _GAIN
     chosen = min(seconds, key=lambda name: seconds[name])
     _keep(lambda: write_text(kept, json.dumps(key | {"engine": chosen, "seconds": seconds}, indent=1)))
     return served[chosen]
 
 
-def _least_seconds(
-    own: nn.Module, dtype: torch.dtype | Literal["auto"], served: dict[str, nn.Module]
-) -> dict[str, float]:
+def _least_in_turns(passes: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     """The fastest pass of each, in turns, so that other work on the machine meets them all."""
-    found = dict.fromkeys(served, float("inf"))
-    for _ in range(_ROUNDS):
-        for name, generator in served.items():
-            pass_of = (own, dtype) if name == "torch" else (generator, torch.float32)
-            found[name] = min(found[name], _seconds(*pass_of))
-    return found
+    rounds = [{name: one_pass() for name, one_pass in passes.items()} for _ in range(_ROUNDS)]
+    return {name: min(seconds[name] for seconds in rounds) for name in passes}
 
 
 @torch.inference_mode()

@@ -119,14 +119,11 @@ def _pixels_of(image: Image.Image) -> Pixels:
     """The pixels of a Pillow image, copied in blocks of rows: for a whole one it makes two copies more."""
     width, height = image.size
     rows = max(1, _BLOCK // width)
-    blocks = [(top, min(top + rows, height)) for top in range(0, height, rows)]
-    pixels: Pixels | None = None
-    for top, bottom in blocks:
-        block = np.asarray(image.crop((0, top, width, bottom)))
-        if pixels is None:
-            pixels = np.empty((height, *block.shape[1:]), block.dtype.newbyteorder("="))
-        pixels[top:bottom] = block
-    assert pixels is not None
+    kind = np.asarray(image.crop((0, 0, 1, 1)))
+    pixels = np.empty((height, width, *kind.shape[2:]), kind.dtype.newbyteorder("="))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
     return pixels
 
 
