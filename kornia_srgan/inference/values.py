@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.errors import ImageError
-from kornia_srgan.ops.fused import cache_chunks
 from kornia_srgan.photos.photo import Pixels, white_of
 
 ArrayT = TypeVar("ArrayT", Pixels, Tensor)
 _WHITE = {torch.uint8: 255, torch.uint16: 65535}
+_AT_ONCE = 2**22  # values that are rounded at once: 16 MB in float32
 
 
 def to_unit(values: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -30,7 +30,8 @@ def from_unit(values: Tensor, dtype: torch.dtype) -> Tensor:
     if white is None:
         return values.clamp(0, 1).to(dtype)
     result = torch.empty_like(values, dtype=dtype)
-    for part, value in cache_chunks(result, values.detach()):  # in the cache: it is read four times
+    rows = max(1, _AT_ONCE * values.shape[-2] // max(1, values.numel()))
+    for part, value in zip(result.split(rows, -2), values.detach().split(rows, -2), strict=True):
         part.copy_(value.clamp(0, 1).float().mul_(white).round_())
     return result
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,8 +14,6 @@ from kornia_srgan.ops.winograd import (
     rows_around,
     write_rows,
 )
-
-_CHUNK = 2**16  # values per chunk: a few such tensors in float32 fit into the L2 cache
 
 
 class Slope(nn.Module):
@@ -81,23 +77,19 @@ class Residual(nn.Module):
         if self.scale == 1.0 and isinstance(self.second, PackedConv2d) and inner.dtype == x.dtype:
             return self.second(inner, add=x)
         residual = self.second(inner)
-        keep = torch.is_grad_enabled() and residual.requires_grad
-        if keep or torch.compiler.is_compiling():  # a compiler manages memory itself
-            return torch.add(x, residual, alpha=self.scale)
-        if residual.dtype == x.dtype:
-            return torch.add(x, residual, alpha=self.scale, out=residual)
-        result = torch.empty_like(x)
-        for part, value, other in cache_chunks(result, x, residual):
-            torch.add(value, other, alpha=self.scale, out=part)
-        return result
+        if (torch.is_grad_enabled() and residual.requires_grad) or torch.compiler.is_compiling():
+            return torch.add(x, residual, alpha=self.scale)  # a compiler manages memory itself
+        # Whole tensors: for many small ones, threads would fall asleep and be woken in between.
+        residual = residual.to(x.dtype)
+        return torch.add(x, residual, alpha=self.scale, out=residual)
 
 
 class GatedResidual(nn.Module):
     """Three convolutions with SiLUs give `z`; the result is `(z + x) * (sigmoid(z) - 0.5)`.
 
     The block of SPAN, arXiv 2311.12770. Because `sigmoid(z) - 0.5 = tanh(z / 2) / 2`, the last convolution
-    computes `u = z / 2`, and the result is `(u + x / 2) * tanh(u)`. It is written into the memory of `u` in
-    chunks that fit the cache. Shape: `(B, C, H, W)` in and out.
+    computes `u = z / 2`, and the result is `(u + x / 2) * tanh(u)`, written into the memory of `u` where the
+    dtype allows. Shape: `(B, C, H, W)` in and out.
 
     Args:
         first: A convolution.
@@ -125,26 +117,10 @@ class GatedResidual(nn.Module):
 
 
 def apply_gate(half: Tensor, x: Tensor) -> Tensor:
-    """`(half + x / 2) * tanh(half)` in the dtype of `x`, in chunks; may overwrite `half`."""
-    result = half if half.dtype == x.dtype else torch.empty_like(x)
-    for part, u, value in cache_chunks(result, half, x):
-        weight = torch.tanh(u)
-        torch.add(u, value, alpha=0.5, out=part).mul_(weight)
-    return result
-
-
-def cache_chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Split tensors of one shape into chunks that fit the cache, for elementwise work.
-
-    They are not split if their memory layouts differ or have gaps.
-    """
-    laid_out = {tuple(t.stride()) for t in tensors}
-    dense = tensors[0].is_contiguous() or tensors[0].is_contiguous(memory_format=torch.channels_last)
-    if len(laid_out) > 1 or not dense or tensors[0].device.type != "cpu":
-        yield tensors
-        return
-    flat = [t.as_strided((t.numel(),), (1,)) for t in tensors]
-    yield from zip(*(f.split(_CHUNK) for f in flat), strict=True)
+    """`(half + x / 2) * tanh(half)` in the dtype of `x`; may overwrite `half`."""
+    weight = torch.tanh(half)
+    half = half.to(x.dtype)
+    return torch.add(half, x, alpha=0.5, out=half).mul_(weight)
 
 
 class Tail(nn.Module):

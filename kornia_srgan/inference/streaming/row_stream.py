@@ -145,14 +145,12 @@ class _Work:
 
 
 def _sum(pieces: list[Tensor], rows: Tensor) -> Tensor:
-    """Add rows to the same rows in pieces, which would first have to be copied side by side otherwise."""
-    if len(pieces) == 1:
-        return torch.add(pieces[0], rows)
-    result = torch.empty_like(rows, dtype=torch.result_type(pieces[0], rows))
+    """Add the same rows in pieces, which are not copied side by side first; may overwrite `rows`."""
+    result = rows.to(torch.result_type(pieces[0], rows))
     row = 0
     for piece in pieces:
         stop = row + piece.shape[-2]
-        torch.add(piece, rows[:, :, row:stop], out=result[:, :, row:stop])
+        result[:, :, row:stop] += piece
         row = stop
     return result
 
