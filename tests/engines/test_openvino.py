@@ -59,6 +59,15 @@ def test_a_size_that_comes_often_gets_its_own_form_with_the_same_result(bfloat16
     assert all(np.array_equal(first, result) for result in later)
 
 
+def test_a_result_stays_what_it_is_when_the_next_one_is_computed():
+    run = SizedRuns(openvino_core().read_model(exported(), b""), bfloat16=False)
+    pictures = [np.full((1, 3, 9, 9), value / 8, np.float32) for value in range(OFTEN + 3)]
+    results = [run(picture) for picture in pictures]
+    for result, picture in zip(results, pictures, strict=True):
+        fresh = open_session(exported(), "openvino")
+        assert np.allclose(result, fresh.run(picture), atol=1e-6)
+
+
 def test_sizes_that_come_seldom_do_not(compiled):
     run = SizedRuns(openvino_core().read_model(exported(), b""), bfloat16=False)
     for width in range(8, 20):
