@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from kornia_srgan.inference.compute import Pieces, forward_unit
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.intake import check_tensor, checked_array
+from kornia_srgan.inference.streaming.streamer import Streamer
 from kornia_srgan.inference.values import Values, fill_array
 from kornia_srgan.photos.photo import Pixels
 
@@ -25,19 +27,26 @@ class Calls(ABC):
     data_range: tuple[float, float] | None
     device: torch.device
     dtype: torch.dtype
-    tile: int
     _values: Values
     _dial: AutoDial | None
-    _pieces: Pieces
 
     @property
     @abstractmethod
     def generator(self) -> nn.Module:
         """See `Upscaler`."""
 
+    @property
     @abstractmethod
-    def size(self, height: int, width: int) -> tuple[int, int]:
+    def tile(self) -> int:
         """See `Upscaler`."""
+
+    @cached_property
+    @abstractmethod
+    def _pieces(self) -> Pieces: ...
+
+    @cached_property
+    @abstractmethod
+    def _streamer(self) -> Streamer | None: ...
 
     @abstractmethod
     def bands(self, pixels: Pixels) -> Iterator[Pixels]:
@@ -50,15 +59,21 @@ class Calls(ABC):
     @abstractmethod
     def _bands(self, image: Tensor) -> Iterator[Tensor]: ...
 
-    @abstractmethod
-    def _has_streamer(self) -> bool: ...
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """The height and width of the result for an image of `height` x `width`."""
+        return self.scale * height, self.scale * width
+
+    def notes(self, height: int, width: int) -> tuple[str, ...]:
+        """Notes about the result for an image of `height` x `width`; always empty."""
+        del height, width
+        return ()
 
     def room(self, height: int, width: int) -> int:
         """How many pictures of a size `whole` takes at once: no more pixels than a tile has; 1 is none.
 
         Only generators on the CPU that are known to see nothing but the pixels around each.
         """
-        plain = self._dial is None and self.data_range is None and self._has_streamer()
+        plain = self._dial is None and self.data_range is None and self._streamer is not None
         return max(1, self.tile**2 // (height * width)) if plain else 1
 
     def whole(self, pictures: Sequence[Pixels]) -> list[Pixels]:

@@ -1,4 +1,4 @@
-"""The copies of a generator that an `Upscaler` needs, each made once on first use."""
+"""The copies of a generator that an `Upscaler` needs, each made once, on first use."""
 
 from __future__ import annotations
 
@@ -39,12 +39,7 @@ class Networks:
         self._mixed, self._compile = mixed and mixes_precision(device), compile
         self._lock = threading.RLock()
         self._made: dict[tuple[torch.device, torch.dtype | Literal["auto"]], nn.Module] = {}
-        # In float32 on the CPU one copy is all that can be asked for; else the others are made of this one.
-        one_form = device.type == "cpu" and dtype == torch.float32 and not (compile or self._mixed)
-        self._source = generator if one_form else _frozen(generator)
-        self.fast  # noqa: B018  # made here: its errors are the caller's
-        if one_form:
-            self._source = None
+        self._source: nn.Module | None = _frozen(generator)
 
     @property
     def fast(self) -> nn.Module:
@@ -71,9 +66,17 @@ class Networks:
                 assert self._source is not None
                 found = optimize_for_inference(self._source, dtype=dtype, device=device, compile=compile)
                 self._made[device, dtype] = found
+                if self._is_one_form:
+                    self._source = None
                 if device.type == "cpu":
                     warm_allocator()
             return found
+
+    @property
+    def _is_one_form(self) -> bool:
+        """Whether one copy is all that can be asked for, so that the weights need not be kept for others."""
+        others = self._compile or self._mixed
+        return self.device.type == "cpu" and self.dtype == torch.float32 and not others
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the original weights only, without the copies."""

@@ -1,4 +1,4 @@
-"""Chooses the tile size from the free memory and the generator's memory per pixel."""
+"""Chooses how pictures are cut into tiles, from the free memory and the generator's memory per pixel."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from kornia_srgan.contracts import Geometry
 from kornia_srgan.errors import ArgumentError
 from kornia_srgan.geometry import bands_of
+from kornia_srgan.inference.halo import practical_halo
+from kornia_srgan.inference.tiling import Tiling
 from kornia_srgan.memory import free_memory
 
 _CPU_BUDGET = 64 * 2**20  # larger tiles are slower on a CPU: its caches are smaller than this
@@ -69,6 +72,20 @@ def auto_tile(generator: nn.Module, device: torch.device, dtype: torch.dtype, ha
         wide = min(math.isqrt(_CPU_HALO_BUDGET // pixel) - 2 * halo, 8 * halo)
         largest = min(largest, max(fitting, wide, 3 * halo))
     return max(_SMALLEST, min(_LARGEST, largest // 16 * 16))
+
+
+def tiling_for(
+    generator: nn.Module,
+    geometry: Geometry,
+    tile: int | Literal["auto"],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tiling:
+    """How pictures are cut for a generator on its device; `tile` is what the user requested."""
+    whole = tile != 0 and geometry.halo is None
+    halo = practical_halo(generator, geometry.halo) if tile != 0 else None
+    side = auto_tile(generator, device, dtype, halo) if tile == "auto" else tile
+    return Tiling(side, halo, geometry.scale, geometry.align, geometry.blend, whole)
 
 
 def stream_budget() -> int:

@@ -19,7 +19,6 @@ from kornia_srgan.inference.calls import Calls
 from kornia_srgan.inference.compute import PHOTOGRAPH, Pieces, compute_strips
 from kornia_srgan.inference.dial import AutoDial
 from kornia_srgan.inference.gaps import empty_again, fill_gaps
-from kornia_srgan.inference.halo import practical_halo
 from kornia_srgan.inference.intake import check_channels
 from kornia_srgan.inference.networks import Networks
 from kornia_srgan.inference.origin import Origin, is_known_elsewhere
@@ -27,7 +26,7 @@ from kornia_srgan.inference.parts import Part, parts_of, trimmed
 from kornia_srgan.inference.recipe import Recipe, called_with
 from kornia_srgan.inference.restore import restore_amount
 from kornia_srgan.inference.streaming.streamer import Streamer, streamer_of
-from kornia_srgan.inference.tile_size import auto_tile, check_tile, stream_budget
+from kornia_srgan.inference.tile_size import check_tile, stream_budget, tiling_for
 from kornia_srgan.inference.tiling import Tiling, upscale_bands
 from kornia_srgan.inference.values import StatedValues, Values
 from kornia_srgan.optimize.device import pick_device, pick_dtype
@@ -119,18 +118,14 @@ class Upscaler(Calls):
             mixed=isinstance(dtype, str) and dtype == "auto",
             compile=compile,
         )
-        # A compiled network is one for one shape.
-        self._pieces = Pieces(self._networks, self._values, self.channels, alone=compile)
-        self.halo = practical_halo(self.generator, geometry.halo) if tile != 0 else None
-        self.tile = auto_tile(self.generator, self.device, self.dtype, self.halo) if tile == "auto" else tile
-        whole = tile != 0 and geometry.halo is None
-        self._tiling = Tiling(self.tile, self.halo, self.scale, geometry.align, geometry.blend, whole)
-        by_rows = tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu"
-        self._by_rows = geometry if by_rows else None
+        self._geometry = geometry
+        self._by_rows = tile == "auto" and not compile and not geometry.blend and self.device.type == "cpu"
         self._origin: Origin | None = None
         self.restore: float | None = None
         self._dial = dial
         self._asked: _Asked = (tile, dtype, compile)
+        if dial is None:  # else each picture gets another network
+            _ = self._tiling, self._pieces  # made here: their errors are the caller's
 
     @classmethod
     @called_with(Recipe)
@@ -180,7 +175,26 @@ class Upscaler(Calls):
     @property
     def note(self) -> str:
         """A note about the result for the user; empty for most generators."""
-        return self._tiling.note
+        return self._tiling.note if self._geometry.blend or self._geometry.halo is None else ""
+
+    @property
+    def halo(self) -> int | None:
+        """LR pixels by which tiles overlap; None if pictures are processed whole."""
+        return self._tiling.halo
+
+    @property
+    def tile(self) -> int:
+        """Side of a tile in LR pixels; 0 if pictures are processed whole."""
+        return self._tiling.tile
+
+    @cached_property
+    def _tiling(self) -> Tiling:
+        return tiling_for(self.generator, self._geometry, self._asked[0], self.device, self.dtype)
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        alone = self._asked[2]  # a compiled network is one for one shape
+        return Pieces(self._networks, self._values, self.channels, alone=alone)
 
     @property
     def generator(self) -> nn.Module:
@@ -211,15 +225,6 @@ class Upscaler(Calls):
             if isinstance(image, np.ndarray):
                 return self._array(image)
             raise ImageError(f"an image must be a PIL image, an array or a tensor, not {kind}")
-
-    def size(self, height: int, width: int) -> tuple[int, int]:
-        """The height and width of the result for an image of `height` x `width`."""
-        return self.scale * height, self.scale * width
-
-    def notes(self, height: int, width: int) -> tuple[str, ...]:
-        """Notes about the result for an image of `height` x `width`; always empty."""
-        del height, width
-        return ()
 
     def tuned(self, pixels: Pixels, quality: int | None = None) -> Upscaler:
         """The upscaler for one picture; this one, unless `restore` is chosen for each picture.
@@ -286,10 +291,7 @@ class Upscaler(Calls):
     @cached_property
     def _streamer(self) -> Streamer | None:
         # On first use: of a dial's networks only those of the pictures are needed.
-        return None if self._by_rows is None else streamer_of(self.generator, self._by_rows)
-
-    def _has_streamer(self) -> bool:
-        return self._streamer is not None
+        return streamer_of(self.generator, self._geometry) if self._by_rows else None
 
     def _streamer_of(self, width: int) -> Streamer | None:
         fits = self._streamer is not None and self._streamer.memory(width) <= stream_budget()
