@@ -1,10 +1,11 @@
-"""The pairs of `docs/teach_pairs.py` are LR images and what the teacher's ensemble makes of them."""
+"""The pairs of `docs/teach_pairs.py` are LR images and what the teacher makes of them."""
 
 import sys
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from kornia_srgan import Upscaler
@@ -37,3 +38,23 @@ def test_pairs_are_lr_and_the_mean_of_eight_answers(script, tmp_path, monkeypatc
     assert np.array_equal(small, expected.round().byte().movedim(0, -1).numpy())
     taught = Upscaler.from_pretrained("edsr-light-x4", ensemble=True, dtype="auto")(small)
     assert np.array_equal(read_rgb(hr), taught)
+
+
+def test_copies_are_damaged_as_the_recipe_says_each_in_another_way(script, tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (208, 200), (90, 120, 60)).save(tmp_path / "photos" / "flat.png")
+    config = tmp_path / "config.yaml"
+    made = ["resize", {"name": "noise", "args": {"sigma": [9.0, 9.0], "gaussian": 1.0, "grey": 0.0}}]
+    noise = {"name": "pipeline", "args": {"stages": made}}
+    stages = [{"name": "one", "steps": 1, "losses": ["l1"]}]
+    dump = yaml.safe_dump({"generator": "edsr", "data": {"degradation": noise}, "stages": stages})
+    config.write_text(dump)
+    out = tmp_path / "out"
+    argv = ["teach_pairs.py", "edsr-light-x4", str(out), str(tmp_path / "photos"), "--once"]
+    monkeypatch.setattr(sys, "argv", [*argv, "--recipe", str(config), "--copies", "2"])
+    script.main()
+    first, second = (read_rgb(path) for path in sorted((out / "lr").iterdir()))
+    assert first.shape == second.shape == (50, 52, 3)
+    assert 11 < (first.astype(float) - second).std() < 14  # 9 times the root of 2
+    taught = Upscaler.from_pretrained("edsr-light-x4", dtype="auto")(second)
+    assert np.array_equal(read_rgb(out / "hr" / "00000-flat-1.png"), taught)
