@@ -1,6 +1,7 @@
 """Small pictures of one size that wait together are enlarged in one call, with the same pixels."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_one_alone_is_computed_as_ever(weights, calls):
 
 def test_no_more_pixels_than_a_tile_has(weights, calls):
     upscaler = Upscaler.from_pretrained(str(weights), device="cpu")
-    upscaler.tile = 8  # two pictures of 5 x 6
+    upscaler._tiling = replace(upscaler._tiling, tile=8)  # two pictures of 5 x 6
     enlarged(Gathered(upscaler, Table()), pictures(5))
     assert calls == [2, 2]
 
