@@ -2,7 +2,7 @@
 # Train one of the packaged weights again, as it was trained:
 #
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
-#   edsr-large-x4, edsr-light-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2 or photo-gan-x4)
+#   edsr-large-x4, edsr-light-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2, photo-large-x4 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16, and VGG16=FILE (in timm's or
 # torchvision's keys) where the GAN weights cannot download VGG16. docs/results.md says what each cost.
@@ -54,9 +54,17 @@ edsr_x4() {
 edsr_light_x4() { # from the packaged edsr-x4
   with_smaller_copies
   python "$(dirname "$0")/cut_edsr.py" edsr-x4 "$out/edsr-cut.safetensors" --blocks 4
-  train edsr edsr-light-x4 --set generator.args.num_blocks=4 --set "init=$out/edsr-cut.safetensors" \
-    --set data.crop=192 --set train.batch_size=6 --set train.seed=41 --set train.lr=6e-4 \
+  local sizes=(--set generator.args.num_blocks=4 --set data.crop=192 --set train.batch_size=6)
+  train edsr edsr-light-l1 "${sizes[@]}" --set "init=$out/edsr-cut.safetensors" --set train.seed=41 --set train.lr=6e-4 \
     --set stages.0.steps=12000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]'
+  # To give what the ensemble of the large network gives.
+  python "$(dirname "$0")/teach_pairs.py" edsr-large-x4 "$out/edsr-large-pairs" "$out/smaller-copies"
+  data=(--hr "$out/edsr-large-pairs/hr" --lr "$out/edsr-large-pairs/lr")
+  sizes+=(--set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200)
+  train edsr edsr-light-taught "${sizes[@]}" --set "init=$out/edsr-light-l1/generator.safetensors" \
+    --set train.seed=32 --set train.lr=8e-4 --set stages.0.steps=22000
+  train edsr edsr-light-x4 "${sizes[@]}" --set "init=$out/edsr-light-taught/generator.safetensors" \
+    --set train.seed=33 --set train.lr=6e-4 --set stages.0.steps=24000
 }
 
 edsr_large_x4() { # from the packaged edsr-x4
@@ -107,6 +115,17 @@ photo_x4() { # from the packaged edsr-x4
     --amount 0.55 --output "$out/photo-x4/generator.safetensors"
 }
 
+photo_large_x4() { # from the packaged edsr-large-x4
+  with_smaller_copies
+  local stages=data.degradation.args.stages
+  train photo photo-large-x4 --set init=edsr-large-x4 --set generator.args.channels=96 \
+    --set generator.args.num_blocks=16 --set train.seed=61 --set data.crop=192 --set train.batch_size=6 \
+    --set train.grad_clip=0.1 --set stages.0.steps=9000 \
+    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]' \
+    --set "$stages.0.args.p=0.15" --set "$stages.2.args.p=0.62" --set "$stages.2.args.sigma=[0.5,10.0]" \
+    --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[30.0,93.0]" --set "$stages.4.args.p=0.1"
+}
+
 case $name in
   edsr-x4) edsr_x4 ;;
   edsr-large-x4) edsr_large_x4 ;;
@@ -124,6 +143,7 @@ case $name in
   photo-gan-x4) # from the packaged photo-x4
     train photo-gan photo-gan-first "${set_vgg16[@]}"
     keep_colours photo-gan-x4 photo-gan-first 700 --degradation photo ;;
+  photo-large-x4) photo_large_x4 ;;
   *) echo "no weights '$name'; the first lines of $0 name them" >&2; exit 2 ;;
 esac
 echo "weights: $out/$name/generator.safetensors"

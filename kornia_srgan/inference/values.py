@@ -15,7 +15,7 @@ from kornia_srgan.photos.photo import Pixels, white_of
 
 ArrayT = TypeVar("ArrayT", Pixels, Tensor)
 _WHITE = {torch.uint8: 255, torch.uint16: 65535}
-_AT_ONCE = 2**22  # values that are rounded at once: 16 MB in float32
+_AT_ONCE = 2**20  # values that are rounded at once: 4 MB in float32
 
 
 def to_unit(values: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -21,7 +21,11 @@ class Family:
     gan: str | None = None
 
 
-FAMILIES = (Family("edsr-x4", "photo-x4", "photo-gan-x4"), Family("edsr-x2", "photo-x2"))
+FAMILIES = (
+    Family("edsr-x4", "photo-x4", "photo-gan-x4"),
+    Family("edsr-x2", "photo-x2"),
+    Family("edsr-large-x4", "photo-large-x4"),
+)
 
 
 def family_of(source: str | Path) -> Family | None:
