@@ -137,7 +137,7 @@ class Upscaler(Calls):
             interpolate: Two weights and a share, instead of `source`: 0 is the first, 1 the second.
             ensemble: Average the results of eight flips and rotations; eight times the work.
             color_fix: Take the coarse colour from the input.
-            restore: For `photo-x4`, `photo-x2`: how much noise to remove, 0 to 1, or `auto` for each picture.
+            restore: For weights `photo-*`: how much noise to remove, 0 to 1, or `auto` for each picture.
             sharp: For `photo-x4`: how far to go towards GAN weights, 0 to 1. They invent texture.
             then: Weights to apply to the result, in order, such as ones that enlarge after a x1 network.
             tile: See the class, as for the following arguments.
