@@ -106,24 +106,45 @@ srresnet_x4() { # from the packaged edsr-x4
 
 photo_x4() { # from the packaged edsr-x4
   train photo photo
-  local stages=data.degradation.args.stages
-  train photo photo-large --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
-    --set data.crop=192 --set train.batch_size=6 --set stages.0.steps=10000 \
+  local stages=data.degradation.args.stages large=(--set data.crop=192 --set train.batch_size=6)
+  train photo photo-larger "${large[@]}" --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
+    --set stages.0.steps=10000 \
     --set "$stages.2.args.p=0.6" --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[25.0,93.0]"
-  mkdir -p "$out/photo-x4"
-  kornia-srgan blend "$out/photo/generator.safetensors" "$out/photo-large/generator.safetensors" \
-    --amount 0.55 --output "$out/photo-x4/generator.safetensors"
+  kornia-srgan blend "$out/photo/generator.safetensors" "$out/photo-larger/generator.safetensors" \
+    --amount 0.55 --output "$out/photo-l1.safetensors"
+  with_smaller_copies
+  large+=(--set train.grad_clip=0.1 --set 'stages.0.losses=[mse]' --set "$stages.0.args.p=0.1"
+    --set "$stages.2.args.p=0.65" --set "$stages.3.args.p=0.75" --set "$stages.4.args.p=0.08"
+    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
+  train photo photo-mse "${large[@]}" --set "init=$out/photo-l1.safetensors" --set train.seed=51 --set train.lr=3e-4 \
+    --set stages.0.steps=5500 --set "$stages.2.args.sigma=[0.5,9.0]" --set "$stages.3.args.quality=[35.0,93.0]"
+  kornia-srgan blend "$out/photo-l1.safetensors" "$out/photo-mse/generator.safetensors" \
+    --output "$out/photo-mean.safetensors"
+  train photo photo-more "${large[@]}" --set "init=$out/photo-mean.safetensors" --set train.seed=71 \
+    --set stages.0.steps=10000 --set "$stages.2.args.sigma=[0.5,9.5]" --set "$stages.3.args.quality=[32.0,93.0]"
+  mkdir -p "$out/photo-blend"
+  kornia-srgan blend "$out/photo-mean.safetensors" "$out/photo-more/generator.safetensors" \
+    --amount 0.4 --output "$out/photo-blend/generator.safetensors"
+  keep_colours photo-x4 photo-blend 150 --degradation photo
 }
 
 photo_large_x4() { # from the packaged edsr-large-x4
   with_smaller_copies
   local stages=data.degradation.args.stages
-  train photo photo-large-x4 --set init=edsr-large-x4 --set generator.args.channels=96 \
-    --set generator.args.num_blocks=16 --set train.seed=61 --set data.crop=192 --set train.batch_size=6 \
-    --set train.grad_clip=0.1 --set stages.0.steps=9000 \
-    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]' \
+  local large=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
+    --set train.batch_size=6 --set train.grad_clip=0.1
+    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
+  train photo photo-large-l1 "${large[@]}" --set init=edsr-large-x4 --set train.seed=61 \
     --set "$stages.0.args.p=0.15" --set "$stages.2.args.p=0.62" --set "$stages.2.args.sigma=[0.5,10.0]" \
     --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[30.0,93.0]" --set "$stages.4.args.p=0.1"
+  train photo photo-large-mse "${large[@]}" --set "init=$out/photo-large-l1/generator.safetensors" \
+    --set train.seed=62 --set stages.0.steps=5500 --set 'stages.0.losses=[mse]' \
+    --set "$stages.0.args.p=0.1" --set "$stages.2.args.p=0.65" --set "$stages.2.args.sigma=[0.5,9.0]" \
+    --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[35.0,93.0]" --set "$stages.4.args.p=0.08"
+  mkdir -p "$out/photo-large-blend"
+  kornia-srgan blend "$out/photo-large-l1/generator.safetensors" "$out/photo-large-mse/generator.safetensors" \
+    --amount 0.75 --output "$out/photo-large-blend/generator.safetensors"
+  keep_colours photo-large-x4 photo-large-blend 120 --degradation photo
 }
 
 case $name in
