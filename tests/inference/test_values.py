@@ -16,7 +16,8 @@ def test_parts_of_a_picture_are_rounded_as_the_whole(dtype, white, layout, monke
     unit = unit.contiguous(memory_format=layout)
     expected = np.rint(unit.numpy().clip(0, 1).astype(np.float64) * white)
     result = from_unit(unit, dtype)
-    assert result.dtype == dtype and result.stride() == unit.stride()
+    assert result.dtype == dtype
+    assert result.stride() == unit.stride()
     assert np.abs(result.numpy().astype(np.float64) - expected).max() <= (0 if white == 255 else 1)
 
 
