@@ -65,7 +65,7 @@ def test_a_result_stays_what_it_is_when_the_next_one_is_computed():
     results = [run(picture) for picture in pictures]
     for result, picture in zip(results, pictures, strict=True):
         fresh = open_session(exported(), "openvino")
-        assert np.allclose(result, fresh.run(picture), atol=1e-6)
+        assert np.array_equal(result, fresh.run(picture))
 
 
 def test_sizes_that_come_seldom_do_not(compiled):

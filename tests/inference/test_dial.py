@@ -121,7 +121,8 @@ def test_families_are_asked_for_by_their_photo_weights():
 
 
 @pytest.mark.parametrize(
-    ("option", "having"), [({"restore": 0.5}, "photo-x4, photo-x2"), ({"sharp": 0.5}, "photo-x4")]
+    ("option", "having"),
+    [({"restore": 0.5}, "photo-x4, photo-x2, photo-large-x4"), ({"sharp": 0.5}, "photo-x4")],
 )
 def test_weights_without_a_dial_say_so(option, having):
     with pytest.raises(
