@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from kornia_srgan import DEGRADATIONS, RESIZERS, Upscaler
+from kornia_srgan.assembly import build_configured
 from kornia_srgan.config.io import load_config
 from kornia_srgan.contracts import Degradation
 from kornia_srgan.data.images import find_images, read_rgb
@@ -48,7 +49,7 @@ def degradation_of(recipe: str | None) -> Degradation | None:
     found = load_config(recipe).data.degradation
     if found is None:
         sys.exit(f"{recipe} has no degradation")
-    return DEGRADATIONS.create(found.name, **found.args)
+    return build_configured(DEGRADATIONS, found, path="data.degradation")
 
 
 def main() -> None:

@@ -33,20 +33,35 @@ with_smaller_copies() { # train on the photographs and smaller copies of them
   data=(--data "$out/smaller-copies")
 }
 
+taught_by() { # TEACHER: train on what the ensemble of a network makes of the smaller copies
+  python "$(dirname "$0")/teach_pairs.py" "$1" "$out/pairs" "$out/smaller-copies"
+  data=(--hr "$out/pairs/hr" --lr "$out/pairs/lr")
+}
+
+crops_192=(--set data.crop=192 --set train.batch_size=6)
+large=("${crops_192[@]}" --set generator.args.channels=96 --set generator.args.num_blocks=16)
+flat=(--set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
+
+photo_damage() { # BLUR_P NOISE_P NOISE QUALITY TWICE_P: sets `damage`, for the stages of the recipe
+  local stages=data.degradation.args.stages
+  damage=(--set "$stages.0.args.p=$1" --set "$stages.2.args.p=$2" --set "$stages.2.args.sigma=$3"
+    --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=$4" --set "$stages.4.args.p=$5")
+}
+
 edsr_x4() {
   train edsr edsr
   # Patches of 48 LR pixels: less of each is border, and whole photographs have little of it.
-  large=(--set data.crop=192 --set train.batch_size=6 --set stages.0.schedule.warmup_steps=100)
-  train edsr edsr-large "${large[@]}" --set "init=$out/edsr/generator.safetensors" --set train.seed=1 \
+  local larger=("${crops_192[@]}" --set stages.0.schedule.warmup_steps=100)
+  train edsr edsr-large "${larger[@]}" --set "init=$out/edsr/generator.safetensors" --set train.seed=1 \
     --set train.lr=4e-4 --set stages.0.steps=7000
   kornia-srgan blend "$out/edsr/generator.safetensors" "$out/edsr-large/generator.safetensors" \
     --output "$out/edsr-blend.safetensors"
-  train edsr edsr-mse "${large[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
+  train edsr edsr-mse "${larger[@]}" --set "init=$out/edsr-blend.safetensors" --set train.seed=2 \
     --set train.lr=1e-4 --set train.grad_clip=0.1 --set stages.0.steps=1300 --set 'stages.0.losses=[mse]'
   kornia-srgan blend "$out/edsr-blend.safetensors" "$out/edsr-mse/generator.safetensors" \
     --output "$out/edsr-before.safetensors"
   # With flat patches, so that white and strong colours stay what they are.
-  train edsr edsr-x4 "${large[@]}" --set "init=$out/edsr-before.safetensors" --set train.seed=3 \
+  train edsr edsr-x4 "${larger[@]}" --set "init=$out/edsr-before.safetensors" --set train.seed=3 \
     --set train.lr=4e-4 --set stages.0.steps=12000 \
     --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
 }
@@ -54,40 +69,34 @@ edsr_x4() {
 edsr_light_x4() { # from the packaged edsr-x4
   with_smaller_copies
   python "$(dirname "$0")/cut_edsr.py" edsr-x4 "$out/edsr-cut.safetensors" --blocks 4
-  local sizes=(--set generator.args.num_blocks=4 --set data.crop=192 --set train.batch_size=6)
-  train edsr edsr-light-l1 "${sizes[@]}" --set "init=$out/edsr-cut.safetensors" --set train.seed=41 --set train.lr=6e-4 \
-    --set stages.0.steps=12000 --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]'
-  # To give what the ensemble of the large network gives.
-  python "$(dirname "$0")/teach_pairs.py" edsr-large-x4 "$out/edsr-large-pairs" "$out/smaller-copies"
-  data=(--hr "$out/edsr-large-pairs/hr" --lr "$out/edsr-large-pairs/lr")
-  sizes+=(--set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200)
-  train edsr edsr-light-taught "${sizes[@]}" --set "init=$out/edsr-light-l1/generator.safetensors" \
+  local light=("${crops_192[@]}" --set generator.args.num_blocks=4)
+  train edsr edsr-light-l1 "${light[@]}" "${flat[@]}" --set "init=$out/edsr-cut.safetensors" --set train.seed=41 \
+    --set train.lr=6e-4 --set stages.0.steps=12000
+  taught_by edsr-large-x4
+  light+=(--set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200)
+  train edsr edsr-light-taught "${light[@]}" --set "init=$out/edsr-light-l1/generator.safetensors" \
     --set train.seed=32 --set train.lr=8e-4 --set stages.0.steps=22000
-  train edsr edsr-light-x4 "${sizes[@]}" --set "init=$out/edsr-light-taught/generator.safetensors" \
+  train edsr edsr-light-x4 "${light[@]}" --set "init=$out/edsr-light-taught/generator.safetensors" \
     --set train.seed=33 --set train.lr=6e-4 --set stages.0.steps=24000
 }
 
 edsr_large_x4() { # from the packaged edsr-x4
   with_smaller_copies
   python "$(dirname "$0")/grow_edsr.py" edsr-x4 "$out/edsr-grown.safetensors" --channels 96 --blocks 16
-  local sizes=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
-    --set train.batch_size=6)
-  large=("${sizes[@]}" --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
-  train edsr edsr-large-l1 "${large[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \
+  train edsr edsr-large-l1 "${large[@]}" "${flat[@]}" --set "init=$out/edsr-grown.safetensors" --set train.seed=11 \
     --set train.lr=4e-4 --set stages.0.steps=14000
-  train edsr edsr-large-mse "${large[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
+  train edsr edsr-large-mse "${large[@]}" "${flat[@]}" --set "init=$out/edsr-large-l1/generator.safetensors" \
     --set train.seed=12 --set train.lr=2e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=100 \
     --set stages.0.steps=5400 --set 'stages.0.losses=[mse]'
   kornia-srgan blend "$out/edsr-large-l1/generator.safetensors" "$out/edsr-large-mse/generator.safetensors" \
     --output "$out/edsr-large-blend.safetensors"
-  train edsr edsr-large-more "${large[@]}" --set "init=$out/edsr-large-blend.safetensors" --set train.seed=21 \
-    --set train.lr=4e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200 --set stages.0.steps=8000
+  train edsr edsr-large-more "${large[@]}" "${flat[@]}" --set "init=$out/edsr-large-blend.safetensors" \
+    --set train.seed=21 --set train.lr=4e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200 \
+    --set stages.0.steps=8000
   kornia-srgan blend "$out/edsr-large-blend.safetensors" "$out/edsr-large-more/generator.safetensors" \
     --output "$out/edsr-large-start.safetensors"
-  # To give at once what its ensemble of eight gives.
-  python "$(dirname "$0")/teach_pairs.py" "$out/edsr-large-blend.safetensors" "$out/edsr-large-pairs" "$out/smaller-copies"
-  data=(--hr "$out/edsr-large-pairs/hr" --lr "$out/edsr-large-pairs/lr")
-  train edsr edsr-large-x4 "${sizes[@]}" --set "init=$out/edsr-large-start.safetensors" --set train.seed=31 \
+  taught_by "$out/edsr-large-blend.safetensors" # to give at once what its ensemble of eight gives
+  train edsr edsr-large-x4 "${large[@]}" --set "init=$out/edsr-large-start.safetensors" --set train.seed=31 \
     --set train.lr=3e-4 --set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=100 --set stages.0.steps=8000
 }
 
@@ -106,22 +115,22 @@ srresnet_x4() { # from the packaged edsr-x4
 
 photo_x4() { # from the packaged edsr-x4
   train photo photo
-  local stages=data.degradation.args.stages large=(--set data.crop=192 --set train.batch_size=6)
-  train photo photo-larger "${large[@]}" --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
+  local stages=data.degradation.args.stages damage
+  train photo photo-larger "${crops_192[@]}" --set "init=$out/photo/generator.safetensors" --set train.seed=4 \
     --set stages.0.steps=10000 \
     --set "$stages.2.args.p=0.6" --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[25.0,93.0]"
   kornia-srgan blend "$out/photo/generator.safetensors" "$out/photo-larger/generator.safetensors" \
     --amount 0.55 --output "$out/photo-l1.safetensors"
   with_smaller_copies
-  large+=(--set train.grad_clip=0.1 --set 'stages.0.losses=[mse]' --set "$stages.0.args.p=0.1"
-    --set "$stages.2.args.p=0.65" --set "$stages.3.args.p=0.75" --set "$stages.4.args.p=0.08"
-    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
-  train photo photo-mse "${large[@]}" --set "init=$out/photo-l1.safetensors" --set train.seed=51 --set train.lr=3e-4 \
-    --set stages.0.steps=5500 --set "$stages.2.args.sigma=[0.5,9.0]" --set "$stages.3.args.quality=[35.0,93.0]"
+  local mse=("${crops_192[@]}" "${flat[@]}" --set train.grad_clip=0.1 --set 'stages.0.losses=[mse]')
+  photo_damage 0.1 0.65 "[0.5,9.0]" "[35.0,93.0]" 0.08
+  train photo photo-mse "${mse[@]}" "${damage[@]}" --set "init=$out/photo-l1.safetensors" --set train.seed=51 \
+    --set train.lr=3e-4 --set stages.0.steps=5500
   kornia-srgan blend "$out/photo-l1.safetensors" "$out/photo-mse/generator.safetensors" \
     --output "$out/photo-mean.safetensors"
-  train photo photo-more "${large[@]}" --set "init=$out/photo-mean.safetensors" --set train.seed=71 \
-    --set stages.0.steps=10000 --set "$stages.2.args.sigma=[0.5,9.5]" --set "$stages.3.args.quality=[32.0,93.0]"
+  photo_damage 0.1 0.65 "[0.5,9.5]" "[32.0,93.0]" 0.08
+  train photo photo-more "${mse[@]}" "${damage[@]}" --set "init=$out/photo-mean.safetensors" --set train.seed=71 \
+    --set stages.0.steps=10000
   mkdir -p "$out/photo-blend"
   kornia-srgan blend "$out/photo-mean.safetensors" "$out/photo-more/generator.safetensors" \
     --amount 0.4 --output "$out/photo-blend/generator.safetensors"
@@ -130,17 +139,12 @@ photo_x4() { # from the packaged edsr-x4
 
 photo_large_x4() { # from the packaged edsr-large-x4
   with_smaller_copies
-  local stages=data.degradation.args.stages
-  local large=(--set generator.args.channels=96 --set generator.args.num_blocks=16 --set data.crop=192
-    --set train.batch_size=6 --set train.grad_clip=0.1
-    --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.06}}]')
-  train photo photo-large-l1 "${large[@]}" --set init=edsr-large-x4 --set train.seed=61 \
-    --set "$stages.0.args.p=0.15" --set "$stages.2.args.p=0.62" --set "$stages.2.args.sigma=[0.5,10.0]" \
-    --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[30.0,93.0]" --set "$stages.4.args.p=0.1"
-  train photo photo-large-mse "${large[@]}" --set "init=$out/photo-large-l1/generator.safetensors" \
-    --set train.seed=62 --set stages.0.steps=5500 --set 'stages.0.losses=[mse]' \
-    --set "$stages.0.args.p=0.1" --set "$stages.2.args.p=0.65" --set "$stages.2.args.sigma=[0.5,9.0]" \
-    --set "$stages.3.args.p=0.75" --set "$stages.3.args.quality=[35.0,93.0]" --set "$stages.4.args.p=0.08"
+  local damage both=("${large[@]}" "${flat[@]}" --set train.grad_clip=0.1)
+  photo_damage 0.15 0.62 "[0.5,10.0]" "[30.0,93.0]" 0.1
+  train photo photo-large-l1 "${both[@]}" "${damage[@]}" --set init=edsr-large-x4 --set train.seed=61
+  photo_damage 0.1 0.65 "[0.5,9.0]" "[35.0,93.0]" 0.08
+  train photo photo-large-mse "${both[@]}" "${damage[@]}" --set "init=$out/photo-large-l1/generator.safetensors" \
+    --set train.seed=62 --set stages.0.steps=5500 --set 'stages.0.losses=[mse]'
   mkdir -p "$out/photo-large-blend"
   kornia-srgan blend "$out/photo-large-l1/generator.safetensors" "$out/photo-large-mse/generator.safetensors" \
     --amount 0.75 --output "$out/photo-large-blend/generator.safetensors"

@@ -175,6 +175,7 @@ class Upscaler(Calls):
     @property
     def note(self) -> str:
         """A note about the result for the user; empty for most generators."""
+        # Only these have one; for the rest of a dial's, no network need be prepared to say so.
         return self._tiling.note if self._geometry.blend or self._geometry.halo is None else ""
 
     @property
