@@ -93,6 +93,11 @@ class PackedConv2d(WinogradConv2d):
         result = self.rows(input, pad=True, add=add)
         return result if self.inner else result.to(self.weight.dtype)
 
+    @property
+    def sums_exactly(self) -> bool:
+        """Whether a sum in the call is as exact as one after it: not where it is rounded to fewer bits first."""
+        return self.compute is None or self.inner
+
     def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
         """Convolve directly, in the dtype of multiplications; by default without padding above and below.
 

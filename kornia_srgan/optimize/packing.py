@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from kornia_srgan.components.generators import compact, ecbsr, srresnet
+from kornia_srgan.components.generators import compact, srresnet
 from kornia_srgan.ops.fused import ChannelSlope, FreshSiLU, GatedResidual, Residual, Slope, Tail
 from kornia_srgan.ops.packed import IDENTITY, Activation, PackedConv2d, can_become_packed
-from kornia_srgan.optimize.rewrites import REWRITES
+from kornia_srgan.optimize.rewrites import REWRITES, REWRITTEN
 
-OWN = frozenset({*REWRITES, compact.Compact, ecbsr.ECBSR})
+OWN = frozenset({*REWRITES, *REWRITTEN, compact.Compact})
 """Whose sequences run as they stand; by exact class: what others do with theirs nobody knows."""
 
 _LEAST_CHANNELS = 16

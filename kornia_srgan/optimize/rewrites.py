@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kornia_srgan.components.generators import edsr, msrresnet, span, srresnet
+from kornia_srgan.components.generators import ecbsr, edsr, msrresnet, span, srresnet
 from kornia_srgan.components.generators.layers import kernel_before_shuffle
 from kornia_srgan.components.generators.reparam import ReparamConv2d
+from kornia_srgan.ops.enlarged import BilinearCells, EnlargedSum
 from kornia_srgan.ops.fused import GatedResidual, Residual, Slope, Tail
 
 
@@ -60,6 +61,45 @@ def _edsr(net: edsr.EDSR) -> None:
     step = net.tail[-2] if len(net.tail) >= 2 else None
     if isinstance(step, nn.Sequential):  # not `direct`, not scale 1
         net.tail[-1] = _take_shuffle(step, net.tail[-1])
+    elif net.bilinear_skip and net.scale > 1:
+        conv, shuffle = net.tail
+        net.__class__ = DirectEDSR
+        net.add_module("last", _with_enlarged(conv, shuffle, net.bands))
+        del net.tail
+
+
+class DirectEDSR(edsr.EDSR):
+    """`EDSR` that adds the enlarged picture before the pixel shuffle."""
+
+    last: EnlargedSum
+
+    def forward(self, lr: Tensor) -> Tensor:
+        features = self.head(lr - 0.5)
+        return self.last(features + self.body(features), lr)
+
+
+def _ecbsr(net: ecbsr.ECBSR) -> None:
+    if net.skip == "bilinear" and net.scale > 1:
+        conv, shuffle = net.tail
+        net.__class__ = DirectECBSR
+        net.add_module("last", _with_enlarged(conv, shuffle, bands=3))
+        del net.tail
+
+
+class DirectECBSR(ecbsr.ECBSR):
+    """`ECBSR` that adds the enlarged picture before the pixel shuffle."""
+
+    last: EnlargedSum
+
+    def forward(self, lr: Tensor) -> Tensor:
+        return self.last(self.body(lr - 0.5), lr)
+
+
+def _with_enlarged(conv: nn.Module, shuffle: nn.Module, bands: int) -> EnlargedSum:
+    assert isinstance(shuffle, nn.PixelShuffle)
+    parameter = next(conv.parameters())
+    cells = BilinearCells(shuffle.upscale_factor, bands).to(parameter.device, parameter.dtype)
+    return EnlargedSum(conv, shuffle, cells)
 
 
 def _msrresnet(net: msrresnet.MSRResNet) -> None:
@@ -110,8 +150,12 @@ REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
     edsr.EDSR: _edsr,
     msrresnet.MSRResNet: _msrresnet,
     span.SPAN: _span,
+    ecbsr.ECBSR: _ecbsr,
 }
 """By exact class: what a subclass does with its modules nobody knows."""
+
+REWRITTEN = frozenset({DirectEDSR, DirectECBSR})
+"""What some of them become, with sequences that run as they stand."""
 
 
 def _fold_norms(sequence: nn.Sequential) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, Resampling, RowOp
+from kornia_srgan.ops.enlarged import BilinearCells
 from kornia_srgan.ops.fused import FreshSiLU, Slope
 
 
@@ -20,7 +21,7 @@ _ACTIVATIONS = (
     nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.SiLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.Hardswish, nn.Mish, nn.ELU,
     nn.ReLU6, nn.Softplus, nn.Identity, nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Slope, FreshSiLU,
 )  # fmt: skip
-LEAVES = (*_ACTIVATIONS, nn.Conv2d, nn.PixelShuffle, nn.PixelUnshuffle, nn.Upsample)
+LEAVES = (*_ACTIVATIONS, BilinearCells, nn.Conv2d, nn.PixelShuffle, nn.PixelUnshuffle, nn.Upsample)
 
 
 def module_op(module: nn.Module) -> RowOp:
@@ -36,6 +37,8 @@ def module_op(module: nn.Module) -> RowOp:
     if isinstance(module, _ACTIVATIONS):
         in_place = isinstance(module, Slope | FreshSiLU) or bool(getattr(module, "inplace", False))
         return Pointwise(module, in_place)
+    if isinstance(module, BilinearCells):
+        return Resampling(module, 1, 1, radius=1)
     if isinstance(module, nn.PixelShuffle):
         return shuffle_op(module.upscale_factor, down=False)
     if isinstance(module, nn.PixelUnshuffle):

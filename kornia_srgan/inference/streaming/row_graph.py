@@ -22,6 +22,7 @@ from kornia_srgan.inference.streaming.layers import (
     shuffle_op,
 )
 from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, RowOp, RowSums
+from kornia_srgan.ops.enlarged import EnlargedSum
 from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, apply_gate
 from kornia_srgan.ops.packed import PackedConv2d
 
@@ -97,6 +98,13 @@ def _residual(block: Residual, x: Any) -> Any:
     return torch.add(x, block.second(inner), alpha=block.scale)
 
 
+def _enlarged_sum(tail: EnlargedSum, features: Any, lr: Any) -> Any:
+    enlarged = tail.cells(lr)
+    if isinstance(tail.conv, PackedConv2d):
+        return tail.shuffle(tail.conv(features, add=enlarged))
+    return tail.shuffle(tail.conv(features) + enlarged)
+
+
 def _gated(block: GatedResidual, x: Any) -> Any:
     first = block.activation(block.first(x))
     half = block.third(block.activation(block.second(first)))
@@ -111,7 +119,8 @@ class _Aligned(Protocol):
 
 
 # What modules do, without what depends on sizes, devices and gradients.
-_PLAIN: dict[type[nn.Module], Callable[[Any, Any], Any]] = {
+_PLAIN: dict[type[nn.Module], Callable[..., Any]] = {
+    EnlargedSum: _enlarged_sum,
     Residual: _residual,
     Tail: _tail,
     GatedResidual: _gated,
