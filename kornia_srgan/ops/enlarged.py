@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.ops.packed import PackedConv2d
+from kornia_srgan.ops.packed import convolve_and_add
 
 
 class BilinearCells(nn.Module):
@@ -57,7 +57,4 @@ class EnlargedSum(nn.Module):
 
     def forward(self, features: Tensor, lr: Tensor) -> Tensor:
         """Convolve `features`, add the picture and shuffle."""
-        enlarged = self.cells(lr)
-        if isinstance(self.conv, PackedConv2d) and self.conv.sums_exactly:
-            return self.shuffle(self.conv(features, add=enlarged))
-        return self.shuffle(self.conv(features) + enlarged)
+        return self.shuffle(convolve_and_add(self.conv, features, self.cells(lr)))

@@ -90,12 +90,13 @@ class PackedConv2d(WinogradConv2d):
         if self.pays(input, input.shape[-2]):
             result = self.activation(winograd_convolve(input, self.kernels, self.bias))
             return result if add is None else result.add_(add)
-        result = self.rows(input, pad=True, add=add)
-        return result if self.inner else result.to(self.weight.dtype)
+        result = self.rows(input, pad=True, add=add if self.sums_exactly else None)
+        result = result if self.inner else result.to(self.weight.dtype)
+        return result if add is None or self.sums_exactly else result.add_(add)
 
     @property
     def sums_exactly(self) -> bool:
-        """Whether a sum in the call is as exact as one after it: not where it is rounded to fewer bits first."""
+        """Whether a sum in the call has as many bits as one after it."""
         return self.compute is None or self.inner
 
     def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
@@ -157,6 +158,11 @@ class PackedConv2d(WinogradConv2d):
         """The description of the convolution, with the options of this class."""
         low = f", compute={self.compute}" if self.compute else ""
         return f"{super().extra_repr()}, activation={self.activation.name}{low}"
+
+
+def convolve_and_add(conv: nn.Module, x: Tensor, add: Tensor) -> Tensor:
+    """A convolution that keeps the size, plus `add`; in one call where the convolution can."""
+    return conv(x, add=add) if isinstance(conv, PackedConv2d) else conv(x) + add
 
 
 def pack_weight(weight: Tensor, padding: tuple[int, int]) -> Tensor:

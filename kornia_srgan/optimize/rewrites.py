@@ -16,6 +16,7 @@ from kornia_srgan.components.generators.layers import kernel_before_shuffle
 from kornia_srgan.components.generators.reparam import ReparamConv2d
 from kornia_srgan.ops.enlarged import BilinearCells, EnlargedSum
 from kornia_srgan.ops.fused import GatedResidual, Residual, Slope, Tail
+from kornia_srgan.ops.packed import convolve_and_add
 
 
 def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
@@ -63,7 +64,10 @@ def _edsr(net: edsr.EDSR) -> None:
         net.tail[-1] = _take_shuffle(step, net.tail[-1])
     elif net.bilinear_skip and net.scale > 1:
         conv, shuffle = net.tail
+        *blocks, after = net.body
         net.__class__ = DirectEDSR
+        net.body = nn.Sequential(*blocks)
+        net.add_module("after", after)
         net.add_module("last", _with_enlarged(conv, shuffle, net.bands))
         del net.tail
 
@@ -71,11 +75,13 @@ def _edsr(net: edsr.EDSR) -> None:
 class DirectEDSR(edsr.EDSR):
     """`EDSR` that adds the enlarged picture before the pixel shuffle."""
 
+    after: nn.Module
     last: EnlargedSum
 
     def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, bands, h, w)` in [0, 1]."""
         features = self.head(lr - 0.5)
-        return self.last(features + self.body(features), lr)
+        return self.last(convolve_and_add(self.after, self.body(features), features), lr)
 
 
 def _ecbsr(net: ecbsr.ECBSR) -> None:
@@ -92,6 +98,7 @@ class DirectECBSR(ecbsr.ECBSR):
     last: EnlargedSum
 
     def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, 3, h, w)` in [0, 1]."""
         return self.last(self.body(lr - 0.5), lr)
 
 

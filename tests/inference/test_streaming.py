@@ -119,17 +119,21 @@ def test_wide_convolutions_take_half_the_multiplications_here_too(monkeypatch):
     assert len(taken) > 10
 
 
+@pytest.mark.parametrize("strip", [4, 12, 64])
 @pytest.mark.parametrize("name", generator_names(wrapped=False))
-def test_mixed_precision_streams_as_it_is(name, monkeypatch):
+def test_mixed_precision_streams_as_it_is(name, strip, monkeypatch):
+    monkeypatch.setattr("kornia_srgan.inference.streaming.streamer._FEWEST", strip)
+    monkeypatch.setattr("kornia_srgan.inference.streaming.streamer._MOST", strip)
     monkeypatch.setattr("kornia_srgan.optimize.optimize.bfloat16_pays", lambda: True)
     monkeypatch.setattr("kornia_srgan.optimize.optimize.is_faithful", lambda low, exact: True)
     ready = optimize_for_inference(small(name, 4, channels=16), dtype="auto")
     assert any(getattr(m, "compute", None) == torch.bfloat16 for m in ready.modules())
-    image = torch.rand(1, 3, 33, 21).contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
-        assert result.dtype == torch.float32
-        assert (result - ready(image)).abs().max() < 2 / 255
+    for height in (1, 2, 3, 33):
+        image = channels_last(torch.rand(1, 3, height, 21))
+        with torch.inference_mode():
+            result = torch.cat(list(streamer(ready).enlarge(image, channels_last)), dim=-2)
+            assert result.dtype == torch.float32
+            assert (result - ready(image)).abs().max() < 2 / 255
 
 
 def test_packaged_weights_keep_their_strong_channels_in_strips(monkeypatch):

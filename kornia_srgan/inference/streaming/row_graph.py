@@ -21,8 +21,7 @@ from kornia_srgan.inference.streaming.layers import (
     module_op,
     shuffle_op,
 )
-from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, RowOp, RowSums
-from kornia_srgan.ops.enlarged import EnlargedSum
+from kornia_srgan.inference.streaming.row_ops import Branch, Convolution, Pointwise, RowOp, RowSums, is_branch
 from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, apply_gate
 from kornia_srgan.ops.packed import PackedConv2d
 
@@ -98,13 +97,6 @@ def _residual(block: Residual, x: Any) -> Any:
     return torch.add(x, block.second(inner), alpha=block.scale)
 
 
-def _enlarged_sum(tail: EnlargedSum, features: Any, lr: Any) -> Any:
-    enlarged = tail.cells(lr)
-    if isinstance(tail.conv, PackedConv2d):
-        return tail.shuffle(tail.conv(features, add=enlarged))
-    return tail.shuffle(tail.conv(features) + enlarged)
-
-
 def _gated(block: GatedResidual, x: Any) -> Any:
     first = block.activation(block.first(x))
     half = block.third(block.activation(block.second(first)))
@@ -119,8 +111,7 @@ class _Aligned(Protocol):
 
 
 # What modules do, without what depends on sizes, devices and gradients.
-_PLAIN: dict[type[nn.Module], Callable[..., Any]] = {
-    EnlargedSum: _enlarged_sum,
+_PLAIN: dict[type[nn.Module], Callable[[Any, Any], Any]] = {
     Residual: _residual,
     Tail: _tail,
     GatedResidual: _gated,
@@ -139,7 +130,7 @@ class _Tracer(fx.Tracer):
         self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LEAVES)
+        return isinstance(m, LEAVES) or is_branch(m)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -219,6 +210,8 @@ class _Reader:
         if len(node.args) != 1 or len(more) != len(node.kwargs):
             raise NotByRowsError(f"{node.target} takes more than a tensor")
         number = self._number(node.args[0])
+        if isinstance(module, Residual):
+            return self._graph.add(Branch(module), number, number)
         if module in self._tails:
             return self._by_kernel_rows(self._tails[module], number)
         return self._graph.add(module_op(module), number, *map(self._number, more))
