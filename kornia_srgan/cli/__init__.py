@@ -10,5 +10,8 @@ def main() -> NoReturn:
     import sys
 
     from kornia_srgan.cli.app import run_command_line
+    from kornia_srgan.cli.leaving import QuickExit
 
-    sys.exit(run_command_line(sys.argv[1:]))
+    leaving = QuickExit()
+    leaving.code = run_command_line(sys.argv[1:])
+    sys.exit(leaving.code)

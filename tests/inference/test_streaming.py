@@ -171,6 +171,18 @@ def test_low_precision_streams_and_is_faithful(args, monkeypatch):
     assert grey_levels(by_rows(image), Upscaler(generator, device="cpu")(image)) <= 2
 
 
+def test_rows_that_were_handed_out_stay_as_they_are():
+    """What is kept of the rows lies in the same memory again and again; what others hold of it must not."""
+    rows, taken = row_stream._Rows(40), []
+    picture = channels_last(torch.rand(1, 2, 40, 3))
+    for top in range(0, 40, 8):
+        rows.append(picture[:, :, top : top + 8].clone())
+        rows.drop_until(top + 6)
+        taken.append((top + 6, rows.between(top + 6, top + 8)))
+    for first, found in taken:
+        assert torch.equal(found, picture[:, :, first : first + 2])
+
+
 def test_no_row_is_computed_twice(monkeypatch):
     rows, call = Counter(), Convolution.__call__
 

@@ -13,7 +13,7 @@ from kornia_srgan.inference.streaming.row_ops import Branch, Convolution, RowOp
 from kornia_srgan.ops.winograd import ROWS
 
 # Of the rows that a layer makes at once: fewer rows cost more calls, more leave the caches.
-_STEP_BYTES = 16 * 2**20
+_STEP_BYTES = 12 * 2**20
 
 
 class _Rows:
@@ -24,6 +24,7 @@ class _Rows:
         self.made = 0
         self._start = 0
         self._parts: list[Tensor] = []
+        self._store: Tensor | None = None
 
     @property
     def complete(self) -> bool:
@@ -51,8 +52,21 @@ class _Rows:
             head = self._parts[0]
             kept = head[:, :, first - self._start :]
             # A few rows must not keep the memory of many.
-            self._parts[0] = kept.clone() if 2 * kept.shape[-2] < head.shape[-2] else kept
+            self._parts[0] = self._stored(kept) if 2 * kept.shape[-2] < head.shape[-2] else kept
             self._start = first
+
+    def _stored(self, rows: Tensor) -> Tensor:
+        """A copy, in the memory of the one before: new memory for each would lie between large tensors."""
+        store = self._store
+        if store is None or store.shape != rows.shape or self._is_stored(rows):
+            self._store = rows.clone()
+            return self._store
+        return store.copy_(rows)
+
+    def _is_stored(self, rows: Tensor) -> bool:
+        """Whether they lie in the memory that other rows will take."""
+        store = self._store
+        return store is not None and rows.untyped_storage().data_ptr() == store.untyped_storage().data_ptr()
 
     def pieces(self, first: int, stop: int) -> list[Tensor]:
         """The rows from `first` to `stop` that lie in the picture, as they are kept: nothing is copied."""
@@ -65,10 +79,13 @@ class _Rows:
         return found
 
     def between(self, first: int, stop: int, dtype: torch.dtype | None = None) -> Tensor:
-        """Rows from `first` to `stop`; zeros outside the picture. Rows that are copied become of `dtype`."""
+        """Rows from `first` to `stop`; zeros outside the picture. Rows that are copied become of `dtype`.
+
+        They stay as they are, whatever is dropped later.
+        """
         found = self.pieces(first, stop)
         above, below = max(0, -first), max(0, stop - self.total)
-        if len(found) == 1 and not above and not below:
+        if len(found) == 1 and not above and not below and not self._is_stored(found[0]):
             return found[0]
         _, channels, _, width = found[0].shape
         shape = (1, channels, stop - first, width)

@@ -15,7 +15,7 @@ from kornia_srgan.inference.streaming.row_graph import NotByRowsError, RowGraph,
 from kornia_srgan.inference.streaming.row_stream import RowStream
 from kornia_srgan.ops.padding import pad_to_multiple
 
-_STRIP_PIXELS = 2**16  # of the picture, handed in at once: features of 64 channels are 16 MB in float32
+_STRIP_PIXELS = 3 * 2**14  # of the picture, handed in at once: features of 64 channels are 12 MB in float32
 _FEWEST, _MOST = 8, 64
 _CHECKED = ((5, 12), (1, 24))  # width of a picture, rows at once
 _OFF = {torch.float32: 1e-3}  # of the range, by dtype; half precision rounds in other places
