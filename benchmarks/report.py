@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 
 from kornia_srgan.benchmarking.machine import machine_facts
-from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
+from kornia_srgan.benchmarking.measurements import Result
 from kornia_srgan.benchmarking.schema import SCHEMA, make_document, write_json
 from kornia_srgan.errors import UserError
+from kornia_srgan.ops.measured import measure_in_turns
 
 __all__ = [
     "SCHEMA",

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from kornia_srgan.benchmarking.agreement import check_image, difference
 from kornia_srgan.benchmarking.cost import count_flops, count_plain_flops, matmul_rate, seconds_of
 from kornia_srgan.benchmarking.engines import Engine, Forward, ForwardPass, Network, set_up_own
-from kornia_srgan.benchmarking.measurements import Result, measure_in_turns
+from kornia_srgan.benchmarking.measurements import Result
 from kornia_srgan.benchmarking.peak_memory import memory_method, peak_memory
 from kornia_srgan.benchmarking.plan import Plan
 from kornia_srgan.benchmarking.schema import FORWARD, OURS, Case, ForwardDocument, Run, make_document
 from kornia_srgan.benchmarking.subjects import Subject
 from kornia_srgan.explain import one_line
+from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import mixes_precision
 

@@ -24,6 +24,7 @@ from kornia_srgan.environment import cache_folder, package_version
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.geometry import bands_of
+from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import optimize_for_inference
 
@@ -147,19 +148,17 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Li
             raise  # the provider is not there
         except UserError:
             continue  # it cannot serve this generator; PyTorch can
-    passes = {name: partial(_seconds, network, torch.float32) for name, network in served.items()}
-    passes["torch"] = partial(_seconds, optimize_for_inference(generator, dtype=dtype), dtype)
-    seconds = {name: _GAIN * least for name, least in _least_in_turns(passes).items()}
-    seconds["torch"] /= _GAIN
-    chosen = min(seconds, key=lambda name: seconds[name])
+    seconds = _least_seconds(served, dtype) if len(served) > 1 else {"torch": 0.0}
+    chosen = min(seconds, key=lambda name: seconds[name] * (1 if name == "torch" else _GAIN))
     _keep(lambda: write_text(kept, json.dumps(key | {"engine": chosen, "seconds": seconds}, indent=1)))
     return served[chosen]
 
 
-def _least_in_turns(passes: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+def _least_seconds(served: Mapping[str, nn.Module], dtype: torch.dtype | Literal["auto"]) -> dict[str, float]:
     """The fastest pass of each, in turns, so that other work on the machine meets them all."""
-    rounds = [{name: one_pass() for name, one_pass in passes.items()} for _ in range(_ROUNDS)]
-    return {name: min(seconds[name] for seconds in rounds) for name in passes}
+    passes = {name: partial(_seconds, network, torch.float32) for name, network in served.items()}
+    passes["torch"] = partial(_seconds, optimize_for_inference(served["torch"], dtype=dtype), dtype)
+    return {name: min(found) for name, found in measure_in_turns(passes, repeats=_ROUNDS).items()}
 
 
 @torch.inference_mode()

@@ -7,8 +7,9 @@ has measured: `measurements` and `take_over`.
 from __future__ import annotations
 
 import math
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +56,18 @@ def take_over(other: Measurements) -> None:
 
 def _machine() -> tuple[str, ...]:
     return (str(torch.__version__), torch.backends.cpu.get_cpu_capability(), *instruction_set())
+
+
+def measure_in_turns(
+    cases: Mapping[str, Callable[[], float]], *, repeats: int, seed: int = 0
+) -> dict[str, list[float]]:
+    """Measure every case once a round, in another order each round, so that drift hits all alike."""
+    order = random.Random(seed)
+    values: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(repeats):
+        for name in order.sample(list(cases), len(cases)):
+            values[name].append(cases[name]())
+    return values
 
 
 def least_seconds(run: Callable[[], object], repeats: int = _REPEATS) -> float:

@@ -172,7 +172,8 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
     for _ in range(2):
         assert isinstance(choice.with_engine(net, "auto"), OnnxGenerator) is expected
     assert len(calls) == 2 * choice._ROUNDS  # in turns; the second time it is known
-    assert [isinstance(call, OnnxGenerator) for call in calls] == [False, True] * choice._ROUNDS
+    pairs = zip(calls[::2], calls[1::2], strict=True)
+    assert all({isinstance(call, OnnxGenerator) for call in pair} == {False, True} for pair in pairs)
     (kept,) = (tmp_path / "cache/kornia_srgan/engines").glob("*.json")
     assert json.loads(kept.read_text())["engine"] == (engine if expected else "torch")
     other = made("edsr")
@@ -180,6 +181,19 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
         other.head.weight.mul_(2)
     choice.with_engine(other, "auto")
     assert len(calls) == 4 * choice._ROUNDS
+
+
+def test_auto_measures_nothing_where_no_engine_can_serve(monkeypatch, tmp_path):
+    def refused(*args, **options):
+        raise UserError("not this one")
+
+    monkeypatch.setattr(choice, "_exported", refused)
+    monkeypatch.setattr(choice, "_seconds", None)
+    monkeypatch.setattr(choice, "installed_engines", lambda: ["onnxruntime"])
+    net = made("edsr")
+    assert choice.with_engine(net, "auto") is net
+    (kept,) = (tmp_path / "cache/kornia_srgan/engines").glob("*.json")
+    assert json.loads(kept.read_text())["engine"] == "torch"
 
 
 def test_auto_compares_the_best_pass_of_each(engine, monkeypatch):
