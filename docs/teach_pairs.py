@@ -62,6 +62,10 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=1, help="LR images of each photograph")
     parser.add_argument("--once", action="store_true", help="one answer instead of the mean of eight")
     args = parser.parse_args()
+    if args.copies < 1:
+        parser.error(f"--copies must be 1 or more; got {args.copies}")
+    if args.copies > 1 and args.recipe is None:
+        parser.error("--copies is for --recipe: without damage all copies of a photograph are the same")
     degradation = degradation_of(args.recipe)
     teacher = Upscaler.from_pretrained(args.weights, ensemble=not args.once, dtype="auto")
     for part in ("lr", "hr"):

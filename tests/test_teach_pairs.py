@@ -58,3 +58,19 @@ def test_copies_are_damaged_as_the_recipe_says_each_in_another_way(script, tmp_p
     assert 11 < (first.astype(float) - second).std() < 14  # 9 times the root of 2
     taught = Upscaler.from_pretrained("edsr-light-x4", dtype="auto")(second)
     assert np.array_equal(read_rgb(out / "hr" / "00000-flat-1.png"), taught)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--copies", "0"], "--copies must be 1 or more; got 0"),
+        (["--copies", "2"], "--copies is for --recipe"),
+    ],
+)
+def test_copies_that_make_no_sense_are_refused(options, told, script, tmp_path, monkeypatch, capsys):
+    argv = ["teach_pairs.py", "edsr-light-x4", str(tmp_path / "out"), str(tmp_path), *options]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
