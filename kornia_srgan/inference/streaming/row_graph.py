@@ -21,7 +21,7 @@ from kornia_srgan.inference.streaming.layers import (
     module_op,
     shuffle_op,
 )
-from kornia_srgan.inference.streaming.row_ops import Branch, Convolution, Pointwise, RowOp, RowSums, is_branch
+from kornia_srgan.inference.streaming.row_ops import Convolution, Pointwise, RowOp, RowSums
 from kornia_srgan.ops.fused import GatedResidual, Residual, Tail, apply_gate
 from kornia_srgan.ops.packed import PackedConv2d
 
@@ -130,7 +130,7 @@ class _Tracer(fx.Tracer):
         self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, LEAVES) or is_branch(m)
+        return isinstance(m, LEAVES)
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -210,8 +210,6 @@ class _Reader:
         if len(node.args) != 1 or len(more) != len(node.kwargs):
             raise NotByRowsError(f"{node.target} takes more than a tensor")
         number = self._number(node.args[0])
-        if isinstance(module, Residual):
-            return self._graph.add(Branch(module), number, number)
         if module in self._tails:
             return self._by_kernel_rows(self._tails[module], number)
         return self._graph.add(module_op(module), number, *map(self._number, more))

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kornia_srgan.ops.fused import Residual
 from kornia_srgan.ops.packed import PackedConv2d
 from kornia_srgan.ops.winograd import ROWS, WinogradConv2d, write_rows
 
@@ -109,7 +108,9 @@ class Convolution:
 
     def dtype_for(self, rows: Tensor) -> torch.dtype:
         """The dtype in which the convolution multiplies such rows."""
-        return _dtype_for(self.conv, rows)
+        conv = self.conv
+        low = conv.compute if isinstance(conv, PackedConv2d) and conv.can_pack(rows) else None
+        return low or rows.dtype
 
     def _rows(self, x: Tensor) -> Tensor:
         conv = self.conv
@@ -138,60 +139,6 @@ class Convolution:
 
     def _cut(self, result: Tensor) -> Tensor:
         return result[:, :, self.radius : result.shape[-2] - self.radius]
-
-
-def is_branch(module: nn.Module) -> bool:
-    """Whether `Branch` does a residual block: two 3x3 convolutions in fewer bits than its sum."""
-    return (
-        isinstance(module, Residual)
-        and module.scale == 1.0
-        and isinstance(module.activation, nn.Identity)
-        and all(
-            isinstance(conv, PackedConv2d) and conv.compute is not None and conv.kernel_size == (3, 3)
-            for conv in (module.first, module.second)
-        )
-    )
-
-
-class Branch:
-    """The two convolutions of a residual block, whose result is added to its input.
-
-    Of the rows between them, those around a strip are computed with each of the two: that takes less time
-    than to copy them all beside each other.
-
-    Args:
-        block: One of which `is_branch` is true.
-    """
-
-    radius, zeros, take, give, writes_input = 2, False, 1, 1, False
-
-    def __init__(self, block: Residual) -> None:
-        assert isinstance(block.first, PackedConv2d)
-        assert isinstance(block.second, PackedConv2d)
-        self.first, self.second = block.first, block.second
-
-    def __call__(self, inputs: Sequence[Tensor], above: int, below: int) -> Tensor:
-        """Convolve twice."""
-        inner = _between(self.first, F.pad(inputs[0], (0, 0, above < 2, below < 2)))
-        return _between(self.second, F.pad(inner, (0, 0, above < 1, below < 1)))
-
-    def fuses_sum(self, inputs: Sequence[Tensor]) -> bool:
-        """No: the sum has more bits."""
-        return False
-
-    def dtype_for(self, rows: Tensor) -> torch.dtype:
-        """The dtype in which the convolutions multiply such rows."""
-        return _dtype_for(self.first, rows)
-
-
-def _between(conv: PackedConv2d, x: Tensor) -> Tensor:
-    """Convolve; the first and the last row are only looked at."""
-    return conv.rows(x) if conv.can_pack(x) else conv(x)[:, :, 1:-1]
-
-
-def _dtype_for(conv: nn.Module, rows: Tensor) -> torch.dtype:
-    low = conv.compute if isinstance(conv, PackedConv2d) and conv.can_pack(rows) else None
-    return low or rows.dtype
 
 
 def _detour(conv: WinogradConv2d, x: Tensor) -> Tensor:

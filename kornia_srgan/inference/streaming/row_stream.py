@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kornia_srgan.inference.streaming.row_graph import RowGraph
-from kornia_srgan.inference.streaming.row_ops import Branch, Convolution, RowOp
+from kornia_srgan.inference.streaming.row_ops import Convolution, RowOp
 from kornia_srgan.ops.winograd import ROWS
 
 # Of the rows that a layer makes at once: fewer rows cost more calls, more leave the caches.
@@ -145,7 +145,7 @@ class _Work:
             above, below = min(above, first), min(below, self.inputs[0].total - stop)
         head, *others = self.inputs
         kept = [rows.kept for rows in self.inputs]
-        conv = op if isinstance(op, Convolution | Branch) else None
+        conv = op if isinstance(op, Convolution) else None
         apart = others if conv and not conv.fuses_sum(kept) else []
         dtype = conv.dtype_for(kept[0]) if conv else None  # what is copied anyway is converted on the way
         seen = [head.between(first - above, stop + below, dtype)]
