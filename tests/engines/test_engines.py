@@ -21,6 +21,7 @@ from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.inference.upscaler import Upscaler
+from kornia_srgan.registry.catalog import GENERATORS
 from tests.helpers.extras import pretend_missing
 from tests.helpers.tolerances import assert_near
 
@@ -48,7 +49,7 @@ def exported_bytes(name):
 
 def exported(net):
     """Once for all tests: exporting takes seconds."""
-    (name,) = (n for n, make in NETS.items() if type(make()) is type(net))
+    (name,) = (n for n, make in NETS.items() if isinstance(net, type(make())))
     return exported_bytes(name)
 
 
@@ -292,3 +293,19 @@ def test_auto_without_engines_is_pytorch(monkeypatch):
     monkeypatch.setattr(choice, "installed_engines", list)
     net = made("edsr")
     assert choice.with_engine(net, "auto") is net
+
+
+@pytest.mark.parametrize("name", ["edsr", "ecbsr"])
+def test_what_is_exported_for_an_engine_does_the_same_without_interpolation(name):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    torch.manual_seed(0)
+    net = GENERATORS.create(name, scale=2, channels=8, num_blocks=1).eval()
+    data = module_to_onnx(choice._simplified(net))
+    assert "Resize" not in {node.op_type for node in onnx.load_from_string(data).graph.node}
+    made = OnnxGenerator(data, "onnxruntime")
+    assert (made.scale, made.halo) == (net.scale, net.halo)
+    for height, width in ((1, 1), (7, 4)):
+        lr = torch.rand(1, 3, height, width)
+        with torch.inference_mode():
+            assert_near(made(lr), net(lr), "exported")
