@@ -12,7 +12,7 @@ from torch import nn
 from kornia_srgan.components.generators import compact, srresnet
 from kornia_srgan.ops.fused import ChannelSlope, FreshSiLU, GatedResidual, Residual, Slope, Tail
 from kornia_srgan.ops.packed import IDENTITY, Activation, PackedConv2d, can_become_packed
-from kornia_srgan.optimize.rewrites import REWRITES, REWRITTEN
+from kornia_srgan.optimize.rewrites import REWRITES, REWRITTEN, DirectECBSR
 
 OWN = frozenset({*REWRITES, *REWRITTEN, compact.Compact})
 """Whose sequences run as they stand; by exact class: what others do with theirs nobody knows."""
@@ -119,6 +119,9 @@ def find_chains(net: nn.Module) -> Iterator[list[Slot]]:
     if isinstance(net, srresnet.SRResNet):
         tail = _slots(net.tail) if isinstance(net.tail, nn.Sequential) else iter([Slot(net, "tail")])
         yield from (list(_slots(net.head)), list(_slots(net.body)), [*_slots(net.upsample), *tail])
+        return
+    if isinstance(net, DirectECBSR):
+        yield [*_slots(net.body), Slot(net.last, "conv")]
         return
     for child in net.children():
         if isinstance(child, nn.Sequential):
