@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kornia_srgan.components.generators import ecbsr, edsr, msrresnet, span, srresnet
+from kornia_srgan.components.generators import ecbsr, edge_resnet, edsr, msrresnet, span, srresnet
 from kornia_srgan.components.generators.layers import kernel_before_shuffle
 from kornia_srgan.components.generators.reparam import ReparamConv2d
 from kornia_srgan.ops.enlarged import BilinearCells, EnlargedSum
@@ -82,6 +82,10 @@ def add_before_shuffle(net: nn.Module) -> None:
         net.add_module("last", _with_enlarged(net.tail, bands=3))
         del net.tail
         net.__class__ = DirectECBSR
+    if type(net) is edge_resnet.EdgeResNet and net.scale > 1:
+        net.add_module("last", _with_enlarged(net.tail, net.bands))
+        del net.tail
+        net.__class__ = DirectEdgeResNet
 
 
 def _is_direct(tail: nn.Module) -> bool:
@@ -118,6 +122,25 @@ class DirectECBSR(ecbsr.ECBSR):
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `(B, 3, h, w)` in [0, 1]."""
         return self.last(self.body(lr - 0.5), lr)
+
+
+def _edge_resnet(net: edge_resnet.EdgeResNet) -> None:
+    for index, block in enumerate(net.body):
+        if isinstance(block, edge_resnet.EdgeBlock) and len(block.convs) > 1:
+            *inner, last = block.convs
+            layers = [layer for conv in inner for layer in (conv, Slope(0.0))]
+            net.body[index] = Residual(nn.Sequential(*layers[:-1]), layers[-1], last)
+    add_before_shuffle(net)
+
+
+class DirectEdgeResNet(edge_resnet.EdgeResNet):
+    """`EdgeResNet` that adds the enlarged picture before the pixel shuffle."""
+
+    last: EnlargedSum
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Enlarge `(B, bands, h, w)` in [0, 1]."""
+        return self.last(self.body(self.head(lr - 0.5)), lr)
 
 
 def _msrresnet(net: msrresnet.MSRResNet) -> None:
@@ -169,10 +192,11 @@ REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
     msrresnet.MSRResNet: _msrresnet,
     span.SPAN: _span,
     ecbsr.ECBSR: add_before_shuffle,
+    edge_resnet.EdgeResNet: _edge_resnet,
 }
 """By exact class: what a subclass does with its modules nobody knows."""
 
-REWRITTEN = frozenset({DirectEDSR, DirectECBSR})
+REWRITTEN = frozenset({DirectEDSR, DirectECBSR, DirectEdgeResNet})
 """What some of them become, with sequences that run as they stand."""
 
 

@@ -61,6 +61,13 @@ GENERATORS: Table = (
         "Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
     ),
     (
+        "edge_resnet",
+        "edge_resnet:EdgeResNet",
+        (),
+        "Few, deep residual blocks of convolutions that learn with edge filters beside them; light",
+        "Zhang et al. 2021, ACM Multimedia, doi 10.1145/3474085.3475291",
+    ),
+    (
         "spandrel",
         "community:SpandrelGenerator",
         (),

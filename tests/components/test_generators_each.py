@@ -12,6 +12,7 @@ from torch import nn
 
 from kornia_srgan.components.generators.compact import Compact
 from kornia_srgan.components.generators.ecbsr import ECBSR, EdgeConv2d
+from kornia_srgan.components.generators.edge_resnet import EdgeResNet
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.layers import scale_steps
 from kornia_srgan.components.generators.rrdb import RRDB
@@ -353,3 +354,32 @@ class TestECBSR:
         with torch.no_grad():
             difference = ECBSR(skip=skip)(lr) - F.interpolate(lr, scale_factor=4, mode=skip)
         assert 0 < difference.abs().mean() < 0.1
+
+
+class TestEdgeResNet:
+    @pytest.mark.parametrize("wrong", ["channels", "num_blocks", "block_convs", "bands"])
+    def test_wrong_arguments_are_named(self, wrong: str) -> None:
+        with pytest.raises(ArgumentError, match=wrong):
+            EdgeResNet(**{wrong: 0})
+
+    def test_starts_near_the_enlarged_image(self) -> None:
+        torch.manual_seed(0)
+        lr = torch.rand(1, 3, 12, 12)
+        with torch.no_grad():
+            difference = EdgeResNet()(lr) - F.interpolate(lr, scale_factor=4, mode="bilinear")
+        assert 0 < difference.abs().mean() < 0.1
+
+    def test_written_out(self) -> None:
+        torch.manual_seed(0)
+        net = EdgeResNet(scale=2, channels=8, num_blocks=2, block_convs=3, bands=4).double()
+        lr = torch.rand(1, 4, 7, 5, dtype=torch.float64)
+        x = net.head(lr - 0.5)
+        for number in range(2):
+            a, b, c = (net.get_submodule(f"body.{number}.convs.{k}") for k in range(3))
+            x = x + c(b(a(x).clamp(min=0)).clamp(min=0))
+        expected = F.pixel_shuffle(net.tail[0](x), 2) + F.interpolate(lr, scale_factor=2, mode="bilinear")
+        torch.testing.assert_close(net(lr), expected)
+
+    def test_halo(self) -> None:
+        net = EdgeResNet(channels=4, num_blocks=2, block_convs=3)
+        assert net.halo == measured_halo(net, 4)

@@ -295,7 +295,7 @@ def test_auto_without_engines_is_pytorch(monkeypatch):
     assert choice.with_engine(net, "auto") is net
 
 
-@pytest.mark.parametrize("name", ["edsr", "ecbsr"])
+@pytest.mark.parametrize("name", ["edsr", "ecbsr", "edge_resnet"])
 def test_what_is_exported_for_an_engine_does_the_same_without_interpolation(name):
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

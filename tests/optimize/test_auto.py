@@ -50,7 +50,9 @@ def test_every_generator_takes_and_gives_float32_and_is_faithful(name, pays):
         assert (found - expected).abs().max() * 255 <= LEVELS
 
 
-@pytest.mark.parametrize("name", ["edsr", "srresnet", "span", "ecbsr", "compact", "rrdb", "msrresnet"])
+@pytest.mark.parametrize(
+    "name", ["edsr", "srresnet", "span", "ecbsr", "edge_resnet", "compact", "rrdb", "msrresnet"]
+)
 def test_all_but_the_first_layer_multiply_in_bfloat16(name, pays):
     net = trained(small(name, scale=4, channels=16)) if name != "rrdb" else small(name, scale=4, channels=16)
     ready = optimize_for_inference(net, dtype="auto")
