@@ -38,6 +38,8 @@ def optimize_for_inference(
     - Re-parameterised convolutions are merged into one 3x3 convolution.
     - If a generator ends in convolution, pixel shuffle, activation, convolution, all of them run before the
       shuffle, on fewer and wider pixels (see `rewrites.before_shuffle`), and strip by strip (`fused.Tail`).
+    - A bilinearly enlarged picture that is added after the last pixel shuffle is added before it, as a small
+      convolution (`enlarged.BilinearCells`).
     - Channels-last makes convolutions on a CPU up to twice as fast.
     - On a CPU, a convolution, its activation and the following sum are one call (`packed.PackedConv2d`), and
       wide 3x3 convolutions on large images use half the multiplications if that is measured to be faster
@@ -53,8 +55,9 @@ def optimize_for_inference(
     original.
 
     Args:
-        generator: Any module. `SRResNet`, `EDSR`, `MSRResNet` and `SPAN` (but not subclasses) are
-            restructured, also inside another module. Modules with hooks or parametrizations are left alone.
+        generator: Any module. `SRResNet`, `EDSR`, `EdgeResNet`, `ECBSR`, `MSRResNet` and `SPAN` (but not
+            subclasses) are restructured, also inside another module. Modules with hooks or parametrizations
+            are left alone.
         dtype: The dtype of the copy; None keeps it, `"auto"` chooses by the device, see `dtype_for` and
             `mixes_precision`.
         channels_last: Use the channels-last memory format.

@@ -71,35 +71,34 @@ def add_before_shuffle(net: nn.Module) -> None:
 
     That is one small convolution instead of an interpolation, which is faster in other engines too.
     """
-    if type(net) is edsr.EDSR and net.bilinear_skip and net.scale > 1 and _is_direct(net.tail):
+    if type(net) is edsr.EDSR and net.bilinear_skip and _is_direct(net.tail):
         *blocks, after = net.body
         net.body = nn.Sequential(*blocks)
         net.add_module("after", after)
-        net.add_module("last", _with_enlarged(net.tail, net.bands))
-        del net.tail
+        _take_tail(net, net.tail, net.bands)
         net.__class__ = DirectEDSR
-    if type(net) is ecbsr.ECBSR and net.skip == "bilinear" and net.scale > 1:
-        net.add_module("last", _with_enlarged(net.tail, bands=3))
-        del net.tail
+    if type(net) is ecbsr.ECBSR and net.skip == "bilinear" and _is_direct(net.tail):
+        _take_tail(net, net.tail, bands=3)
         net.__class__ = DirectECBSR
-    if type(net) is edge_resnet.EdgeResNet and net.scale > 1:
-        net.add_module("last", _with_enlarged(net.tail, net.bands))
-        del net.tail
+    if type(net) is edge_resnet.EdgeResNet and _is_direct(net.tail):
+        _take_tail(net, net.tail, net.bands)
         net.__class__ = DirectEdgeResNet
 
 
-def _is_direct(tail: nn.Module) -> bool:
-    """Whether a tail is a convolution and a pixel shuffle."""
-    kinds = [type(layer) for layer in tail.children()]
-    return kinds == [nn.Conv2d, nn.PixelShuffle]
+def _is_direct(tail: nn.Sequential) -> bool:
+    """Whether a tail is a convolution and a pixel shuffle that enlarges."""
+    conv, *others = tail
+    shuffle = others[0] if len(others) == 1 else None
+    return type(conv) is nn.Conv2d and isinstance(shuffle, nn.PixelShuffle) and shuffle.upscale_factor > 1
 
 
-def _with_enlarged(tail: nn.Sequential, bands: int) -> EnlargedSum:
+def _take_tail(net: nn.Module, tail: nn.Sequential, bands: int) -> None:
     conv, shuffle = tail
     assert isinstance(shuffle, nn.PixelShuffle)
     parameter = next(conv.parameters())
     cells = BilinearCells(shuffle.upscale_factor, bands).to(parameter.device, parameter.dtype)
-    return EnlargedSum(conv, shuffle, cells)
+    net.add_module("last", EnlargedSum(conv, shuffle, cells))
+    del net.tail
 
 
 class DirectEDSR(edsr.EDSR):
