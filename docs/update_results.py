@@ -20,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from kornia_srgan import Upscaler, evaluate, load_generator
+from kornia_srgan.allocator import keep_freed_memory
 from kornia_srgan.benchmarking.forward import run_forward
 from kornia_srgan.benchmarking.machine import machine_in_words
 from kornia_srgan.benchmarking.plan import Plan
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*", type=Path)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     given = parser.parse_intermixed_args()
+    keep_freed_memory()  # as the commands do
     models = {name: load_generator(name).module for name in zoo_names()}
     if "results" in given.only:
         results(models, given.data)

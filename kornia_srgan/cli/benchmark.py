@@ -84,6 +84,7 @@ def command(
 
     The exit code is 1 if kornia-srgan failed on a case. Failures of other engines are only reported.
     """
+    from kornia_srgan.allocator import keep_freed_memory
     from kornia_srgan.benchmarking.engines import find_engines
     from kornia_srgan.benchmarking.forward import run_forward
     from kornia_srgan.benchmarking.plan import Plan
@@ -117,6 +118,7 @@ def command(
     check_engine(engine)
     subjects = find_subjects(generator or (), weights or (), scale=scale)
     where = pick_device(device)
+    keep_freed_memory()  # as upscale does
     with console(stderr=True).status("measuring") as status:
         document = run_forward(subjects, plan, engines=engines, device=where, progress=status.update)
     _print(document, markdown=markdown)  # first: a full disk must not take the figures away

@@ -59,6 +59,13 @@ def test_all_outputs(capsys, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_memory_is_kept_as_upscale_keeps_it(capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr("kornia_srgan.allocator.keep_freed_memory", lambda: calls.append("kept") or True)
+    assert invoke(capsys, *QUICK, "--generator", SMALL_EDSR).code == 0
+    assert calls == ["kept"]
+
+
 def test_figures_are_shown_although_they_cannot_be_written(capsys, monkeypatch, tmp_path):
     def full(path, *_):
         raise UserError(f"cannot write {path}: No space left on device")
