@@ -134,8 +134,8 @@ def _fastest(generator: nn.Module, provider: str | None, dtype: torch.dtype | Li
     names: list[EngineName] = ["onnxruntime"] if provider else installed_engines()
     if not names:
         return generator
-    key = _machine() | {"weights": _fingerprint(generator), "provider": provider, "dtype": str(dtype)}
-    key["form"] = _FORM
+    asked = {"weights": _fingerprint(generator), "provider": provider, "dtype": str(dtype), "form": _FORM}
+    key = _machine() | asked
     kept = _cache() / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.json"
     try:
         chosen = str(json.loads(kept.read_text())["engine"])

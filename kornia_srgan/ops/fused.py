@@ -74,7 +74,7 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` plus the scaled residual, in the dtype of `x`."""
         inner = self.activation(self.first(x))
-        if self.scale == 1.0 and isinstance(self.second, PackedConv2d) and inner.dtype == x.dtype:
+        if self.scale == 1.0 and isinstance(self.second, PackedConv2d):
             return self.second(inner, add=x)
         residual = self.second(inner)
         if (torch.is_grad_enabled() and residual.requires_grad) or torch.compiler.is_compiling():

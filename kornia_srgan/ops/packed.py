@@ -83,21 +83,19 @@ class PackedConv2d(WinogradConv2d):
         self._suits = suits_winograd(conv) and compute is None
 
     def forward(self, input: Tensor, add: Tensor | None = None) -> Tensor:
-        """Convolve `(B, C, H, W)` and add `add` before the result is rounded."""
+        """Convolve `(B, C, H, W)` and add `add`, before the result is rounded or after it, in more bits."""
         if not self.can_pack(input):
             result = self.exact(input)
             return result if add is None else result + add
         if self.pays(input, input.shape[-2]):
             result = self.activation(winograd_convolve(input, self.kernels, self.bias))
             return result if add is None else result.add_(add)
-        result = self.rows(input, pad=True, add=add if self.sums_exactly else None)
+        fused = add if add is not None and add.dtype == (self.compute or self.weight.dtype) else None
+        result = self.rows(input, pad=True, add=fused)
         result = result if self.inner else result.to(self.weight.dtype)
-        return result if add is None or self.sums_exactly else result.add_(add)
-
-    @property
-    def sums_exactly(self) -> bool:
-        """Whether a sum in the call has as many bits as one after it."""
-        return self.compute is None or self.inner
+        if add is None or fused is not None:
+            return result
+        return result.to(torch.result_type(result, add)).add_(add)
 
     def rows(self, x: Tensor, *, pad: bool = False, add: Tensor | None = None) -> Tensor:
         """Convolve directly, in the dtype of multiplications; by default without padding above and below.

@@ -59,21 +59,8 @@ def _packed(
 
 
 def _pack_residual(part: Residual, compute: torch.dtype | None) -> None:
-    if isinstance(part.first, nn.Sequential):
-        _pack_deep_residual(part, part.first, compute)
-        return
-    activation = _activation(part.activation)
-    if activation is None or not (can_become_packed(part.first) and can_become_packed(part.second)):
-        return
-    part.first = _packed(part.first, activation, compute, inner=True)
-    part.activation = nn.Identity()
-    part.second = _packed(part.second, IDENTITY, compute, inner=True)
-
-
-def _pack_deep_residual(part: Residual, first: nn.Sequential, compute: torch.dtype | None) -> None:
-    _pack_chain([*_slots(first), Slot(part, "activation"), Slot(part, "second")], compute)
-    if isinstance(part.second, PackedConv2d):
-        part.second.inner = part.second.compute is not None
+    before = _slots(part.first) if isinstance(part.first, nn.Sequential) else [Slot(part, "first")]
+    _pack_chain([*before, Slot(part, "activation"), Slot(part, "second")], compute)
 
 
 def _pack_gated(part: GatedResidual, compute: torch.dtype | None) -> None:

@@ -43,6 +43,13 @@ class EdgeConv2d(ReparamConv2d):
         self.strength = nn.Parameter(torch.randn(len(_EDGES), outputs) * 1e-3)
         self.register_buffer("edges", torch.tensor(_EDGES, dtype=torch.float32), persistent=False)
 
+    @torch.no_grad()
+    def start_small(self) -> None:
+        """Divide the first weights by ten, for a residual that is to begin small."""
+        for layer in (self.plain, self.expand[1]):
+            assert isinstance(layer, nn.Conv2d)
+            layer.weight.mul_(0.1)
+
     def kernel(self) -> tuple[Tensor, Tensor]:
         """The kernel and bias of the one convolution."""
         weight, bias = parameters_of(self.plain)
@@ -114,11 +121,9 @@ class ECBSR(nn.Module):
             ]
         self.body = nn.Sequential(*layers)
         self.tail = nn.Sequential(EdgeConv2d(channels, 3 * scale**2), nn.PixelShuffle(scale))
-        with torch.no_grad():  # start near the enlarged image
-            for name in ("plain", "expand.1"):
-                part = self.tail[0].get_submodule(name)
-                assert isinstance(part, nn.Conv2d)
-                part.weight.mul_(0.1)
+        last = self.tail[0]
+        assert isinstance(last, EdgeConv2d)
+        last.start_small()  # near the enlarged image
 
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""

@@ -17,11 +17,8 @@ class EdgeBlock(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(EdgeConv2d(channels, channels) for _ in range(convs))
         last = self.convs[-1]
-        with torch.no_grad():  # a small residual at first
-            for name in ("plain", "expand.1"):
-                part = last.get_submodule(name)
-                assert isinstance(part, nn.Conv2d)
-                part.weight.mul_(0.1)
+        assert isinstance(last, EdgeConv2d)
+        last.start_small()
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the residual."""

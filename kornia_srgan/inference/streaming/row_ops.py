@@ -102,9 +102,8 @@ class Convolution:
     def fuses_sum(self, inputs: Sequence[Tensor]) -> bool:
         """Whether the call adds the second input, given some rows of each."""
         x, *added = inputs
-        if not (isinstance(self.conv, PackedConv2d) and self.conv.sums_exactly):
-            return False
-        return all(other.dtype == x.dtype for other in added)
+        computed = self.dtype_for(x)
+        return isinstance(self.conv, PackedConv2d) and all(other.dtype == computed for other in added)
 
     def dtype_for(self, rows: Tensor) -> torch.dtype:
         """The dtype in which the convolution multiplies such rows."""
