@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from kornia_srgan.components.generators import compact, srresnet
+from kornia_srgan.components.generators import compact, ecbsr, srresnet
+from kornia_srgan.ops.enlarged import EnlargedSum
 from kornia_srgan.ops.fused import ChannelSlope, FreshSiLU, GatedResidual, Residual, Slope, Tail
 from kornia_srgan.ops.packed import IDENTITY, Activation, PackedConv2d, can_become_packed
-from kornia_srgan.optimize.rewrites import REWRITES, REWRITTEN, DirectECBSR
+from kornia_srgan.optimize.rewrites import REWRITES
 
-OWN = frozenset({*REWRITES, *REWRITTEN, compact.Compact})
+OWN = frozenset({*REWRITES, compact.Compact})
 """Whose sequences run as they stand; by exact class: what others do with theirs nobody knows."""
 
 _LEAST_CHANNELS = 16
@@ -116,8 +117,9 @@ def find_chains(net: nn.Module) -> Iterator[list[Slot]]:
         tail = _slots(net.tail) if isinstance(net.tail, nn.Sequential) else iter([Slot(net, "tail")])
         yield from (list(_slots(net.head)), list(_slots(net.body)), [*_slots(net.upsample), *tail])
         return
-    if isinstance(net, DirectECBSR):
-        yield [*_slots(net.body), Slot(net.last, "conv")]
+    if isinstance(net, ecbsr.ECBSR):
+        tail = iter([Slot(net.tail, "conv")]) if isinstance(net.tail, EnlargedSum) else _slots(net.tail)
+        yield [*_slots(net.body), *tail]
         return
     for child in net.children():
         if isinstance(child, nn.Sequential):

@@ -14,9 +14,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from kornia_srgan.components.generators import ecbsr, edge_resnet, edsr, msrresnet, span, srresnet
 from kornia_srgan.components.generators.layers import kernel_before_shuffle
 from kornia_srgan.components.generators.reparam import ReparamConv2d
+from kornia_srgan.components.generators.skips import SkipBody, SkipTail
 from kornia_srgan.ops.enlarged import BilinearCells, EnlargedSum
 from kornia_srgan.ops.fused import GatedResidual, Residual, Slope, Tail
-from kornia_srgan.ops.packed import convolve_and_add
 
 
 def before_shuffle(conv: nn.Conv2d, factor: int) -> nn.Conv2d:
@@ -56,71 +56,19 @@ def _srresnet(net: srresnet.SRResNet) -> None:
 
 
 def _edsr(net: edsr.EDSR) -> None:
-    for index, block in enumerate(net.body):
-        if isinstance(block, edsr.ResidualBlock):
-            net.body[index] = Residual(block.conv1, Slope(0.0), block.conv2, block.residual_scale)
-    step = net.tail[-2] if len(net.tail) >= 2 else None
+    if type(net.body) is SkipBody:
+        *blocks, last = (_fused(block) for block in net.body)
+        net.add_module("body", Residual(nn.Sequential(*blocks), nn.Identity(), last))
+    step = net.tail[-2] if isinstance(net.tail, SkipTail) and len(net.tail) >= 2 else None
     if isinstance(step, nn.Sequential):  # not `direct`, not scale 1
         net.tail[-1] = _take_shuffle(step, net.tail[-1])
-    else:
-        add_before_shuffle(net)
+    add_before_shuffle(net)
 
 
-def add_before_shuffle(net: nn.Module) -> None:
-    """Let a network that adds the bilinearly enlarged picture do so before its pixel shuffle; others stay.
-
-    That is one small convolution instead of an interpolation, which is faster in other engines too.
-    """
-    if type(net) is edsr.EDSR and net.bilinear_skip and _is_direct(net.tail):
-        *blocks, after = net.body
-        net.body = nn.Sequential(*blocks)
-        net.add_module("after", after)
-        _take_tail(net, net.tail, net.bands)
-        net.__class__ = DirectEDSR
-    if type(net) is ecbsr.ECBSR and net.skip == "bilinear" and _is_direct(net.tail):
-        _take_tail(net, net.tail, bands=3)
-        net.__class__ = DirectECBSR
-    if type(net) is edge_resnet.EdgeResNet and _is_direct(net.tail):
-        _take_tail(net, net.tail, net.bands)
-        net.__class__ = DirectEdgeResNet
-
-
-def _is_direct(tail: nn.Sequential) -> bool:
-    """Whether a tail is a convolution and a pixel shuffle that enlarges."""
-    conv, *others = tail
-    shuffle = others[0] if len(others) == 1 else None
-    return type(conv) is nn.Conv2d and isinstance(shuffle, nn.PixelShuffle) and shuffle.upscale_factor > 1
-
-
-def _take_tail(net: nn.Module, tail: nn.Sequential, bands: int) -> None:
-    conv, shuffle = tail
-    assert isinstance(shuffle, nn.PixelShuffle)
-    parameter = next(conv.parameters())
-    cells = BilinearCells(shuffle.upscale_factor, bands).to(parameter.device, parameter.dtype)
-    net.add_module("last", EnlargedSum(conv, shuffle, cells))
-    del net.tail
-
-
-class DirectEDSR(edsr.EDSR):
-    """`EDSR` that adds the enlarged picture before the pixel shuffle."""
-
-    after: nn.Module
-    last: EnlargedSum
-
-    def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, bands, h, w)` in [0, 1]."""
-        features = self.head(lr - 0.5)
-        return self.last(convolve_and_add(self.after, self.body(features), features), lr)
-
-
-class DirectECBSR(ecbsr.ECBSR):
-    """`ECBSR` that adds the enlarged picture before the pixel shuffle."""
-
-    last: EnlargedSum
-
-    def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, 3, h, w)` in [0, 1]."""
-        return self.last(self.body(lr - 0.5), lr)
+def _fused(block: nn.Module) -> nn.Module:
+    if isinstance(block, edsr.ResidualBlock):
+        return Residual(block.conv1, Slope(0.0), block.conv2, block.residual_scale)
+    return block
 
 
 def _edge_resnet(net: edge_resnet.EdgeResNet) -> None:
@@ -132,14 +80,20 @@ def _edge_resnet(net: edge_resnet.EdgeResNet) -> None:
     add_before_shuffle(net)
 
 
-class DirectEdgeResNet(edge_resnet.EdgeResNet):
-    """`EdgeResNet` that adds the enlarged picture before the pixel shuffle."""
+def add_before_shuffle(net: nn.Module) -> None:
+    """Let a generator that adds the bilinearly enlarged image do so before its pixel shuffle; others stay.
 
-    last: EnlargedSum
-
-    def forward(self, lr: Tensor) -> Tensor:
-        """Enlarge `(B, bands, h, w)` in [0, 1]."""
-        return self.last(self.body(self.head(lr - 0.5)), lr)
+    That is one small convolution instead of an interpolation, which is faster in other engines too.
+    """
+    if type(net) not in REWRITES:
+        return
+    for name, tail in list(net.named_children()):
+        if type(tail) is SkipTail and tail.skip == "bilinear" and tail.scale > 1 and len(tail) == 2:
+            conv, shuffle = tail
+            if type(conv) is nn.Conv2d and type(shuffle) is nn.PixelShuffle:
+                cells = BilinearCells(tail.scale, conv.out_channels // tail.scale**2)
+                cells = cells.to(conv.weight.device, conv.weight.dtype)
+                net.add_module(name, EnlargedSum(conv, shuffle, cells))
 
 
 def _msrresnet(net: msrresnet.MSRResNet) -> None:
@@ -194,9 +148,6 @@ REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
     edge_resnet.EdgeResNet: _edge_resnet,
 }
 """By exact class: what a subclass does with its modules nobody knows."""
-
-REWRITTEN = frozenset({DirectEDSR, DirectECBSR, DirectEdgeResNet})
-"""What some of them become, with sequences that run as they stand."""
 
 
 def _fold_norms(sequence: nn.Sequential) -> None:

@@ -15,6 +15,7 @@ from kornia_srgan.components.generators.reparam import (
     chain_1x1,
     parameters_of,
 )
+from kornia_srgan.components.generators.skips import SkipTail
 from kornia_srgan.errors import ArgumentError
 
 Activation = Literal["prelu", "relu"]
@@ -111,7 +112,6 @@ class ECBSR(nn.Module):
         if skip not in ("bilinear", "nearest"):
             raise ArgumentError(f"skip must be 'bilinear' or 'nearest'; got {skip!r}", where="skip")
         self.scale = scale
-        self.skip: Literal["bilinear", "nearest"] = skip
         self.halo = num_blocks + 2
         layers: list[nn.Module] = []
         for inputs in (3, *[channels] * num_blocks):
@@ -120,17 +120,10 @@ class ECBSR(nn.Module):
                 nn.PReLU(channels) if activation == "prelu" else nn.ReLU(),
             ]
         self.body = nn.Sequential(*layers)
-        self.tail = nn.Sequential(EdgeConv2d(channels, 3 * scale**2), nn.PixelShuffle(scale))
-        last = self.tail[0]
-        assert isinstance(last, EdgeConv2d)
+        last = EdgeConv2d(channels, 3 * scale**2)
         last.start_small()  # near the enlarged image
+        self.tail = SkipTail(last, nn.PixelShuffle(scale), scale=scale, skip=skip)
 
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""
-        detail = self.tail(self.body(lr - 0.5))
-        if self.scale == 1:
-            return detail + lr
-        factor = float(self.scale)
-        if self.skip == "nearest":
-            return detail + F.interpolate(lr, scale_factor=factor, mode="nearest")
-        return detail + F.interpolate(lr, scale_factor=factor, mode="bilinear", align_corners=False)
+        return self.tail(self.body(lr - 0.5), lr)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kornia_srgan.components.generators.ecbsr import EdgeConv2d
 from kornia_srgan.components.generators.layers import check_positive, conv, scale_steps
+from kornia_srgan.components.generators.skips import SkipTail
 
 
 class EdgeBlock(nn.Module):
@@ -74,17 +75,11 @@ class EdgeResNet(nn.Module):
         self.halo = num_blocks * block_convs + 2
         self.head = conv(bands, channels, 3)
         self.body = nn.Sequential(*(EdgeBlock(channels, block_convs) for _ in range(num_blocks)))
-        self.tail = nn.Sequential(conv(channels, bands * scale**2, 3), nn.PixelShuffle(scale))
-        with torch.no_grad():  # start near the enlarged image
-            last = self.tail[0]
-            assert isinstance(last, nn.Conv2d)
-            last.weight.mul_(0.01)
+        last = conv(channels, bands * scale**2, 3)
+        with torch.no_grad():
+            last.weight.mul_(0.01)  # start near the enlarged image
+        self.tail = SkipTail(last, nn.PixelShuffle(scale), scale=scale, skip="bilinear")
 
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, bands, h, w)` in [0, 1]."""
-        detail = self.tail(self.body(self.head(lr - 0.5)))
-        if self.scale == 1:
-            return detail + lr
-        return detail + F.interpolate(
-            lr, scale_factor=float(self.scale), mode="bilinear", align_corners=False
-        )
+        return self.tail(self.body(self.head(lr - 0.5)), lr)

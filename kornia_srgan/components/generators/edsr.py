@@ -16,6 +16,7 @@ from kornia_srgan.components.generators.layers import (
     scale_steps,
     upsample_step,
 )
+from kornia_srgan.components.generators.skips import Skip, SkipBody, SkipTail
 from kornia_srgan.errors import ArgumentError
 
 
@@ -80,23 +81,24 @@ class EDSR(nn.Module):
         check_positive(channels=channels, num_blocks=num_blocks, bands=bands)
         self.scale = scale
         self.bands = bands
-        self.bilinear_skip = bilinear_skip
         self.head = conv(bands, channels, 3)
-        self.body = nn.Sequential(
+        self.body = SkipBody(
             *(ResidualBlock(channels, residual_scale) for _ in range(num_blocks)), conv(channels, channels, 3)
         )
         body_radius = 1 + 2 * num_blocks + 1
         if upsampler == "direct":
-            self.tail = nn.Sequential(conv(channels, bands * scale**2, 3), nn.PixelShuffle(scale))
+            layers: list[nn.Module] = [conv(channels, bands * scale**2, 3), nn.PixelShuffle(scale)]
             self.halo = body_radius + 1
         elif upsampler == "pixelshuffle":
             stages = (upsample_step(channels, factor, None, "pixelshuffle") for factor in steps)
-            self.tail = nn.Sequential(*stages, conv(channels, bands, 3))
+            layers = [*stages, conv(channels, bands, 3)]
             self.halo = receptive_halo(body_radius, steps, step_radius=1, tail_radius=1)
         else:
             raise ArgumentError(
                 f"upsampler must be 'pixelshuffle' or 'direct'; got {upsampler!r}", where="upsampler"
             )
+        skip: Skip = "bilinear" if bilinear_skip else "grey"
+        self.tail = SkipTail(*layers, scale=scale, skip=skip)
         self._initialise()
 
     @torch.no_grad()
@@ -111,13 +113,4 @@ class EDSR(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """Enlarge `lr`, `(B, 3, h, w)` in [0, 1]."""
-        features = self.head(lr - 0.5)
-        features = features + self.body(features)
-        detail = self.tail(features)
-        if not self.bilinear_skip:
-            return detail + 0.5
-        if self.scale == 1:
-            return detail + lr
-        return detail + F.interpolate(
-            lr, scale_factor=float(self.scale), mode="bilinear", align_corners=False
-        )
+        return self.tail(self.body(self.head(lr - 0.5)), lr)
