@@ -166,7 +166,7 @@ case $name in
     train photo-x2 photo-x2-first
     keep_colours photo-x2 photo-x2-first 300 --degradation photo ;;
   photo-gan-x4) # from the packaged photo-x4
-    train photo-gan photo-gan-first "${set_vgg16[@]}"
+    train photo-gan photo-gan-first "${set_vgg16[@]}" --set train.seed=8
     keep_colours photo-gan-x4 photo-gan-first 700 --degradation photo ;;
   photo-large-x4) photo_large_x4 ;;
   *) echo "no weights '$name'; the first lines of $0 name them" >&2; exit 2 ;;

@@ -171,10 +171,12 @@ def evaluate(
 
 
 def _parameters_of(model: object) -> int | None:
-    """The number of parameters; None if it is not a module."""
+    """The number of parameters in inference; None if it is not a module."""
     from torch import nn
 
-    return sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else None
+    from kornia_srgan.optimize.rewrites import count_folded_parameters
+
+    return count_folded_parameters(model) if isinstance(model, nn.Module) else None
 
 
 def _check_names(models: Mapping[str, object], folders: Mapping[str, object]) -> None:

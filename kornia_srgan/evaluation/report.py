@@ -47,7 +47,8 @@ class Row:
         lr_source: `files`, or the resizer that made the LR images.
         images: The scores of every image.
         seconds: Time in the model over all images; 0 for images of other tools.
-        parameters: Number of parameters, if any.
+        parameters: Number of parameters in inference, where re-parameterised convolutions are single ones;
+            None for images of other tools.
         pixels: Total pixels of the enlarged images.
     """
 

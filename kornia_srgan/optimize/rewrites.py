@@ -139,6 +139,14 @@ def fold_reparametrised(module: nn.Module) -> None:
                 setattr(parent, name, made[child])
 
 
+def count_folded_parameters(module: nn.Module) -> int:
+    """The number of parameters once re-parameterised convolutions are single ones, as in inference."""
+    made = copy.deepcopy(module)
+    with torch.no_grad():
+        fold_reparametrised(made)
+    return sum(p.numel() for p in made.parameters())
+
+
 REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
     srresnet.SRResNet: _srresnet,
     edsr.EDSR: _edsr,

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kornia_srgan.components.generators.edge_resnet import EdgeResNet
 from kornia_srgan.components.generators.edsr import EDSR
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.errors import UserError
@@ -14,7 +15,7 @@ from kornia_srgan.ops import winograd
 from kornia_srgan.ops.fused import Slope
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import dtype_for, optimize_for_inference
-from kornia_srgan.optimize.rewrites import _in_place, before_shuffle
+from kornia_srgan.optimize.rewrites import _in_place, before_shuffle, count_folded_parameters
 from tests.helpers.generators import Unshuffled
 from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
@@ -233,3 +234,10 @@ def test_made_and_run_in_inference_mode():
         net = SRResNet(channels=64, num_blocks=1).eval()
         lr = torch.rand(1, 3, 120, 110)
         assert_near(optimize_for_inference(net)(lr), net(lr), "deep")
+
+
+def test_parameters_are_counted_as_they_run():
+    net = EdgeResNet(scale=2, channels=8, num_blocks=1, block_convs=2)
+    single = (3 * 9 + 1) * 8 + 2 * (8 * 9 + 1) * 8 + (8 * 9 + 1) * 12  # head, two convolutions, tail
+    assert count_folded_parameters(net) == single
+    assert sum(p.numel() for p in net.parameters()) > 2 * single  # the original keeps its branches
