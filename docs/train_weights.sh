@@ -2,7 +2,7 @@
 # Train one of the packaged weights again, as it was trained:
 #
 #   docs/train_weights.sh NAME FOLDER [FOLDER...]      (folders of photographs; NAME: edsr-x4, edsr-x2,
-#   edsr-large-x4, edsr-light-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2, photo-large-x4 or photo-gan-x4)
+#   edsr-large-x4, edge-x4, srresnet-x4, srgan-x4, photo-x4, photo-x2, photo-large-x4 or photo-gan-x4)
 #
 # Runs and weights go into ./zoo-runs. Set PRECISION=no on a CPU without AVX-512 bf16, and VGG16=FILE (in timm's or
 # torchvision's keys) where the GAN weights cannot download VGG16. docs/results.md says what each cost.
@@ -66,18 +66,13 @@ edsr_x4() {
     --set 'data.augmentations=[dihedral, {name: flat_patches, args: {p: 0.08}}]'
 }
 
-edsr_light_x4() { # from the packaged edsr-x4
+edge_x4() { # taught by the packaged edsr-large-x4
   with_smaller_copies
-  python "$(dirname "$0")/cut_edsr.py" edsr-x4 "$out/edsr-cut.safetensors" --blocks 4
-  local light=("${crops_192[@]}" --set generator.args.num_blocks=4)
-  train edsr edsr-light-l1 "${light[@]}" "${flat[@]}" --set "init=$out/edsr-cut.safetensors" --set train.seed=41 \
-    --set train.lr=6e-4 --set stages.0.steps=12000
+  train edge edge-first "${flat[@]}" --set train.seed=91 --set train.grad_clip=0.3 --set stages.0.steps=3000
   taught_by edsr-large-x4
-  light+=(--set train.grad_clip=0.1 --set stages.0.schedule.warmup_steps=200)
-  train edsr edsr-light-taught "${light[@]}" --set "init=$out/edsr-light-l1/generator.safetensors" \
-    --set train.seed=32 --set train.lr=8e-4 --set stages.0.steps=22000
-  train edsr edsr-light-x4 "${light[@]}" --set "init=$out/edsr-light-taught/generator.safetensors" \
-    --set train.seed=33 --set train.lr=6e-4 --set stages.0.steps=24000
+  train edge edge-taught --set "init=$out/edge-first/generator.safetensors" --set train.seed=92
+  train edge edge-x4 --set "init=$out/edge-taught/generator.safetensors" --set train.seed=95 --set train.lr=4e-4 \
+    --set stages.0.steps=10000
 }
 
 edsr_large_x4() { # from the packaged edsr-x4
@@ -154,7 +149,7 @@ photo_large_x4() { # from the packaged edsr-large-x4
 case $name in
   edsr-x4) edsr_x4 ;;
   edsr-large-x4) edsr_large_x4 ;;
-  edsr-light-x4) edsr_light_x4 ;;
+  edge-x4) edge_x4 ;;
   edsr-x2) train edsr-x2 edsr-x2 ;;   # from the packaged edsr-x4
   srresnet-x4) srresnet_x4 ;;
   srgan-x4) # from the packaged srresnet-x4

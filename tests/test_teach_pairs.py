@@ -25,7 +25,7 @@ def test_pairs_are_lr_and_the_mean_of_eight_answers(script, tmp_path, monkeypatc
     values = np.random.default_rng(0).integers(0, 256, (211, 198, 3), np.uint8)
     Image.fromarray(values).save(tmp_path / "photos" / "noise.png")
     Image.new("RGB", (300, 191)).save(tmp_path / "photos" / "flat.png")
-    argv = ["teach_pairs.py", "edsr-light-x4", str(tmp_path / "out"), str(tmp_path / "photos")]
+    argv = ["teach_pairs.py", "edge-x4", str(tmp_path / "out"), str(tmp_path / "photos")]
     monkeypatch.setattr(sys, "argv", argv)
     script.main()
     (lr,), (hr,) = (sorted((tmp_path / "out" / part).iterdir()) for part in ("lr", "hr"))
@@ -36,7 +36,7 @@ def test_pairs_are_lr_and_the_mean_of_eight_answers(script, tmp_path, monkeypatc
         MatlabBicubic()(torch.from_numpy(values[:208, :196]).movedim(-1, 0)[None] / 255, (52, 49))[0] * 255
     )
     assert np.array_equal(small, expected.round().byte().movedim(0, -1).numpy())
-    taught = Upscaler.from_pretrained("edsr-light-x4", ensemble=True, dtype="auto")(small)
+    taught = Upscaler.from_pretrained("edge-x4", ensemble=True, dtype="auto")(small)
     assert np.array_equal(read_rgb(hr), taught)
 
 
@@ -50,13 +50,13 @@ def test_copies_are_damaged_as_the_recipe_says_each_in_another_way(script, tmp_p
     dump = yaml.safe_dump({"generator": "edsr", "data": {"degradation": noise}, "stages": stages})
     config.write_text(dump)
     out = tmp_path / "out"
-    argv = ["teach_pairs.py", "edsr-light-x4", str(out), str(tmp_path / "photos"), "--once"]
+    argv = ["teach_pairs.py", "edge-x4", str(out), str(tmp_path / "photos"), "--once"]
     monkeypatch.setattr(sys, "argv", [*argv, "--recipe", str(config), "--copies", "2"])
     script.main()
     first, second = (read_rgb(path) for path in sorted((out / "lr").iterdir()))
     assert first.shape == second.shape == (50, 52, 3)
     assert 11 < (first.astype(float) - second).std() < 14  # 9 times the root of 2
-    taught = Upscaler.from_pretrained("edsr-light-x4", dtype="auto")(second)
+    taught = Upscaler.from_pretrained("edge-x4", dtype="auto")(second)
     assert np.array_equal(read_rgb(out / "hr" / "00000-flat-1.png"), taught)
 
 
@@ -68,7 +68,7 @@ def test_copies_are_damaged_as_the_recipe_says_each_in_another_way(script, tmp_p
     ],
 )
 def test_copies_that_make_no_sense_are_refused(options, told, script, tmp_path, monkeypatch, capsys):
-    argv = ["teach_pairs.py", "edsr-light-x4", str(tmp_path / "out"), str(tmp_path), *options]
+    argv = ["teach_pairs.py", "edge-x4", str(tmp_path / "out"), str(tmp_path), *options]
     monkeypatch.setattr(sys, "argv", argv)
     with pytest.raises(SystemExit, match="2"):
         script.main()
