@@ -6,7 +6,6 @@ The file includes the header of the weights.
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import logging
@@ -28,6 +27,7 @@ from kornia_srgan.environment import require_extra
 from kornia_srgan.errors import KorniaSRGANError, UserError, located
 from kornia_srgan.explain import first_line
 from kornia_srgan.geometry import bands_of, geometry_of
+from kornia_srgan.optimize.rewrites import folded_copy
 from kornia_srgan.weights.safetensors_header import METADATA_KEY
 from kornia_srgan.weights.spec import WeightSpec
 
@@ -77,7 +77,8 @@ def export_generator(
     The exported program takes `lr`, float32 `(B, 3, h, w)` in [0, 1], and returns `sr`,
     `(B, 3, scale*h, scale*w)`, unclamped. An ONNX file stores the header of the weights in its metadata under
     `kornia_srgan`, and the geometry for tiling as `scale`, `halo` (empty: the whole picture) and `align`. A
-    `.pt2` file stores them as extra files, `kornia_srgan.json` and `geometry.json`.
+    `.pt2` file stores them as extra files, `kornia_srgan.json` and `geometry.json`. Re-parameterised
+    convolutions are exported as the single ones that they equal.
 
     Args:
         source: Weights, as for `load_generator`, or the result of `load_generator`.
@@ -97,7 +98,7 @@ def export_generator(
     module = loaded.module.to("cpu", torch.float32).eval()
     align = geometry_of(module, measure=False).align
     with _quiet():
-        program = _trace(module, loaded.spec.name, align)
+        program = _trace(folded_copy(module), loaded.spec.name, align)
         geometry = geometry_of(module)
         data, run = (_to_onnx if chosen == "onnx" else _to_pt2)(program, loaded.spec, geometry)
         smallest = (1, _smallest(align), _smallest(align))
@@ -168,7 +169,7 @@ def module_to_onnx(module: nn.Module) -> bytes:
         MissingExtraError: If ONNX's packages are not installed.
     """
     _require_onnx()
-    plain = copy.deepcopy(module).to("cpu", torch.float32).eval()
+    plain = folded_copy(module).to("cpu", torch.float32).eval()
     with _quiet():
         program = _trace(plain, type(module).__name__, geometry_of(plain, measure=False).align)
         return _serialised(program, _told(geometry_of(plain)))

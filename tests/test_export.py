@@ -76,6 +76,17 @@ def test_every_generator_as_onnx(name, tmp_path):
     check_onnx(name, 2, tmp_path / "g.onnx")
 
 
+def test_branches_of_training_are_not_exported(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    generator = loaded("edge_resnet", 2)
+    export_generator(generator, tmp_path / "small.onnx")
+    graph = onnx.load(str(tmp_path / "small.onnx")).graph
+    kinds = [node.op_type for node in graph.node]
+    block = generator.spec.args.get("block_convs", 3)
+    assert kinds.count("Conv") == block + 2  # one block, head and tail
+    assert "Einsum" not in kinds
+
+
 def test_from_a_weight_file_and_without_a_trace_on_the_generator(tmp_path):
     generator = loaded("edsr", 2)
     path = tmp_path / "w.safetensors"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -28,7 +27,7 @@ from kornia_srgan.geometry import bands_of
 from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import optimize_for_inference
-from kornia_srgan.optimize.rewrites import add_before_shuffle, fold_reparametrised
+from kornia_srgan.optimize.rewrites import add_before_shuffle, folded_copy
 
 _GAIN = 1.1
 _SIDE = 96
@@ -121,8 +120,7 @@ def _exported(
 
 def _simplified(generator: nn.Module) -> nn.Module:
     """A copy that does the same with layers that other engines are fast at."""
-    made = copy.deepcopy(generator)
-    fold_reparametrised(made)
+    made = folded_copy(generator)
     for part in list(made.modules()):
         add_before_shuffle(part)
     return made

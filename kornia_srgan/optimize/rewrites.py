@@ -139,12 +139,17 @@ def fold_reparametrised(module: nn.Module) -> None:
                 setattr(parent, name, made[child])
 
 
-def count_folded_parameters(module: nn.Module) -> int:
-    """The number of parameters once re-parameterised convolutions are single ones, as in inference."""
+def folded_copy(module: nn.Module) -> nn.Module:
+    """A copy whose re-parameterised convolutions are single ones."""
     made = copy.deepcopy(module)
     with torch.no_grad():
         fold_reparametrised(made)
-    return sum(p.numel() for p in made.parameters())
+    return made
+
+
+def count_folded_parameters(module: nn.Module) -> int:
+    """The number of parameters once re-parameterised convolutions are single ones, as in inference."""
+    return sum(p.numel() for p in folded_copy(module).parameters())
 
 
 REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
