@@ -161,8 +161,8 @@ def evaluate(
             )
             for task in tasks
         ]
+        parameters = {name: _parameters_of(model) for name, model in at_scale.items()}
         for task, entrant in zip(tasks, entrants, strict=True):
-            parameters = {name: _parameters_of(model) for name, model in at_scale.items()}
             rows += _evaluate_set(task, entrant, parameters, progress, on_result)
     notes = [note for check in checks.values() for note in check.notes]
     notes += [left_out] if left_out else _baseline_notes(rows, scoring.id)

@@ -88,12 +88,19 @@ def add_before_shuffle(net: nn.Module) -> None:
     if type(net) not in REWRITES:
         return
     for name, tail in list(net.named_children()):
-        if type(tail) is SkipTail and tail.skip == "bilinear" and tail.scale > 1 and len(tail) == 2:
-            conv, shuffle = tail
-            if type(conv) is nn.Conv2d and type(shuffle) is nn.PixelShuffle:
-                cells = BilinearCells(tail.scale, conv.out_channels // tail.scale**2)
-                cells = cells.to(conv.weight.device, conv.weight.dtype)
-                net.add_module(name, EnlargedSum(conv, shuffle, cells))
+        if type(tail) is SkipTail and (made := _added_before_shuffle(tail)):
+            net.add_module(name, made)
+
+
+def _added_before_shuffle(tail: SkipTail) -> EnlargedSum | None:
+    """The same for a tail of a convolution and a pixel shuffle that enlarges; None for others."""
+    if tail.skip != "bilinear" or tail.scale == 1 or len(tail) != 2:
+        return None
+    conv, shuffle = tail
+    if type(conv) is not nn.Conv2d or type(shuffle) is not nn.PixelShuffle:
+        return None
+    cells = BilinearCells(tail.scale, conv.out_channels // tail.scale**2)
+    return EnlargedSum(conv, shuffle, cells.to(conv.weight.device, conv.weight.dtype))
 
 
 def _msrresnet(net: msrresnet.MSRResNet) -> None:
