@@ -24,6 +24,7 @@ from kornia_srgan.assembly import LoadedGenerator
 from kornia_srgan.engines.choice import with_engine
 from kornia_srgan.engines.onnx_generator import OnnxGenerator
 from kornia_srgan.engines.openvino import OFTEN, compile_for_openvino, openvino_core
+from kornia_srgan.engines.sessions import onnxruntime_options
 from kornia_srgan.environment import package_version, require_extra
 from kornia_srgan.errors import UserError, did_you_mean
 from kornia_srgan.export import INPUT, OUTPUT, export_generator
@@ -138,10 +139,7 @@ def _spandrel(work: ForwardPass) -> Forward:
 def _onnxruntime(work: ForwardPass) -> Forward:
     _require_cpu("onnxruntime", work, torch.float32)
     onnxruntime = importlib.import_module("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options = onnxruntime_options()
     sizes = dict(zip(("batch", "height", "width"), (work.images.shape[i] for i in (0, 2, 3)), strict=True))
     for name, size in sizes.items():  # fixed sizes let it plan better; a name that is not there is ignored
         options.add_free_dimension_override_by_name(name, size)

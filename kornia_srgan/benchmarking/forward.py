@@ -23,9 +23,10 @@ from kornia_srgan.explain import one_line
 from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import mixes_precision
+from kornia_srgan.optimize.rewrites import count_folded_parameters
 
 UNIT = "MP/s"
-# Before each measurement: threads of the engine before spin on for some milliseconds, which is not its cost.
+# Before each measurement: threads of the engine before may spin on for some milliseconds; not its cost.
 _PAUSE = 0.02
 _MOST = 300  # characters of an error
 
@@ -103,7 +104,7 @@ def _inputs(
     subject: Subject, network: Network | None, plan: Plan, device: torch.device
 ) -> Iterator[dict[str, Any]]:
     """What is known of each case before it runs."""
-    size = sum(p.numel() for p in network.module.parameters()) if network else None
+    size = count_folded_parameters(network.module) if network else None
     dtypes = [_dtype_of_case(dtype, device) for dtype in plan.dtypes]
     inputs = product(plan.sizes, plan.batches, dtypes, plan.memory_formats)
     for (height, width), batch, dtype, memory_format in dict.fromkeys(inputs):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kornia_srgan.cli.options import PluginOption, console
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def command(
@@ -101,6 +104,14 @@ def _describe_weights(source: str, plugins: list[str]) -> None:
         tiles += f": one face in {module.side} x {module.side} pixels"
     lines.append(f"tiles:     {tiles}{' and are blended' if geometry.blend else ''}")
     lines.append(f"computes:  in {', '.join(d for d in supported_dtypes(module) if d != 'float64')}")
-    lines.append(f"size:      {sum(p.numel() for p in module.parameters()):,} parameters")
+    lines.append(f"size:      {_size(module)}")
     for line in lines:
         typer.echo(line)
+
+
+def _size(module: nn.Module) -> str:
+    """The parameters, and how many are left in inference where that is fewer."""
+    from kornia_srgan.optimize.rewrites import count_folded_parameters
+
+    own, left = sum(p.numel() for p in module.parameters()), count_folded_parameters(module)
+    return f"{own:,} parameters" + (f", {left:,} in inference" if left != own else "")

@@ -28,6 +28,7 @@ from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.optimize.rewrites import add_before_shuffle, folded_copy
+from kornia_srgan.processor import instruction_set
 
 _GAIN = 1.1
 _SIDE = 96
@@ -194,6 +195,7 @@ def _machine() -> dict[str, object]:
     packages = {name: package_version(name) for name in ("torch", *installed_engines())}
     return {
         "processor": model or platform.processor(),
+        "instructions": instruction_set(),  # virtual machines of one name differ in them
         "limits": [os.environ.get(n, "") for n in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")],
         "threads": torch.get_num_threads(),
         "packages": packages,

@@ -99,15 +99,23 @@ def open_session(
         raise UserError(f"{engine} cannot read the ONNX file: {reason}") from error
 
 
-def _onnxruntime(data: bytes, provider: str | None) -> Session:
-    ort = importlib.import_module("onnxruntime")
-    options = ort.SessionOptions()
+def onnxruntime_options() -> Any:
+    """ONNX Runtime's `SessionOptions`: as many threads as torch, which wait by spinning within a run only.
+
+    By default they spin on after a run and slow down whoever computes next.
+    """
+    options = importlib.import_module("onnxruntime").SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def _onnxruntime(data: bytes, provider: str | None) -> Session:
+    ort = importlib.import_module("onnxruntime")
     session = ort.InferenceSession(
-        data, options, providers=_providers(provider, ort.get_available_providers())
+        data, onnxruntime_options(), providers=_providers(provider, ort.get_available_providers())
     )
     inputs, outputs = session.get_inputs(), session.get_outputs()
     name, output = _only_one([i.name for i in inputs], [o.name for o in outputs])

@@ -35,6 +35,13 @@ def test_weights_of_this_package_are_described(capsys):
     assert "tiles:     overlap by" in "\n".join(shown)
 
 
+@pytest.mark.parametrize(("weights", "single"), [("edge-x4", True), ("edsr-x4", False)])
+def test_parameters_that_are_left_in_inference_are_told(capsys, weights, single):
+    size = invoke(capsys, "describe", weights).out.splitlines()[-1]
+    assert size.startswith("size:      ")
+    assert size.endswith(" in inference" if single else " parameters")
+
+
 def test_weights_of_other_projects_are_described(capsys, tmp_path):
     torch.save({"params_ema": compact(2).make()}, tmp_path / "w.pth")
     shown = invoke(capsys, "describe", tmp_path / "w.pth").out.splitlines()

@@ -17,7 +17,7 @@ from kornia_srgan.components.generators.span import SPAN
 from kornia_srgan.components.generators.srresnet import SRResNet
 from kornia_srgan.engines import choice, onnx_generator
 from kornia_srgan.engines.onnx_generator import OnnxGenerator, read_onnx
-from kornia_srgan.engines.sessions import ENGINES, check_engine, open_session
+from kornia_srgan.engines.sessions import ENGINES, check_engine, onnxruntime_options, open_session
 from kornia_srgan.errors import ArgumentError, MissingExtraError, UserError, WeightsNotFoundError
 from kornia_srgan.export import module_to_onnx
 from kornia_srgan.inference.upscaler import Upscaler
@@ -106,6 +106,13 @@ def test_files_are_weights(tmp_path, engine):
     assert read_onnx(path, "torch").engine in ENGINES
 
 
+def test_threads_of_onnxruntime_are_torchs_and_stop_after_a_run():
+    pytest.importorskip("onnxruntime")
+    options = onnxruntime_options()
+    assert options.intra_op_num_threads == torch.get_num_threads()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+
+
 def test_threads_do_not_see_each_others_pictures(engine):
     served = OnnxGenerator(exported_bytes("edsr"), engine)
     images = [torch.rand(1, 3, 9 + i, 12, generator=torch.Generator().manual_seed(i)) for i in range(6)]
@@ -182,6 +189,17 @@ def test_auto_takes_an_engine_for_more_than_ten_percent_and_remembers(
         other.head.weight.mul_(2)
     choice.with_engine(other, "auto")
     assert len(calls) == 4 * choice._ROUNDS
+
+
+def test_auto_measures_anew_with_other_instructions(engine, monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(choice, "_seconds", lambda *of: calls.append(of) or 1.0)
+    monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
+    net = made("edsr")
+    for instructions, times in ((["AVX2"], 1), (["AVX2", "AMX BF16"], 2), (["AVX2"], 2)):
+        monkeypatch.setattr(choice, "instruction_set", lambda told=instructions: told)
+        choice.with_engine(net, "auto")
+        assert len(calls) == times * 2 * choice._ROUNDS
 
 
 def test_auto_measures_nothing_where_no_engine_can_serve(monkeypatch, tmp_path):

@@ -15,7 +15,12 @@ from kornia_srgan.ops import winograd
 from kornia_srgan.ops.fused import Slope
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import dtype_for, optimize_for_inference
-from kornia_srgan.optimize.rewrites import _in_place, before_shuffle, count_folded_parameters
+from kornia_srgan.optimize.rewrites import (
+    _in_place,
+    before_shuffle,
+    count_folded_parameters,
+    folded_copy,
+)
 from tests.helpers.generators import Unshuffled
 from tests.helpers.names import generator_names
 from tests.helpers.small_generators import scales, small
@@ -241,3 +246,9 @@ def test_parameters_are_counted_as_they_run():
     single = (3 * 9 + 1) * 8 + 2 * (8 * 9 + 1) * 8 + (8 * 9 + 1) * 12  # head, two convolutions, tail
     assert count_folded_parameters(net) == single
     assert sum(p.numel() for p in net.parameters()) > 2 * single  # the original keeps its branches
+
+
+@pytest.mark.parametrize("name", generator_names())
+def test_as_many_parameters_are_counted_as_a_folded_copy_has(name):
+    net = small(name)
+    assert count_folded_parameters(net) == sum(p.numel() for p in folded_copy(net).parameters())
