@@ -5,6 +5,7 @@ import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -217,11 +218,20 @@ def test_auto_measures_nothing_where_no_engine_can_serve(monkeypatch, tmp_path):
 
 def test_auto_compares_the_best_pass_of_each(engine, monkeypatch):
     # A slow pass, as while something else runs or OpenVINO compiles for a size, decides nothing.
-    slow = [9.0] * choice._ROUNDS
-    passes = {False: iter([9.0, 1.0, *slow]), True: iter([*slow[:-2], 0.5, 9.0])}
+    late = [9.0] * (choice._ROUNDS - 2)
+    passes = {False: chain([9.0, 1.0], repeat(9.0)), True: chain([*late, 0.5], repeat(9.0))}
     monkeypatch.setattr(choice, "_seconds", lambda net, dtype: next(passes[isinstance(net, OnnxGenerator)]))
     monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
     assert isinstance(choice.with_engine(made("edsr"), "auto"), OnnxGenerator)
+
+
+def test_auto_measures_on_in_a_busy_moment(engine, monkeypatch):
+    busy = [2.0 - 0.1 * i for i in range(choice._ROUNDS)]  # no two passes agree
+    passes = {False: chain(busy, repeat(1.0)), True: repeat(1.3)}
+    monkeypatch.setattr(choice, "_seconds", lambda net, dtype: next(passes[isinstance(net, OnnxGenerator)]))
+    monkeypatch.setattr(choice, "installed_engines", lambda: [engine])
+    assert min(busy) > 1.3 * choice._GAIN  # so that the first rounds alone are for the engine
+    assert not isinstance(choice.with_engine(made("edsr"), "auto"), OnnxGenerator)
 
 
 def test_bfloat16_is_openvinos():
