@@ -26,6 +26,8 @@ _LABELS = {
     "parameters": "parameters, millions",
     "flops": "GFLOP per megapixel of output",
 }
+_FIRST = 6  # typographic points from a point up to its name
+_OFFSETS = (_FIRST, *(offset for up in range(13, 62, 7) for offset in (-up, up)))
 _FRONT, _BEHIND, _LINE = "#0072b2", "#999999", "#e69f00"  # told apart by the colour-blind too
 
 
@@ -81,21 +83,24 @@ def plot_pareto(
     width = 6.4 if columns == 1 else 4.4 * columns
     figure = Figure(figsize=(width, 0.4 + 3.9 * lines), layout="constrained")
     unknown: list[str] = []
-    drawn = 0
+    panels: list[tuple[Axes, list[Point]]] = []
     for place, name in enumerate(chosen):
         rows = [row for row in report.rows if row.dataset == name]
         points = [p for row in rows if row.model != BASELINE and (p := _point(row, metric, cost, benchmark))]
         unknown += [row.model for row in rows if row.model not in (BASELINE, *(p.name for p in points))]
         axes = figure.add_subplot(lines, columns, place + 1)
         _panel(axes, points, [row for row in rows if row.model == BASELINE], report, metric, cost, name)
-        drawn += len(points)
-    if not drawn:
+        panels.append((axes, points))
+    if not any(points for _, points in panels):
         raise UserError(
             f"no {cost} is known of {', '.join(dict.fromkeys(unknown)) or 'any model'}; "
             "give --benchmark with a file of `kornia-srgan benchmark --json` of the same weights",
             where="--benchmark",
         )
     figure.suptitle(_where(report, benchmark, cost), fontsize=8)
+    figure.draw_without_rendering()  # so that every panel is where it stays
+    for axes, points in panels:
+        _label(axes, points)
     picture = io.BytesIO()
     figure.savefig(picture, format=suffix.lstrip(".").lower(), dpi=150)
     return picture.getvalue(), list(dict.fromkeys(unknown))
@@ -180,7 +185,6 @@ def _panel(
         axes.invert_yaxis()
     if cost != "speed":
         axes.invert_xaxis()
-    _label(axes, points)
     axes.set_xlabel(_LABELS[cost] + (" (fewer to the right)" if cost != "speed" else ""), fontsize=8)
     axes.set_ylabel(metric_title(metric) + (" (better upwards)" if not higher else ""), fontsize=8)
     axes.set_title(name, fontsize=9, parse_math=False)
@@ -199,34 +203,31 @@ def _plain_ticks(axes: Axes) -> None:
 
 
 def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """Names above their points: to the left where the right has no room, moved up where they collide."""
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        return
-    figure.draw_without_rendering()
-    box = axes.get_window_extent()
-    step = 9 * figure.dpi / 72
-    taken: list[tuple[bool, float, float]] = []
-    for point in sorted(points, key=lambda p: p.quality):
-        x, y = axes.transData.transform((point.cost, point.quality))
-        left = x > box.x0 + 0.6 * box.width
-        shift = 0.0
-        while any(
-            left == side and abs(x - other_x) < 0.35 * box.width and abs(y + shift - other_y) < step
-            for side, other_x, other_y in taken
-        ):
-            shift += step / 2
-        taken.append((left, x, y + shift))
-        axes.annotate(
+    """Names beside their points, to the left where the right has no room; none covers a point or a name."""
+    from matplotlib.transforms import Bbox
+
+    box, unit = axes.get_window_extent(), axes.figure.dpi / 72  # pixels of a typographic point
+    places = [axes.transData.transform((point.cost, point.quality)) for point in points]
+    taken = [Bbox.from_bounds(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit) for x, y in places]
+    for point, (x, _) in sorted(zip(points, places, strict=True), key=lambda pair: pair[0].quality):
+        left = bool(x > box.x0 + 0.6 * box.width)
+        name = axes.annotate(
             point.name,
             (point.cost, point.quality),
-            xytext=(2 if left else -2, shift * 72 / figure.dpi + 6),
+            xytext=(2 if left else -2, _FIRST),
             textcoords="offset points",
             ha="right" if left else "left",
             fontsize=7,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             parse_math=False,
         )
+        for up in _OFFSETS:
+            name.xyann = (2 if left else -2, up)
+            extent = name.get_window_extent()
+            if box.y0 < extent.y0 and extent.y1 < box.y1 and not any(map(extent.overlaps, taken)):
+                break
+        else:
+            name.xyann = (2 if left else -2, _FIRST)
+        taken.append(name.get_window_extent())
 
 
 def _where(report: Report, benchmark: ForwardDocument | None, cost: Cost) -> str:

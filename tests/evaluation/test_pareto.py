@@ -2,10 +2,11 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kornia_srgan.errors import UserError
-from kornia_srgan.evaluation.pareto import COSTS, Point, pareto_front, plot_pareto
+from kornia_srgan.evaluation.pareto import COSTS, Point, _label, pareto_front, plot_pareto
 from tests.helpers.documents import made_up
 from tests.helpers.reports import report, row
 
@@ -86,3 +87,30 @@ def test_a_panel_for_each_set_and_names_that_are_not_there():
 def test_nothing_known_says_what_to_give():
     with pytest.raises(UserError, match=r"no speed is known of a; give --benchmark"):
         plot_pareto(report(row("a", BASE)))
+
+
+def test_names_cover_neither_points_nor_each_other():
+    figure = Figure(figsize=(4.4, 3.9))
+    axes = figure.add_subplot()
+    points = [
+        Point(name, cost, quality)
+        for name, cost, quality in [
+            ("edsr-large-x4", 0.69, 27.21), ("photo-large-x4", 0.87, 27.23), ("srresnet-x4", 0.79, 27.17),
+            ("edsr-x4", 2.63, 27.12), ("photo-x4", 2.43, 27.20), ("edge-x4", 3.89, 27.15), ("low", 2.6, 26),
+        ]
+    ]  # fmt: skip
+    for point in points:
+        axes.plot(point.cost, point.quality, "o")
+    axes.set_xscale("log")
+    axes.margins(x=0.18, y=0.12)
+    figure.draw_without_rendering()
+    _label(axes, points)
+    names = [name.get_window_extent() for name in axes.texts]
+    assert len(names) == len(points)
+    inside = axes.get_window_extent()
+    for index, name in enumerate(names):
+        assert inside.y0 < name.y0 < name.y1 < inside.y1
+        assert not any(name.overlaps(other) for other in names[:index])
+        assert not any(
+            name.contains(*axes.transData.transform((point.cost, point.quality))) for point in points
+        )
