@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral
 
 import torch
@@ -78,7 +79,8 @@ def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None
     pixel high and one pixel wide make this cheap; a network that refuses them gets larger ones.
 
     Args:
-        generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; in evaluation mode, not copied.
+        generator: Maps `(1, 3, h, w)` to `(1, 3, scale*h, scale*w)`; in evaluation mode. Copied only where it
+            computes in 16 bits on a CPU.
         longest: Length of the longest image to try.
 
     Returns:
@@ -90,11 +92,12 @@ def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None
     """
     was_training = generator.training
     generator.eval()
+    exact = _in_float32(generator)
     failure: Exception = RuntimeError()
     try:
         for height in _HEIGHTS:
             try:
-                radii = [_radius(generator, height, longest, vertical) for vertical in (False, True)]
+                radii = [_radius(exact, height, longest, vertical) for vertical in (False, True)]
             except (RuntimeError, ValueError, IndexError, AssertionError) as error:
                 failure = error
             else:
@@ -107,6 +110,20 @@ def measure_halo(generator: nn.Module, *, longest: int = _LONGEST) -> int | None
         "state it: self.halo = LR pixels on each side that an output pixel depends on, None for all",
         where=type(generator).__name__,
     ) from failure
+
+
+def _in_float32(generator: nn.Module) -> nn.Module:
+    """The generator; a copy in float32 if it computes in 16 bits on a CPU.
+
+    There oneDNN may read channels in pairs. The last of three comes with the first one of the next pixel,
+    times zero, and a NaN gets through.
+    """
+    reference = next(generator.parameters(), None)
+    if reference is None or reference.device.type != "cpu":
+        return generator
+    if reference.dtype not in (torch.bfloat16, torch.float16):
+        return generator
+    return copy.deepcopy(generator).float()
 
 
 def _radius(generator: nn.Module, height: int, longest: int, vertical: bool) -> int | None:

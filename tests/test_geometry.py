@@ -25,6 +25,23 @@ class Readme(nn.Module):
         return self.body(lr)
 
 
+class InPairs(Readme):
+    """Computes in 16 bits as oneDNN does on some processors: the next pixel comes along, times zero."""
+
+    def forward(self, lr):
+        result = super().forward(lr)
+        if lr.dtype == torch.float32:
+            return result
+        return result + 0 * super().forward(lr.roll((-1, -1), (2, 3)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_comes_along_in_16_bits_is_no_reach(dtype):
+    generator = InPairs().to(dtype)
+    assert measure_halo(generator) == 1
+    assert next(generator.parameters()).dtype == dtype
+
+
 def test_scale_is_all_that_a_generator_must_state():
     assert geometry_of(Readme(scale=3)) == Geometry(scale=3, halo=1, align=1)
     assert geometry_of(Readme(), measure=False) == Geometry(scale=4, halo=None, align=1)

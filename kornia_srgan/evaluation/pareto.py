@@ -203,7 +203,7 @@ def _plain_ticks(axes: Axes) -> None:
 
 
 def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """Names beside their points, to the left where the right has no room; none covers a point or a name."""
+    """Names beside their points, on the side that has room, where they cover neither points nor names."""
     from matplotlib.transforms import Bbox
 
     box, unit = axes.get_window_extent(), axes.figure.dpi / 72  # pixels of a typographic point
