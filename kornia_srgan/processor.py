@@ -12,6 +12,7 @@ from kornia_srgan.errors import ArgumentError
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")
+_CPUINFO = Path("/proc/cpuinfo")
 # By default threads wait for the next layer by spinning, for milliseconds. Where others use the processor, it
 # takes from those whom all wait for: two commands with two threads each on two cores fell to a twentieth. A
 # short while bridges the gap between two layers; then they sleep.
@@ -111,9 +112,21 @@ def instruction_set() -> list[str]:
         "bf16": "NEON BF16",
         "sve": "SVE",
     }
-    for line in _text(Path("/proc/cpuinfo")).splitlines():
+    flags = set(_cpuinfo("flags", "Features").split())
+    return [text for flag, text in known.items() if flag in flags]
+
+
+def processor_name() -> str:
+    """The name of this processor, as the system tells it."""
+    import platform  # here, so that `--help` is as fast
+
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(*names: str) -> str:
+    """The first value with one of these names in Linux's description of the processor; empty elsewhere."""
+    for line in _text(_CPUINFO).splitlines():
         name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            flags = set(value.split())
-            return [text for flag, text in known.items() if flag in flags]
-    return []
+        if name.strip() in names:
+            return value.strip()
+    return ""

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from kornia_srgan.errors import ArgumentError
-from kornia_srgan.processor import instruction_set, set_threads, usable_processors
+from kornia_srgan.processor import instruction_set, processor_name, set_threads, usable_processors
 
 
 @pytest.fixture
@@ -93,3 +93,12 @@ def test_the_command_line_settles_it_before_torch_comes():
 def test_instructions_are_named_as_their_makers_do(monkeypatch, line, names):
     monkeypatch.setattr("kornia_srgan.processor._text", lambda path: f"processor\t: 0\n{line}\n")
     assert instruction_set() == names
+
+
+def test_the_name_of_the_processor_is_the_systems(monkeypatch):
+    monkeypatch.setattr("kornia_srgan.processor._text", lambda path: "model name\t: Abacus 9\n")
+    assert processor_name() == "Abacus 9"
+    monkeypatch.setattr("kornia_srgan.processor._text", lambda path: "")
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert processor_name() == "riscv64"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import kornia
@@ -12,6 +11,7 @@ import torch
 
 import kornia_srgan._version
 from kornia_srgan.environment import git_revision
+from kornia_srgan.processor import processor_name
 
 # What makes two machines one as far as figures go.
 _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
@@ -20,7 +20,7 @@ _IDENTITY = ("device", "gpu", "cpu", "cores", "threads")
 def machine_facts(device: str = "cpu") -> dict[str, Any]:
     """The machine in words and numbers; `threads` is the number that torch and all engines use."""
     found = {
-        "cpu": _cpu_name(),
+        "cpu": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load": [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else [],
@@ -53,13 +53,3 @@ def machine_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         for key in _IDENTITY
         if old.get(key) != new.get(key)
     ]
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), platform.machine()
-    )

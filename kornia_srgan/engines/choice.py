@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,13 +27,13 @@ from kornia_srgan.ops.measured import measure_in_turns
 from kornia_srgan.optimize.device import pick_dtype
 from kornia_srgan.optimize.optimize import optimize_for_inference
 from kornia_srgan.optimize.rewrites import add_before_shuffle, folded_copy
-from kornia_srgan.processor import instruction_set
+from kornia_srgan.processor import instruction_set, processor_name
 
 _GAIN = 1.1
 _SIDE = 96
 _FORM = 2  # of what is exported and measured; what an earlier version stored is made anew
 _ROUNDS = OFTEN + 3  # in turns; OpenVINO is at its best after the first of these
-_BUSY, _ALIKE = 3, 1.03  # more times that many rounds, until the two fastest passes are that near each other
+_TIMES, _ALIKE = 4, 1.03  # at most so often that many rounds, until the two fastest passes are that near
 
 
 def with_engine(
@@ -171,12 +170,12 @@ def _least_seconds(served: Mapping[str, nn.Module], dtype: torch.dtype | Literal
     """The fastest pass of each, in turns, so that other work on the machine meets them all."""
     passes = {name: partial(_seconds, network, torch.float32) for name, network in served.items()}
     passes["torch"] = partial(_seconds, optimize_for_inference(served["torch"], dtype=dtype), dtype)
-    found = measure_in_turns(passes, repeats=_ROUNDS)
-    for _ in range(_BUSY):
-        if all(_is_settled(values) for values in found.values()):
+    found: dict[str, list[float]] = {name: [] for name in passes}
+    for _ in range(_TIMES):
+        for name, seconds in measure_in_turns(passes, repeats=_ROUNDS).items():
+            found[name] += seconds
+        if all(map(_is_settled, found.values())):
             break
-        for name, values in measure_in_turns(passes, repeats=_ROUNDS).items():
-            found[name] += values
     return {name: min(values) for name, values in found.items()}
 
 
@@ -200,14 +199,9 @@ def _seconds(generator: nn.Module, dtype: torch.dtype | Literal["auto"]) -> floa
 
 def _machine() -> dict[str, object]:
     """The facts about the machine that decide which engine is faster."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        model = ""
     packages = {name: package_version(name) for name in ("torch", *installed_engines())}
     return {
-        "processor": model or platform.processor(),
+        "processor": processor_name(),
         "instructions": instruction_set(),  # virtual machines of one name differ in them
         "limits": [os.environ.get(n, "") for n in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA")],
         "threads": torch.get_num_threads(),

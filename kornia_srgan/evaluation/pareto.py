@@ -220,13 +220,11 @@ def _label(axes: Axes, points: Sequence[Point]) -> None:
             fontsize=7,
             parse_math=False,
         )
-        for up in _OFFSETS:
+        for up in (*_OFFSETS, _FIRST):  # where there is no room at all, at its first place
             name.xyann = (2 if left else -2, up)
             extent = name.get_window_extent()
             if box.y0 < extent.y0 and extent.y1 < box.y1 and not any(map(extent.overlaps, taken)):
                 break
-        else:
-            name.xyann = (2 if left else -2, _FIRST)
         taken.append(name.get_window_extent())
 
 

@@ -159,7 +159,7 @@ def count_folded_parameters(module: nn.Module) -> int:
     parts = [m for m in module.modules() if isinstance(m, ReparamConv2d)]
     inside = {id(p) for part in parts for p in part.parameters()}
     beside = sum(p.numel() for p in module.parameters() if id(p) not in inside)
-    return beside + sum(part.outputs * (part.inputs * 9 + 1) for part in parts)
+    return beside + sum(p.numel() for part in parts for p in part.folded().parameters())
 
 
 REWRITES: dict[type[nn.Module], Callable[[Any], None]] = {
